@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * libhaul: move bytes between this process's memory and named memory elsewhere.
+ *
+ * The habit is io_uring's: take an entry, prepare it, submit, look for completions, mark them seen. An
+ * attachment (struct haul) is one channel of the local haul-dataplane.
+ *
+ * Threads: an attachment belongs to one thread at a time; a process may have many. No call takes a lock or
+ * blocks, but those that say so. Nothing here survives fork(): the child must attach anew, and must not touch
+ * the parent's attachment (calls there return -HAUL_INVALID).
+ *
+ * Errors: 0 or a count on success, a negated enum haul_error otherwise; haul_reason() has the sentence.
+ */
+#ifndef HAUL_H
+#define HAUL_H
+
+#include "haul_abi.h"
+#include "haul_error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One attachment to a daemon: a channel with its rings. Made by haul_attach, freed by haul_detach. */
+struct haul;
+
+/** How to attach; all zero is a good choice. */
+struct haul_options {
+	const char *
+		socket_path; /**< the daemon's attach socket; NULL = $HAUL_SOCKET, else /run/haul/attach.sock */
+	const char *name;    /**< of the application, for listings; NULL = the program's own */
+	uint32_t entries;    /**< submission ring size, a power of two; 0 = the daemon's default */
+	uint32_t timeout_ms; /**< of each blocking call below; 0 = 10,000 */
+};
+
+/** Memory of this process that the daemon may move, mapped and registered. */
+struct haul_memory {
+	void *address;       /**< start, page aligned */
+	size_t bytes;        /**< mapped size, at least what was asked for */
+	uint64_t region;     /**< for the local side of entries */
+	uint64_t version;    /**< metadata_version that was published; 0 for private memory */
+	uint32_t segment;    /**< number for haul_segment_destroy */
+	uint32_t page_bytes; /**< size of the pages behind it */
+};
+
+/** A segment of some node, opened. */
+struct haul_remote {
+	uint64_t bytes;       /**< size of the segment */
+	uint64_t version;     /**< metadata_version at opening */
+	uint64_t incarnation; /**< of the owner's daemon */
+	uint32_t handle;      /**< for the remote side of entries */
+	uint32_t rights;      /**< HAUL_READ, HAUL_WRITE as asked for */
+	char node[64];        /**< the owner's name */
+};
+
+/** Rights for haul_segment_open. */
+#define HAUL_READ  0x1u
+#define HAUL_WRITE 0x2u
+
+/** What to create; all zero but name and bytes is a good choice. */
+struct haul_segment_options {
+	const char *name; /**< unique in the cluster, 1 to 63 of [A-Za-z0-9._:/-] */
+	size_t bytes;     /**< rounded up to pages */
+	int is_private;   /**< 1 = not published: for this attachment's own entries */
+	const char *
+		readers; /**< tenants that may read, separated by commas; "*" all; NULL = the own tenant */
+	const char *writers; /**< tenants that may write, likewise */
+};
+
+/**
+ * Attach to the local daemon. Blocks up to timeout_ms. The caller owns *haul_out.
+ * Errors: DISCONNECTED (no daemon listens there), VERSION, DENIED, QUOTA, BUSY (no channel free), INVALID,
+ * TIMEOUT, SYSTEM. On an error *haul_out is NULL; haul_reason(NULL) has the sentence, for this thread.
+ */
+int haul_attach(const struct haul_options *options, struct haul **haul_out);
+
+/**
+ * Detach: operations in flight are cancelled, segments erased, memory unmapped; pointers into it die.
+ * NULL is allowed. In a forked child it frees the child's copy only.
+ */
+void haul_detach(struct haul *haul);
+
+/** The short text of an error, given as it was returned (negated) or as a completion's status. Static. */
+const char *haul_error_text(int error);
+
+/** The short text of a completion's reason. Static. */
+const char *haul_reason_text(unsigned int reason);
+
+/**
+ * One sentence on the last refusal: what, where and what would be right. Valid until the next call on the same
+ * attachment; with NULL that of this thread's last failed haul_attach.
+ */
+const char *haul_reason(const struct haul *haul);
+
+/** Name of the node this attachment's daemon serves. Valid until haul_detach. */
+const char *haul_node(const struct haul *haul);
+
+/**
+ * Create a segment: the daemon makes the memory, registers it, and publishes it unless it is private. Blocks up
+ * to timeout_ms. The memory is zero. It stays mapped until haul_segment_destroy or haul_detach.
+ * Errors: INVALID, EXISTS (the name is taken), QUOTA, UNAVAILABLE (nothing was published, nothing is kept), TIMEOUT,
+ * DISCONNECTED, SYSTEM (out of memory). *memory_out is untouched on an error.
+ */
+int haul_segment_create(struct haul *haul, const struct haul_segment_options *options,
+			struct haul_memory *memory_out);
+
+/**
+ * Take a segment back: new operations on it are refused with STALE, then the memory is unmapped. Blocks up to
+ * timeout_ms. Operations of this attachment that use it end with STALE.
+ * Errors: NOT_FOUND, UNAVAILABLE (it stays as it was), TIMEOUT, DISCONNECTED.
+ */
+int haul_segment_destroy(struct haul *haul, struct haul_memory *memory);
+
+/**
+ * Open a segment of any node for HAUL_READ, HAUL_WRITE or both. Blocks up to timeout_ms.
+ * Errors: NOT_FOUND, DENIED, UNAVAILABLE, QUOTA (too many open), INVALID, TIMEOUT, DISCONNECTED.
+ * *remote_out is untouched on an error.
+ */
+int haul_segment_open(struct haul *haul, const char *name, unsigned int rights,
+		      struct haul_remote *remote_out);
+
+/** Close it: entries that name the handle are refused from now on. Errors: NOT_FOUND, TIMEOUT, DISCONNECTED. */
+int haul_segment_close(struct haul *haul, struct haul_remote *remote);
+
+/**
+ * Take the next free entry, all zero, owned by the caller until haul_submit. NULL when the submission ring is full
+ * or when so many operations are open that their completions might not fit: reap, then try again. An entry that
+ * was taken is submitted by the next haul_submit: prepare each (a zero entry is a NOP).
+ */
+struct haul_entry *haul_entry_next(struct haul *haul);
+
+/** Prepare a NOP: completes as soon as the worker sees it. */
+static inline void haul_prep_nop(struct haul_entry *entry)
+{
+	entry->opcode = HAUL_OP_NOP;
+}
+
+/** One side of an operation: where its bytes begin in this process. */
+static inline void haul_prep_local(struct haul_entry *entry, const struct haul_memory *memory,
+				   uint64_t offset, uint32_t length)
+{
+	entry->local_region = haul_u48_make(memory->region);
+	entry->local_offset = haul_u48_make(offset);
+	entry->length = length;
+}
+
+/** The other side: where they begin in the remote segment. */
+static inline void haul_prep_remote(struct haul_entry *entry, const struct haul_remote *remote,
+				    uint64_t offset)
+{
+	entry->remote_segment = remote->handle;
+	entry->remote_offset = haul_u48_make(offset);
+}
+
+/** Prepare a WRITE of length bytes: memory + local_offset -> remote + remote_offset. */
+static inline void haul_prep_write(struct haul_entry *entry, const struct haul_memory *memory,
+				   uint64_t local_offset, const struct haul_remote *remote,
+				   uint64_t remote_offset, uint32_t length)
+{
+	entry->opcode = HAUL_OP_WRITE;
+	haul_prep_local(entry, memory, local_offset, length);
+	haul_prep_remote(entry, remote, remote_offset);
+}
+
+/** Prepare a READ of length bytes: remote + remote_offset -> memory + local_offset. */
+static inline void haul_prep_read(struct haul_entry *entry, const struct haul_memory *memory,
+				  uint64_t local_offset, const struct haul_remote *remote,
+				  uint64_t remote_offset, uint32_t length)
+{
+	entry->opcode = HAUL_OP_READ;
+	haul_prep_local(entry, memory, local_offset, length);
+	haul_prep_remote(entry, remote, remote_offset);
+}
+
+/**
+ * Make the entry a member of a batch: its members complete once, together, with the worst status and the sum of
+ * bytes, when all have ended and one with is_last has been submitted. batch is 1 to HAUL_BATCHES_MAX, chosen by the
+ * caller, free again after its completion.
+ */
+static inline void haul_prep_batch(struct haul_entry *entry, uint32_t batch, int is_last)
+{
+	entry->batch = batch;
+	if (is_last)
+		entry->flags |= HAUL_ENTRY_BATCH_LAST;
+}
+
+/**
+ * Make every entry taken since the last call visible to the daemon, and wake it if it sleeps. Returns their
+ * number. The daemon copies each entry; the memory that it names must stay as it is (WRITE) or unread (READ) until
+ * the completion. Errors: DISCONNECTED (the channel is closed; haul_reason says why; nothing was submitted).
+ */
+int haul_submit(struct haul *haul);
+
+/**
+ * Completions that are there: sets *completions_out to the first and returns how many follow one another in memory
+ * (0 when none). They stay valid until haul_seen. Errors: DISCONNECTED once the daemon is gone and all that
+ * it completed has been seen.
+ */
+int haul_peek(struct haul *haul, const struct haul_completion **completions_out);
+
+/**
+ * As haul_peek, but waits up to timeout_us for the first: it polls the ring for a moment, then sleeps. 0 waits not
+ * at all, UINT64_MAX without an end. Returns 0 when the time has passed. Errors: DISCONNECTED (also while asleep,
+ * when the daemon dies), SYSTEM.
+ */
+int haul_wait(struct haul *haul, uint64_t timeout_us,
+	      const struct haul_completion **completions_out);
+
+/** Hand back the first `count` completions of the last peek or wait; their slots may be written again. */
+void haul_seen(struct haul *haul, unsigned int count);
+
+/** Operations submitted and not yet seen completed. */
+unsigned int haul_open_operations(const struct haul *haul);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
