@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * A slice: the part of an operation that goes over one rail.
+ *
+ * The engine makes slices from a pool of its worker and posts them; from `post` to `slice_done` a slice
+ * belongs to the driver, which may link it and use `driver`. Both sides of the copy are region handles and never
+ * pointers: a region may be retired while the slice is on its way, so each touch of memory looks it up again.
+ */
+#ifndef ENGINE_SLICE_H
+#define ENGINE_SLICE_H
+
+#include <stdint.h>
+
+struct operation;
+
+enum slice_kind {
+	SLICE_WRITE = 1, /**< local -> remote */
+	SLICE_READ = 2,  /**< remote -> local */
+};
+
+struct slice {
+	struct slice *next; /**< for whoever owns the slice at the moment */
+
+	uint64_t local_region;  /**< 48-bit handle in this node's table */
+	uint64_t local_offset;  /**< bytes from that region's start */
+	uint64_t remote_region; /**< 48-bit handle in the target's table */
+	uint64_t remote_offset; /**< bytes from that region's start */
+	uint32_t length;        /**< bytes, never zero */
+	uint8_t kind;           /**< enum slice_kind */
+	uint8_t transport;      /**< enum haul_transport it was posted on */
+	uint16_t endpoint;      /**< engine's number of the endpoint it was posted on */
+
+	struct operation *operation; /**< engine's; drivers leave it alone */
+	uint64_t driver[4];          /**< the driver's, from post to slice_done */
+};
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * What a transport is: the operations table that each driver fills, and the table that the engine gives it
+ * in return. This is the only list of a driver's functions; none is NULL.
+ *
+ * Threads. A driver has two halves. The control half runs on the dataplane's control thread and makes and ends
+ * connections; what blocks in it (opening a port) runs as a long job before any worker starts. The worker half
+ * (struct transport_worker, one a worker) moves bytes in the poll loop: no system call, allocation, lock or log.
+ * The halves talk over the driver's own bounded rings.
+ *
+ * A connection is always made by its initiator, for one worker and one endpoint of the engine; a target only
+ * serves. Two nodes that write to each other have two connections, so there is no simultaneous open to settle.
+ */
+#ifndef ENGINE_TRANSPORT_H
+#define ENGINE_TRANSPORT_H
+
+#include "api/haul_abi.h"
+#include "api/haul_control.h"
+#include "api/haul_error.h"
+#include "engine/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conf_table;       /* conf/schema.h: the driver's keys */
+struct counter_group;    /* base/counters.h: the driver's counters */
+struct transport;        /* a driver's own: one a process */
+struct transport_worker; /* a driver's own: one a worker */
+struct worker;           /* engine/worker.h: opaque to drivers, handed back in every upcall */
+
+/** The cluster's key, for HMAC-SHA-256. */
+#define TRANSPORT_KEY_BYTES 32u
+
+/** How a rail stands, as its driver tells the engine. */
+enum rail_state {
+	RAIL_DOWN = 0,     /**< no connection: slices may not be posted */
+	RAIL_UP = 1,       /**< slices may be posted */
+	RAIL_DOUBTFUL = 2, /**< unanswered probes: another rail is better, the last one is kept */
+};
+
+/** Why a rail went down, when the engine must act on it. */
+enum rail_cause {
+	RAIL_CAUSE_NONE = 0,
+	RAIL_CAUSE_UNREACHABLE = 1, /**< nobody answered: try again after a pause */
+	RAIL_CAUSE_SILENT = 2,      /**< the peer fell silent for peer_silence_ms */
+	RAIL_CAUSE_RESTARTED =
+		3, /**< the peer proved another incarnation: its segments are STALE */
+	RAIL_CAUSE_REFUSED =
+		4, /**< the peer refused: version, key or limit; the reason text says which */
+	RAIL_CAUSE_CLOSED = 5, /**< ended on purpose */
+};
+
+/** Numbers of one rail, for listings. Written by its worker, read by anybody; each is one aligned word. */
+struct rail_stats {
+	uint64_t rtt_us;
+	uint64_t bytes_out;
+	uint64_t bytes_in;
+	uint64_t retransmissions;
+};
+
+/** One touch of registered memory. */
+struct transport_access {
+	uint64_t region;       /**< 48-bit handle */
+	uint64_t offset;       /**< bytes from the region's start */
+	uint64_t not_after_us; /**< of clock_now_us(); UINT64_MAX = no bound */
+	uint32_t length;       /**< bytes */
+	bool is_remote;        /**< asked for by a peer: the region's published rights count */
+};
+
+/**
+ * What the engine gives to drivers. All are called on the worker that owns the endpoint or serves the
+ * connection, from within poll, flush or cancel.
+ */
+struct transport_host {
+	/** The endpoint's rail changed. After RAIL_DOWN every slice posted on it has been or will be done. */
+	void (*rail_state)(struct worker *worker, uint32_t endpoint, enum rail_state state,
+			   enum rail_cause cause);
+
+	/**
+	 * A slice has ended, exactly once; from here on no byte of it lands any more. The status is HAUL_OK only
+	 * when each of its bytes has been placed. The slice is the engine's again.
+	 */
+	void (*slice_done)(struct worker *worker, struct slice *slice, enum haul_error status,
+			   enum haul_reason reason);
+
+	/**
+	 * Target, and initiator of a READ: put `length` bytes into a region, if it is of that generation, has the
+	 * right and the range, and the clock has not passed not_after_us (UINT64_MAX: no bound). Copies once.
+	 * Returns HAUL_OK, HAUL_STALE (*version_out: the segment's current version, 0 if unknown), HAUL_RANGE,
+	 * HAUL_DENIED, HAUL_FAULT, or HAUL_TIMEOUT (too late: nothing was touched).
+	 */
+	enum haul_error (*place)(struct worker *worker, const struct transport_access *access,
+				 const void *payload, uint64_t *version_out);
+
+	/** The other way: fill `destination` from a region. Returns as place does. */
+	enum haul_error (*source)(struct worker *worker, const struct transport_access *access,
+				  void *destination, uint64_t *version_out);
+};
+
+/** What a driver is opened with; all of it outlives the driver. */
+struct transport_setup {
+	const char *node;
+	uint64_t incarnation;
+	const uint8_t *cluster_key; /**< TRANSPORT_KEY_BYTES */
+	const void *conf;           /**< the struct that the driver's own keys were loaded into */
+	uint32_t worker_count;
+	uint32_t
+		endpoints_max; /**< endpoint numbers given to connect are below this, for each worker */
+	uint32_t slices_max; /**< slices that one worker may have posted at a time */
+	const struct transport_host *host;
+	struct worker *const *workers; /**< worker_count of them, for the upcalls */
+	uint64_t *const *counters;     /**< one block a worker, of ops->counters */
+};
+
+/** Whom to connect to. */
+struct transport_peer {
+	const char *node;
+	uint64_t incarnation;                 /**< the one that is meant; another must refuse */
+	const struct haul_address *addresses; /**< of all transports; the driver picks its own */
+	uint32_t address_count;
+};
+
+/** The peer is this very node: the driver copies within the process. */
+#define TRANSPORT_SAME_NODE 0x1u
+
+struct transport_ops {
+	const char *name;
+	uint8_t id;                           /**< enum haul_transport */
+	uint32_t capabilities;                /**< TRANSPORT_* */
+	const struct conf_table *keys;        /**< configuration; NULL when it has none */
+	size_t conf_bytes;                    /**< of the struct that keys fill; 0 when none */
+	const struct counter_group *counters; /**< for each worker */
+
+	/* Life. Control thread before the workers start, and after they have stopped; open may block. */
+
+	/** 0, or -errno after logging why; a driver without anything configured opens and reaches nobody. */
+	int (*open)(const struct transport_setup *setup, struct transport **transport_out);
+	void (*close)(struct transport *transport);
+	struct transport_worker *(*worker)(struct transport *transport, uint32_t index);
+
+	/* Control thread, never blocking. */
+
+	/** Addresses to publish; returns how many of `max` were filled. */
+	uint32_t (*addresses)(struct transport *transport, struct haul_address *addresses_out,
+			      uint32_t max);
+	/** Begin to connect an endpoint of a worker. Ends in one rail_state there: UP or DOWN. */
+	void (*connect)(struct transport *transport, uint32_t worker, uint32_t endpoint,
+			const struct transport_peer *peer);
+	/** End whatever the endpoint has; slices are done first, then one rail_state DOWN with CLOSED. */
+	void (*disconnect)(struct transport *transport, uint32_t worker, uint32_t endpoint);
+	/** Handshakes, timers and what the workers left to do; returns the time of its next call at the latest. */
+	uint64_t (*control)(struct transport *transport, uint64_t now_us);
+	/** A file descriptor that becomes readable when control has work; -1 = call it by time only. */
+	int (*control_fd)(struct transport *transport);
+	/** Rows for listings; returns how many of `max` were filled. */
+	uint32_t (*describe)(struct transport *transport, struct haul_transport_row *rows_out,
+			     uint32_t max);
+
+	/* Worker, in the poll loop. */
+
+	/** Post slices on an endpoint that is up; returns how many were taken, short = back-pressure. */
+	uint32_t (*post)(struct transport_worker *worker, uint32_t endpoint, struct slice **slices,
+			 uint32_t count);
+	/** Receive, complete, advance timers; returns the work done. */
+	uint32_t (*poll)(struct transport_worker *worker, uint64_t now_us, uint32_t budget);
+	/** Transmit what is due; returns the work done. */
+	uint32_t (*flush)(struct transport_worker *worker, uint64_t now_us, uint32_t budget);
+	/** End a slice early; slice_done comes once nothing of it can land (at once, or after its fence). */
+	void (*cancel)(struct transport_worker *worker, struct slice *slice, enum haul_error status,
+		       enum haul_reason reason);
+	/** Numbers of the endpoint's rail; callable from the control thread. */
+	void (*stats)(struct transport_worker *worker, uint32_t endpoint,
+		      struct rail_stats *stats_out);
+	/** A file descriptor that wakes a sleeping worker; -1 = none, sleep by time only. */
+	int (*arm)(struct transport_worker *worker);
+	/** When poll or flush must be called again at the latest; UINT64_MAX = not by time. */
+	uint64_t (*next_deadline_us)(struct transport_worker *worker);
+};
+
+#endif
