@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * rudp: one worker's end of the reliable datagram transport, sans-IO.
+ *
+ * Packets and the time go in, packets and deadlines come out. There is no clock, no system call and, after
+ * rudp_create, no allocation in here. Everything of one struct rudp belongs to one thread; the callbacks
+ * are made on it, from inside the calls below. A callback may submit operations; it must not cancel
+ * any, nor close a connection.
+ *
+ * The worker's round:
+ *
+ *     for each packet of a receive burst:  rudp_receive
+ *     rudp_advance                         timers
+ *     while ((connection = rudp_next_to_send(rudp, now)) != NULL && there are packet buffers)
+ *             rudp_transmit                until it returns 0, then the next connection
+ *     sleep no longer than rudp_next_deadline_us
+ *
+ * So a burst is acknowledged once. Times are microseconds of CLOCK_MONOTONIC, 64 bits. The bytes of a
+ * packet here are those of the UDP payload. docs/protocol.md has every one of them, and says why
+ * nothing lands twice or late.
+ */
+#ifndef RUDP_RUDP_H
+#define RUDP_RUDP_H
+
+#include "rudp/rudp_types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rudp;
+struct rudp_connection;
+
+/** What arrived for a region of this node: WRITE data at its target. */
+struct rudp_placement {
+	struct rudp_connection *connection;
+	uint64_t region;       /**< 48 bits, opaque here: slot and generation */
+	uint64_t offset;       /**< bytes from the region's start, 48 bits */
+	const void *payload;   /**< in the packet; valid during the call */
+	uint32_t length;       /**< bytes, never 0 */
+	uint32_t operation;    /**< id of the initiator, for records */
+	uint32_t flags;        /**< RUDP_PLACE_* */
+	uint16_t reason;       /**< out, with a refusal: enum haul_reason, 0 before */
+	uint64_t not_after_us; /**< freshness: nothing may be placed once the clock is beyond */
+	uint64_t version;      /**< out, with HAUL_STALE: the segment's current version, 0 before */
+};
+
+/** The operation's first packet: a region that takes no new operations refuses it. */
+#define RUDP_PLACE_FIRST 0x1u
+/** The operation's only packet: it is never counted as open, `closed` is not called for it. */
+#define RUDP_PLACE_ONLY 0x2u
+
+/** What a data packet needs: the initiator's bytes of a WRITE, the target's bytes of a READ. */
+struct rudp_source {
+	struct rudp_connection *connection;
+	enum rudp_kind kind; /**< whose bytes: RUDP_WRITE = `cookie`, RUDP_READ = `region` */
+	uint32_t length;     /**< bytes wanted */
+	uint64_t cookie;     /**< WRITE: of the operation; READ: 0 */
+	uint64_t region;     /**< READ: the region that is read; WRITE: 0 */
+	uint64_t offset;     /**< WRITE: from the operation's start; READ: from the region's */
+	void *packet;        /**< token given to rudp_transmit */
+	void *destination;   /**< right behind the header in the packet's buffer */
+	uint16_t reason;     /**< out, with a refusal: enum haul_reason, 0 before */
+	uint64_t version;    /**< out, with HAUL_STALE: the current version, 0 before */
+};
+
+/** A READ that a peer asks of this node. */
+struct rudp_opening {
+	struct rudp_connection *connection;
+	uint64_t region;    /**< 48 bits */
+	uint64_t offset;    /**< from the region's start */
+	uint32_t length;    /**< bytes, never 0 */
+	uint32_t operation; /**< id of the initiator, for records */
+	uint16_t reason;    /**< out, with a refusal, 0 before */
+	uint64_t version;   /**< out, with HAUL_STALE, 0 before */
+};
+
+/** The end of an operation of this node. */
+struct rudp_completion {
+	struct rudp_connection *connection;
+	uint64_t cookie;     /**< of the request */
+	uint32_t bytes;      /**< placed (WRITE) or delivered (READ); whole length with HAUL_OK */
+	uint16_t status;     /**< enum haul_error */
+	uint16_t reason;     /**< enum haul_reason */
+	uint64_t version;    /**< with HAUL_STALE from the target: its current version, else 0 */
+	enum rudp_kind kind; /**< of the request */
+};
+
+/** Calls out of rudp; none may be NULL. Statuses are positive enum haul_error, 0 = HAUL_OK. */
+struct rudp_callbacks {
+	/**
+	 * Target: checks generation, right and range, then the clock against not_after_us, copies once.
+	 * Returns 0, HAUL_STALE, HAUL_DENIED, HAUL_RANGE or HAUL_FAULT, which end the operation at its
+	 * initiator; HAUL_TIMEOUT when the clock was beyond not_after_us (dropped like a lost
+	 * packet). After 0 with FIRST and without ONLY the operation is open until `closed`.
+	 */
+	int (*place)(void *context, struct rudp_placement *placement);
+	/** Target: a READ begins; checks as `place` does. After 0 it is open until `closed`. */
+	int (*open)(void *context, struct rudp_opening *opening);
+	/** Target: an operation that was open on the region is over; nothing of it follows. */
+	void (*closed)(void *context, struct rudp_connection *connection, uint64_t region);
+	/**
+	 * Either: fills destination. Called again for a retransmission. Returns 0 or the status that
+	 * ends the operation; for a READ the checks of `place` are made each time.
+	 */
+	int (*source)(void *context, struct rudp_source *source);
+	/** Initiator: bytes of a READ, each exactly once. Returns 0 or HAUL_FAULT. */
+	int (*deliver)(void *context, uint64_t cookie, uint32_t offset, const void *payload,
+		       uint32_t length);
+	/** Initiator: exactly once for each accepted operation. After it no byte of it lands. */
+	void (*done)(void *context, const struct rudp_completion *completion);
+	/** After RUDP_GONE the connection's pointer is dead; its user pointer may be freed. */
+	void (*state)(void *context, struct rudp_connection *connection, enum rudp_state state,
+		      enum rudp_end_reason reason);
+};
+
+/** One worker's limits and surroundings. */
+struct rudp_config {
+	uint32_t connections_max; /**< 1 to RUDP_CONNECTIONS_MAX */
+	uint32_t operations;      /**< open at a time, a connection and direction; power of two */
+	uint32_t packets;         /**< sent and not settled, a connection; power of two */
+	uint32_t datagram_bytes;  /**< largest UDP payload the port carries: MTU - 28 or - 48 */
+	uint32_t window_packets;  /**< for the fixed window; 0 = RUDP_WINDOW_PACKETS */
+	uint32_t silence_us;      /**< peer_silence_ms: then a connection ends; 0 = default */
+	uint32_t keepalive_us;    /**< idle time before a ping; 0 = default */
+	uint8_t worker;           /**< top byte of the local connection ids */
+	uint64_t now_us;          /**< the clock at creation */
+	uint64_t *counters;       /**< RUDP_COUNTER_COUNT words that only this thread writes */
+	const struct cc_ops *cc;  /**< congestion control; NULL = the fixed window */
+	const struct rudp_callbacks *callbacks;
+	void *context; /**< first argument of the callbacks */
+};
+
+/** An operation to begin. */
+struct rudp_operation_request {
+	enum rudp_kind kind;
+	uint32_t length; /**< bytes, 1 to RUDP_OPERATION_BYTES_MAX */
+	uint64_t region; /**< at the target, 48 bits */
+	uint64_t offset; /**< in that region, 48 bits */
+	uint64_t cookie; /**< comes back in source, deliver and done */
+};
+
+/** Returns 0, -EINVAL for limits out of range, -ENOMEM. All memory is taken here. */
+int rudp_create(const struct rudp_config *config, struct rudp **out);
+/** Ends without callbacks or packets. Accepts NULL. */
+void rudp_destroy(struct rudp *rudp);
+
+/**
+ * A connection from a finished handshake; `user` is the owner's and never looked at.
+ * Returns 0, -ENOSPC (connections_max), -EEXIST (local id in use), -EINVAL (limits, worker number).
+ */
+int rudp_connection_add(struct rudp *rudp, uint64_t now_us, const struct rudp_params *params,
+			void *user, struct rudp_connection **out);
+/**
+ * Ends it: the peer is told, operations end (WRITEs when nothing of them can land any more), then
+ * RUDP_GONE is reported. Closing what has ended is no error.
+ */
+void rudp_connection_close(struct rudp_connection *connection, uint64_t now_us);
+/** Index (stable, below connections_max) in the low 16 bits, generation above. */
+uint32_t rudp_connection_handle(const struct rudp_connection *connection);
+/** The connection of a handle, NULL when it is gone. */
+struct rudp_connection *rudp_connection_find(struct rudp *rudp, uint32_t handle);
+void *rudp_connection_user(const struct rudp_connection *connection);
+const struct rudp_params *rudp_connection_params(const struct rudp_connection *connection);
+enum rudp_state rudp_connection_state(const struct rudp_connection *connection);
+void rudp_connection_stats(const struct rudp_connection *connection, struct rudp_stats *out);
+
+/**
+ * Returns 0 and the operation's id, -EAGAIN (back-pressure: all ids are in use; try again after a
+ * done), -ENOTCONN (the connection has ended), -EINVAL (kind or length).
+ */
+int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
+		const struct rudp_operation_request *request, uint32_t *operation_out);
+/**
+ * Ends an operation with `status`. A READ is done inside this call. A WRITE of which something was
+ * sent is done when the target has acknowledged the fence, or at rudp_write_fence_us.
+ * Returns 0, -ENOENT when there is no such operation or it is ending already.
+ */
+int rudp_cancel(struct rudp_connection *connection, uint64_t now_us, uint32_t operation,
+		uint16_t status, uint16_t reason);
+/** The time from which on nothing sent so far of a WRITE can land; 0 = nothing was sent, or done. */
+uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t operation);
+
+/** Which thread a datagram is for; looks at the first bytes only. */
+enum rudp_packet_kind rudp_packet_kind(const void *packet, size_t bytes);
+/** The worker that a RUDP_PACKET_CONNECTION belongs to. */
+uint8_t rudp_packet_worker(const void *packet);
+/** The connection id a RUDP_PACKET_CONNECTION is sent to, for handshake_reset. */
+uint64_t rudp_packet_connection(const void *packet);
+
+/**
+ * Takes in a packet of the kinds CONNECTION and RESET. The packet is only read, and free afterwards.
+ * RUDP_RECEIVE_UNKNOWN asks for a reset: hand {address, id} to the control thread, rate limited.
+ */
+enum rudp_receive rudp_receive(struct rudp *rudp, uint64_t now_us,
+			       const struct rudp_address *address, const void *packet,
+			       size_t bytes);
+/** A connection that wants to send, the longest waiting first; NULL = none. */
+struct rudp_connection *rudp_next_to_send(struct rudp *rudp, uint64_t now_us);
+/**
+ * Builds the next packet in buffer, of at least the params' datagram_bytes. Returns its bytes, 0 =
+ * nothing to send now; the connection then leaves the list of rudp_next_to_send.
+ */
+size_t rudp_transmit(struct rudp_connection *connection, uint64_t now_us, void *packet_token,
+		     void *buffer, size_t capacity);
+/** When rudp_advance has something to do; UINT64_MAX = never. */
+uint64_t rudp_next_deadline_us(const struct rudp *rudp);
+/** Runs due timers; returns how many. */
+unsigned rudp_advance(struct rudp *rudp, uint64_t now_us);
+
+#endif
