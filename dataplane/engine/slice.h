@@ -10,6 +10,7 @@
 #define ENGINE_SLICE_H
 
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct operation;
 
@@ -31,7 +32,10 @@ struct slice {
 	uint16_t endpoint;      /**< engine's number of the endpoint it was posted on */
 
 	struct operation *operation; /**< engine's; drivers leave it alone */
+	TAILQ_ENTRY(slice) siblings; /**< engine's: the operation's other slices */
 	uint64_t driver[4];          /**< the driver's, from post to slice_done */
 };
+
+TAILQ_HEAD(slice_list, slice);
 
 #endif

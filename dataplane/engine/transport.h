@@ -96,6 +96,10 @@ struct transport_host {
 	/** The other way: fill `destination` from a region. Returns as place does. */
 	enum haul_error (*source)(struct worker *worker, const struct transport_access *access,
 				  void *destination, uint64_t *version_out);
+
+	/** Both at once, between two regions of this node; what place or source would refuse it refuses. */
+	enum haul_error (*copy)(struct worker *worker, const struct transport_access *target,
+				const struct transport_access *source);
 };
 
 /** What a driver is opened with; all of it outlives the driver. */

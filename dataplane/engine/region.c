@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of local memory; region.h says who may do what on which thread. */
+#include "engine/region.h"
+
+#include "api/haul_attach.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/fault.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct counter_spec region_counter_specs[REGION_COUNTER_COUNT] = {
+	[REGION_BYTES_PLACED] = { "bytes_placed", "bytes", "bytes copied into registered memory" },
+	[REGION_BYTES_SOURCED] = { "bytes_sourced", "bytes",
+				   "bytes copied out of registered memory" },
+	[REGION_REFUSED_STALE] = { "refused_stale", "touches",
+				   "touches of a region that was retired or has another generation" },
+	[REGION_REFUSED_RANGE] = { "refused_range", "touches",
+				   "touches that do not lie inside their region" },
+	[REGION_REFUSED_DENIED] = { "refused_denied", "touches",
+				    "touches by a peer of a region that does not grant that right" },
+	[REGION_REFUSED_LATE] = { "refused_late", "touches",
+				  "placements that came after their freshness had ended" },
+	[REGION_FAULTS] = { "faults", "touches",
+			    "touches of memory that its owner had taken away" },
+	[REGION_PLACED_AFTER_STALL] = { "placed_after_stall", "touches",
+					"placements that ended after their freshness, since the daemon "
+					"was stopped in the middle of the copy" },
+};
+
+const struct counter_group region_counters = { "region", region_counter_specs,
+					       REGION_COUNTER_COUNT };
+
+int region_table_init(struct region_table *table, uint32_t slots)
+{
+	BUG_ON(slots == 0 || slots > 1u << REGION_SLOT_BITS);
+
+	memset(table, 0, sizeof(*table));
+	table->regions = calloc(slots, sizeof(*table->regions));
+	table->free_slots = calloc(slots, sizeof(*table->free_slots));
+	if (table->regions == NULL || table->free_slots == NULL) {
+		region_table_destroy(table);
+		return -ENOMEM;
+	}
+	table->slots = slots;
+	return 0;
+}
+
+void region_table_destroy(struct region_table *table)
+{
+	free(table->regions);
+	free(table->free_slots);
+	memset(table, 0, sizeof(*table));
+}
+
+/* The region of a slot that is inside the table, whatever its generation. */
+static struct region *region_at(const struct region_table *table, uint64_t handle)
+{
+	ASSERT(region_slot(handle) < table->slots);
+	return &table->regions[region_slot(handle)];
+}
+
+uint64_t region_add(struct region_table *table, const struct region_spec *spec)
+{
+	struct region *region;
+	uint32_t slot;
+
+	BUG_ON(spec->base == NULL || spec->length == 0);
+	if (table->free_count > 0) {
+		slot = table->free_slots[--table->free_count];
+	} else if (table->used < table->slots) {
+		slot = table->used++;
+		table->regions[slot].generation_next = 1;
+	} else {
+		return REGION_NONE;
+	}
+
+	region = &table->regions[slot];
+	ASSERT(atomic_load_explicit(&region->generation, memory_order_relaxed) == 0);
+	region->spec = *spec;
+	atomic_store_explicit(&region->version, 0, memory_order_relaxed);
+	/* Orders the spec before the generation, against region_find on the workers. */
+	atomic_store_explicit(&region->generation, region->generation_next, memory_order_release);
+	return region_handle(slot, region->generation_next);
+}
+
+void region_set_version(struct region_table *table, uint64_t handle, uint64_t version)
+{
+	atomic_store_explicit(&region_at(table, handle)->version, version, memory_order_relaxed);
+}
+
+void region_retire(struct region_table *table, uint64_t handle)
+{
+	struct region *region = region_at(table, handle);
+
+	BUG_ON(region_generation(handle) != region->generation_next);
+	atomic_store_explicit(&region->generation, 0, memory_order_release);
+}
+
+void region_release(struct region_table *table, uint64_t handle)
+{
+	struct region *region = region_at(table, handle);
+
+	BUG_ON(atomic_load_explicit(&region->generation, memory_order_relaxed) != 0);
+	BUG_ON(region_generation(handle) != region->generation_next);
+	if (region->generation_next == REGION_GENERATION_MAX)
+		return; /* used up: a generation never comes back, so the slot is retired */
+	region->generation_next++;
+	table->free_slots[table->free_count++] = region_slot(handle);
+}
+
+/* The region that a handle names, when it is exactly current; NULL otherwise. */
+static const struct region *region_find(const struct region_table *table, uint64_t handle)
+{
+	const struct region *region;
+	uint32_t generation;
+
+	if (UNLIKELY(region_slot(handle) >= table->slots || handle >> 48 != 0))
+		return NULL;
+	region = &table->regions[region_slot(handle)];
+	/* Orders the generation before the spec, against region_add. */
+	generation = atomic_load_explicit(&region->generation, memory_order_acquire);
+	if (UNLIKELY(generation == 0 || generation != region_generation(handle)))
+		return NULL;
+	return region;
+}
+
+static bool region_contains(const struct region *region, uint64_t offset, uint64_t length)
+{
+	return offset <= region->spec.length && length <= region->spec.length - offset;
+}
+
+enum haul_error region_check_local(const struct region_table *table, uint64_t handle,
+				   uint32_t owner, uint64_t offset, uint64_t length)
+{
+	const struct region *region = region_find(table, handle);
+
+	if (region == NULL)
+		return HAUL_STALE;
+	if (region->spec.owner != owner)
+		return HAUL_DENIED;
+	return region_contains(region, offset, length) ? HAUL_OK : HAUL_RANGE;
+}
+
+/* Find what an access names and check everything but the clock; counts a refusal. */
+static enum haul_error region_admit(const struct region_table *table, uint64_t *counters,
+				    const struct transport_access *access, uint32_t right,
+				    const struct region **region_out)
+{
+	const struct region *region = region_find(table, access->region);
+
+	if (UNLIKELY(region == NULL)) {
+		counters[REGION_REFUSED_STALE]++;
+		return HAUL_STALE;
+	}
+	if (UNLIKELY(access->is_remote && (region->spec.rights & right) == 0)) {
+		counters[REGION_REFUSED_DENIED]++;
+		return HAUL_DENIED;
+	}
+	if (UNLIKELY(!region_contains(region, access->offset, access->length))) {
+		counters[REGION_REFUSED_RANGE]++;
+		return HAUL_RANGE;
+	}
+	*region_out = region;
+	return HAUL_OK;
+}
+
+/* The version that a refusal tells: the slot's last known one, whatever its generation. */
+static uint64_t region_version(const struct region_table *table, uint64_t handle)
+{
+	if (region_slot(handle) >= table->slots)
+		return 0;
+	return atomic_load_explicit(&table->regions[region_slot(handle)].version,
+				    memory_order_relaxed);
+}
+
+/* Did the copy meet memory that its owner had taken away? The fault handler has noted it. */
+static bool region_faulted(const struct region *region, uint64_t *counters)
+{
+	if (LIKELY(region->spec.fault_id == FAULT_NONE || !fault_poisoned(region->spec.fault_id)))
+		return false;
+	counters[REGION_FAULTS]++;
+	return true;
+}
+
+/* The clock before a placement: later than its bound it must not begin. */
+static bool region_is_late(const struct transport_access *access, uint64_t *counters)
+{
+	if (access->not_after_us == UINT64_MAX || clock_now_us() <= access->not_after_us)
+		return false;
+	counters[REGION_REFUSED_LATE]++;
+	return true;
+}
+
+/* The clock after it: a stop in the middle of the copy is seen and never silent. */
+static void region_note_stall(const struct transport_access *access, uint64_t *counters)
+{
+	if (access->not_after_us != UINT64_MAX && clock_now_us() > access->not_after_us)
+		counters[REGION_PLACED_AFTER_STALL]++;
+}
+
+enum haul_error region_place(const struct region_table *table, uint64_t *counters,
+			     const struct transport_access *access, const void *payload,
+			     uint64_t *version_out)
+{
+	const struct region *region;
+	enum haul_error error;
+
+	error = region_admit(table, counters, access, HAUL_RIGHT_WRITE, &region);
+	if (UNLIKELY(error != HAUL_OK)) {
+		*version_out = region_version(table, access->region);
+		return error;
+	}
+	if (UNLIKELY(region_is_late(access, counters)))
+		return HAUL_TIMEOUT;
+	memcpy((char *)region->spec.base + access->offset, payload, access->length);
+	region_note_stall(access, counters);
+	if (UNLIKELY(region_faulted(region, counters)))
+		return HAUL_FAULT;
+	counters[REGION_BYTES_PLACED] += access->length;
+	return HAUL_OK;
+}
+
+enum haul_error region_source(const struct region_table *table, uint64_t *counters,
+			      const struct transport_access *access, void *destination,
+			      uint64_t *version_out)
+{
+	const struct region *region;
+	enum haul_error error;
+
+	error = region_admit(table, counters, access, HAUL_RIGHT_READ, &region);
+	if (UNLIKELY(error != HAUL_OK)) {
+		*version_out = region_version(table, access->region);
+		return error;
+	}
+	if (UNLIKELY(region_is_late(access, counters)))
+		return HAUL_TIMEOUT;
+	memcpy(destination, (const char *)region->spec.base + access->offset, access->length);
+	if (UNLIKELY(region_faulted(region, counters)))
+		return HAUL_FAULT;
+	counters[REGION_BYTES_SOURCED] += access->length;
+	return HAUL_OK;
+}
+
+enum haul_error region_copy(const struct region_table *table, uint64_t *counters,
+			    const struct transport_access *target,
+			    const struct transport_access *source)
+{
+	const struct region *from;
+	const struct region *to;
+	enum haul_error error;
+
+	ASSERT(target->length == source->length);
+	error = region_admit(table, counters, source, HAUL_RIGHT_READ, &from);
+	if (error == HAUL_OK)
+		error = region_admit(table, counters, target, HAUL_RIGHT_WRITE, &to);
+	if (UNLIKELY(error != HAUL_OK))
+		return error;
+	/* A client may name overlapping ranges of one segment: memmove, not memcpy. */
+	memmove((char *)to->spec.base + target->offset,
+		(const char *)from->spec.base + source->offset, target->length);
+	if (UNLIKELY(region_faulted(from, counters) || region_faulted(to, counters)))
+		return HAUL_FAULT;
+	counters[REGION_BYTES_SOURCED] += source->length;
+	counters[REGION_BYTES_PLACED] += target->length;
+	return HAUL_OK;
+}
