@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Every bound of the engine, with its reason. Sizes of tables are fixed at start. */
+#ifndef ENGINE_LIMITS_H
+#define ENGINE_LIMITS_H
+
+/** Regions of one node: buffers of all its clients. 2^16 x 64 B = 4 MiB, made once. */
+#define ENGINE_REGIONS_MAX 65536u
+
+/** Peers one node talks to at a time. */
+#define ENGINE_PEERS_MAX 256u
+
+/** Remote segments open at a time over all channels. */
+#define ENGINE_REMOTES_MAX 4096u
+
+/** Transports there is a number for, NONE included (enum haul_transport). */
+#define ENGINE_TRANSPORTS 5u
+
+/** Endpoints of a worker: one for each peer and transport. */
+#define ENGINE_ENDPOINTS_MAX (ENGINE_PEERS_MAX * ENGINE_TRANSPORTS)
+
+/** Channels of one worker. */
+#define ENGINE_CHANNELS_MAX 256u
+
+/** Remote segments one channel may have open. */
+#define ENGINE_HANDLES_MAX 256u
+
+/** Operations open on one worker, over all its channels; beyond it entries stay in their rings. */
+#define ENGINE_OPERATIONS_MAX 8192u
+
+/** Slices posted at a time by one worker. */
+#define ENGINE_SLICES_MAX 8192u
+
+/**
+ * The longest slice in bytes. Large enough that its bookkeeping is nothing beside its copy, small enough that
+ * several connections share an operation and that a copy on the local transport stays a step of the loop.
+ */
+#define ENGINE_SLICE_BYTES_MAX (1u << 20)
+
+/** Slices that one operation may have posted at a time, so that a huge one leaves room for others. */
+#define ENGINE_OPERATION_SLICES_MAX 16u
+
+/** Entries taken from one channel in one round, so that no channel starves another. */
+#define ENGINE_CHANNEL_BUDGET 32u
+
+/** Operations driven on one endpoint in one round. */
+#define ENGINE_ENDPOINT_BUDGET 64u
+
+/** What a transport may do in one round: packets received, or packets sent. */
+#define ENGINE_TRANSPORT_BUDGET 256u
+
+/** Commands taken from the control thread in one round; the rings' sizes are powers of two. */
+#define ENGINE_COMMAND_BUDGET 16u
+#define ENGINE_COMMANDS       1024u
+
+/** Requests of a worker to the control thread. */
+#define ENGINE_REQUESTS 4096u
+
+/** A pause before an unreachable peer is tried again: grows by doubling between these. */
+#define ENGINE_RETRY_MIN_US 10000u
+#define ENGINE_RETRY_MAX_US 1000000u
+
+/** How often operations that wait for a newer descriptor look again. */
+#define ENGINE_PARKED_INTERVAL_US 200u
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * Remote nodes. A peer is a node's name together with one incarnation: the same name with another incarnation is
+ * another peer, so that nothing kept for the old one is ever used for the new.
+ *
+ * Threads: the control thread makes and frees peers; workers read `is_self` and `incarnation` of peers that a
+ * remote segment names, and those stand until every worker has passed a quiescent point after their release.
+ */
+#ifndef ENGINE_PEER_H
+#define ENGINE_PEER_H
+
+#include "api/haul_control.h"
+#include "engine/limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct peer {
+	char node[HAUL_NAME_BYTES];
+	uint64_t incarnation;
+	uint64_t since_us;      /**< control only: when it was met */
+	uint32_t references;    /**< control only: remote segments of it; 0 = the slot is free */
+	uint32_t address_count; /**< control only */
+	bool is_self;           /**< this very node and incarnation */
+	struct haul_address addresses[HAUL_DESCRIPTOR_ADDRESSES_MAX]; /**< control only */
+};
+
+struct peer_table {
+	struct peer peers[ENGINE_PEERS_MAX];
+};
+
+/**
+ * The peer a descriptor names, with one more reference; made when it is not known yet. Addresses are refreshed
+ * from the descriptor. Returns its index, or ENGINE_PEERS_MAX when the table is full. Control thread.
+ */
+uint32_t peer_take(struct peer_table *table, const struct haul_descriptor *descriptor,
+		   const struct haul_address *addresses, uint64_t self_incarnation,
+		   uint64_t now_us);
+
+/** Drop one reference; true when it was the last. The slot must not be reused before a quiescent point. */
+bool peer_drop(struct peer_table *table, uint32_t index);
+
+#endif
