@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * Remote segments that some channel of this node has open, and what is known of each: the view.
+ *
+ * A view is one descriptor, immutable, valid for exactly one (incarnation, version). The control thread swaps the
+ * pointer when a newer one arrives and frees the old view after a quiescent point. It also stores the version that
+ * the control plane has seen; a worker compares that with its view's on every use: one load, no call. On a
+ * difference the view is stale at once, and operations wait for the newer one or end with STALE.
+ */
+#ifndef ENGINE_REMOTE_H
+#define ENGINE_REMOTE_H
+
+#include "api/haul_control.h"
+#include "api/haul_error.h"
+#include "engine/limits.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/** One descriptor as the workers use it. */
+struct remote_view {
+	uint64_t version;
+	uint64_t incarnation;
+	uint64_t bytes;
+	uint32_t peer; /**< index in the peer table */
+	uint32_t buffer_count;
+	struct haul_descriptor_buffer buffers[]; /**< ascending, disjoint */
+};
+
+enum remote_state {
+	REMOTE_FREE = 0,    /**< nobody has it open */
+	REMOTE_OPEN = 1,    /**< usable */
+	REMOTE_RETIRED = 2, /**< gone or replaced: every operation on it ends with STALE */
+};
+
+struct remote {
+	_Atomic(struct remote_view *) view; /**< control: wo, workers: ro */
+	_Atomic uint64_t version_seen;      /**< control: wo, workers: ro */
+	_Atomic uint32_t state;             /**< enum remote_state; control: wo, workers: ro */
+	uint32_t references;                /**< control only: handles of channels */
+	uint32_t peer;                      /**< control only: index in the peer table */
+	char name[HAUL_NAME_BYTES];         /**< control only */
+};
+
+struct remote_table {
+	struct remote remotes[ENGINE_REMOTES_MAX];
+};
+
+/** Where an offset of the segment lies. */
+struct remote_range {
+	uint64_t region; /**< 48-bit handle in the owner's table */
+	uint64_t offset; /**< from that region's start */
+};
+
+/**
+ * Copy a descriptor that has been checked (descriptor.h) into a view. NULL when memory is short. The caller
+ * frees it with free(). Control thread.
+ */
+struct remote_view *remote_view_make(const struct haul_descriptor *descriptor, uint32_t peer);
+
+/**
+ * Resolve [offset, offset + length) of the segment to a region. Returns HAUL_OK, or HAUL_RANGE when the range
+ * does not lie inside one active buffer. Worker.
+ */
+enum haul_error remote_resolve(const struct remote_view *view, uint64_t offset, uint64_t length,
+			       struct remote_range *range_out);
+
+#endif
