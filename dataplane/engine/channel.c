@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One client's set of rings as its worker serves it; channel.h says what is trusted. */
+#include "engine/channel.h"
+
+#include "base/check.h"
+#include "base/ring.h"
+#include "engine/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+enum haul_error channel_resolve(const struct channel *channel, uint32_t handle, uint32_t right,
+				uint32_t *remote_out)
+{
+	uint32_t index = (handle & 0xffff) - 1;
+	uint64_t word;
+
+	if (index >= ENGINE_HANDLES_MAX)
+		return HAUL_NOT_FOUND;
+	word = atomic_load_explicit(&channel->handles[index].word, memory_order_acquire);
+	if (word == 0 || word >> 48 != handle >> 16)
+		return HAUL_NOT_FOUND;
+	if ((word >> 32 & 0xffff & right) == 0)
+		return HAUL_DENIED;
+	*remote_out = (uint32_t)word - 1;
+	return HAUL_OK;
+}
+
+/* Is there room for the completion of one more entry, and for the aggregate that it may close? */
+static bool channel_has_room(struct channel *channel)
+{
+	uint32_t seen = ring_load_acquire(&channel->header->completion_head.value);
+	uint32_t unseen = channel->completion_tail - seen;
+
+	if (unseen > channel->completions_count) {
+		channel_close(channel, HAUL_INVALID,
+			      "completion_head lies outside the completions that were written");
+		return false;
+	}
+	return unseen + channel->reserved + 2 <= channel->completions_count;
+}
+
+/* How many entries are there to take; closes the channel when the index cannot be. */
+static uint32_t channel_pending(struct channel *channel)
+{
+	uint32_t tail = ring_load_acquire(&channel->header->submission_tail.value);
+	uint32_t pending = tail - channel->submission_head;
+
+	if (pending <= channel->entries_count)
+		return pending;
+	channel_close(channel, HAUL_INVALID,
+		      "submission_tail is further ahead than the ring has entries");
+	return 0;
+}
+
+/* A member joins its batch. Returns false when the batch has had its last entry. */
+static bool channel_join_batch(struct channel *channel, const struct haul_entry *entry)
+{
+	struct batch *batch;
+
+	if (entry->batch == 0 || entry->batch > HAUL_BATCHES_MAX)
+		return true;
+	batch = &channel->batches[entry->batch];
+	if (batch->is_closed || batch->members == UINT16_MAX)
+		return false;
+	if (batch->members == 0) {
+		memset(batch, 0, sizeof(*batch));
+		batch->started_us = channel->worker->now_us;
+		channel->reserved++; /* the aggregate's completion */
+	}
+	batch->members++;
+	batch->open++;
+	if ((entry->flags & HAUL_ENTRY_BATCH_LAST) != 0) {
+		batch->is_closed = true;
+		batch->user_data = entry->user_data;
+	}
+	return true;
+}
+
+/* Undo the join of an entry that stays in its ring. */
+static void channel_unjoin_batch(struct channel *channel, const struct haul_entry *entry)
+{
+	struct batch *batch;
+
+	if (entry->batch == 0 || entry->batch > HAUL_BATCHES_MAX)
+		return;
+	batch = &channel->batches[entry->batch];
+	batch->open--;
+	batch->is_closed = false;
+	if (--batch->members == 0)
+		channel->reserved--;
+}
+
+/* Take one entry out of the ring; false when it must stay there. */
+static bool channel_take(struct channel *channel, uint64_t now_us)
+{
+	uint32_t index = channel->submission_head & (channel->entries_count - 1);
+	struct haul_entry entry;
+
+	/* The one copy: the client may change the ring's entry at any moment, and what is checked must be used. */
+	memcpy(&entry, &channel->entries[index], sizeof(entry));
+	if (!channel_join_batch(channel, &entry)) {
+		entry.opcode =
+			UINT8_MAX; /* refused as any malformed entry, and completed by itself */
+		entry.batch = 0;
+		entry.flags = 0;
+	}
+	channel->reserved++;
+	if (!operation_start(channel->worker, channel, &entry, now_us)) {
+		channel->reserved--;
+		channel_unjoin_batch(channel, &entry);
+		channel->worker->counters[WORKER_POOL_EMPTY]++;
+		return false;
+	}
+	channel->accepted++;
+	channel->worker->counters[WORKER_ENTRIES]++;
+	return true;
+}
+
+uint32_t channel_poll(struct channel *channel, uint64_t now_us, uint32_t budget)
+{
+	uint32_t pending;
+	uint32_t taken = 0;
+
+	if (channel->is_closing)
+		return 0;
+	pending = MIN(channel_pending(channel), budget);
+	while (taken < pending && !channel->is_closing && channel_has_room(channel)) {
+		if (!channel_take(channel, now_us))
+			break;
+		channel->submission_head++;
+		taken++;
+	}
+	if (taken > 0)
+		/* Orders the copies of the entries before the client may write them again. */
+		ring_store_release(&channel->header->submission_head.value,
+				   channel->submission_head);
+	return taken;
+}
+
+static void channel_write(struct channel *channel, const struct haul_completion *completion)
+{
+	uint32_t index = channel->completion_tail & (channel->completions_count - 1);
+
+	ASSERT(channel->reserved > 0);
+	channel->reserved--;
+	if (channel->is_closing)
+		return; /* nobody reads it any more */
+	channel->completions[index] = *completion;
+	channel->completion_tail++;
+	/* Orders the completion before the index that shows it. */
+	ring_store_release(&channel->header->completion_tail.value, channel->completion_tail);
+	channel->is_wake_due = true;
+}
+
+static uint32_t channel_elapsed(const struct channel *channel, uint64_t started_us)
+{
+	uint64_t elapsed_us = channel->worker->now_us - started_us;
+
+	return elapsed_us > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed_us;
+}
+
+static void channel_write_aggregate(struct channel *channel, uint32_t id)
+{
+	struct batch *batch = &channel->batches[id];
+	struct haul_completion completion = {
+		.user_data = batch->user_data,
+		.bytes = batch->bytes,
+		.batch = id,
+		.status = batch->status,
+		.reason = batch->reason,
+		.transport = batch->transport,
+		.attempts = batch->attempts,
+		.members = (uint16_t)batch->members,
+		.time_us = channel_elapsed(channel, batch->started_us),
+	};
+
+	batch->members = 0;
+	batch->is_closed = false;
+	channel_write(channel, &completion);
+}
+
+/* Fold a member's end into its batch; returns whether it also wants a completion of its own. */
+static bool channel_fold(struct channel *channel, const struct channel_result *result)
+{
+	struct batch *batch = &channel->batches[result->batch];
+
+	ASSERT(batch->open > 0);
+	batch->open--;
+	batch->bytes += result->bytes;
+	/* The worst is the member's that ended worst by the order of enum haul_error: OK is the least. */
+	if (result->status > batch->status) {
+		batch->status = (uint16_t)result->status;
+		batch->reason = (uint16_t)result->reason;
+	}
+	batch->transport = result->transport;
+	batch->attempts = MAX(batch->attempts, result->attempts);
+	return (result->flags & HAUL_ENTRY_BATCH_MEMBER) != 0;
+}
+
+void channel_complete(struct channel *channel, const struct channel_result *result)
+{
+	struct haul_completion completion = {
+		.user_data = result->user_data,
+		.bytes = result->bytes,
+		.status = (uint16_t)result->status,
+		.reason = (uint16_t)result->reason,
+		.transport = result->transport,
+		.attempts = result->attempts,
+		.time_us = channel_elapsed(channel, result->started_us),
+	};
+	struct batch *batch;
+
+	channel->completed++;
+	if (result->batch == 0) {
+		channel_write(channel, &completion);
+		return;
+	}
+	if (channel_fold(channel, result))
+		channel_write(channel, &completion);
+	else
+		channel->reserved--;
+	batch = &channel->batches[result->batch];
+	if (batch->is_closed && batch->open == 0)
+		channel_write_aggregate(channel, result->batch);
+}
+
+void channel_wake(struct channel *channel)
+{
+	if (!channel->is_wake_due)
+		return;
+	channel->is_wake_due = false;
+	/* Orders completion_tail's store before the load of the flag, against haul_wait's own fence. */
+	ring_full_fence();
+	if (ring_load_relaxed(&channel->header->client_sleeps.value) == 0)
+		return;
+	/* The one system call that a round may make for a channel: the client said that it sleeps. */
+	eventfd_write(channel->wake_fd, 1);
+	channel->worker->counters[WORKER_WAKEUPS]++;
+}
+
+static void channel_cancel_all(struct channel *channel)
+{
+	struct operation *operation = TAILQ_FIRST(&channel->operations);
+
+	/* An operation without slices ends within the call, so its successor is taken first. */
+	while (operation != NULL) {
+		struct operation *next = TAILQ_NEXT(operation, siblings);
+
+		operation_end(operation, HAUL_CANCELLED, HAUL_REASON_CLIENT_GONE);
+		operation = next;
+	}
+}
+
+void channel_close(struct channel *channel, enum haul_error error, const char *reason)
+{
+	struct haul_channel_header *header = channel->header;
+	size_t length = strnlen(reason, sizeof(header->reason) - 1);
+
+	if (channel->is_closing)
+		return;
+	channel->is_closing = true;
+	memcpy(header->reason, reason, length);
+	header->reason[length] = 0;
+	header->error = (uint32_t)error;
+	/* Orders error and reason before the state that tells of them. */
+	ring_store_release(&header->state, HAUL_CHANNEL_CLOSED);
+	eventfd_write(channel->wake_fd, 1);
+	if (error == HAUL_INVALID) {
+		struct worker_request request = { .kind = WORKER_CHANNEL_BAD,
+						  .worker = channel->worker->number,
+						  .channel = channel };
+
+		channel->worker->counters[WORKER_CHANNELS_BROKEN]++;
+		worker_ask(channel->worker, &request);
+	}
+	channel_cancel_all(channel);
+}
+
+bool channel_is_idle(const struct channel *channel)
+{
+	return channel->is_closing && TAILQ_EMPTY(&channel->operations);
+}

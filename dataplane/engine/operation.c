@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One READ or WRITE from its entry to its completion; operation.h has the picture. */
+#include "engine/operation.h"
+
+#include "api/haul_attach.h"
+#include "base/check.h"
+#include "engine/channel.h"
+#include "engine/worker.h"
+
+#include <string.h>
+
+static void operation_deadline(struct timer *timer, uint64_t now_us);
+
+/* What is wrong with an entry by itself, without looking at any table. */
+static enum haul_reason entry_check(const struct haul_entry *entry)
+{
+	if (entry->opcode > HAUL_OP_READ)
+		return HAUL_REASON_OPCODE;
+	if ((entry->flags & ~(HAUL_ENTRY_BATCH_LAST | HAUL_ENTRY_BATCH_MEMBER)) != 0 ||
+	    entry->reserved != 0 || entry->tag != 0 || entry->value != 0)
+		return HAUL_REASON_FLAGS;
+	if (entry->batch > HAUL_BATCHES_MAX || (entry->batch == 0 && entry->flags != 0))
+		return HAUL_REASON_BATCH;
+	if (entry->opcode != HAUL_OP_NOP &&
+	    (entry->length == 0 || entry->length > HAUL_OPERATION_BYTES_MAX))
+		return HAUL_REASON_LENGTH;
+	return HAUL_REASON_NONE;
+}
+
+static uint32_t entry_right(const struct haul_entry *entry)
+{
+	return entry->opcode == HAUL_OP_WRITE ? HAUL_RIGHT_WRITE : HAUL_RIGHT_READ;
+}
+
+/* Complete an entry that never becomes an operation. */
+static void entry_complete(struct worker *worker, struct channel *channel,
+			   const struct haul_entry *entry, enum haul_error status,
+			   enum haul_reason reason)
+{
+	struct channel_result result = {
+		.user_data = entry->user_data,
+		.started_us = worker->now_us,
+		.batch = entry->batch <= HAUL_BATCHES_MAX ? entry->batch : 0,
+		.status = status,
+		.reason = reason,
+		.flags = entry->flags,
+	};
+
+	if (status != HAUL_OK)
+		worker->counters[WORKER_ENTRIES_REFUSED]++;
+	channel_complete(channel, &result);
+}
+
+/* Both sides of an entry against the tables; on HAUL_OK *remote_out is the remote segment. */
+static enum haul_error entry_admit(const struct worker *worker, const struct channel *channel,
+				   const struct haul_entry *entry, uint32_t *remote_out,
+				   enum haul_reason *reason_out)
+{
+	enum haul_error error;
+
+	error = region_check_local(&worker->engine->regions, haul_u48_get(entry->local_region),
+				   channel->number, haul_u48_get(entry->local_offset),
+				   entry->length);
+	if (error != HAUL_OK) {
+		*reason_out =
+			error == HAUL_RANGE ? HAUL_REASON_LOCAL_RANGE : HAUL_REASON_LOCAL_REGION;
+		return error;
+	}
+	error = channel_resolve(channel, entry->remote_segment, entry_right(entry), remote_out);
+	if (error != HAUL_OK)
+		*reason_out = error == HAUL_DENIED ? HAUL_REASON_REMOTE_RIGHT
+						   : HAUL_REASON_REMOTE_SEGMENT;
+	return error;
+}
+
+static void operation_fill(struct operation *operation, struct worker *worker,
+			   struct channel *channel, const struct haul_entry *entry)
+{
+	memset(operation, 0, sizeof(*operation));
+	TAILQ_INIT(&operation->posted);
+	TAILQ_INIT(&operation->returned);
+	operation->channel = channel;
+	operation->worker = worker;
+	operation->local_region = haul_u48_get(entry->local_region);
+	operation->local_offset = haul_u48_get(entry->local_offset);
+	operation->entry_region = haul_u48_get(entry->remote_region);
+	operation->entry_offset = haul_u48_get(entry->remote_offset);
+	operation->user_data = entry->user_data;
+	operation->started_us = worker->now_us;
+	operation->length = entry->length;
+	operation->batch = entry->batch;
+	operation->opcode = entry->opcode;
+	operation->flags = entry->flags;
+}
+
+/* Resolve the remote side by the current view. STALE: the segment is gone; UNAVAILABLE: wait for the newer view. */
+static enum haul_error operation_resolve(struct operation *operation)
+{
+	const struct remote *remote =
+		&operation->worker->engine->remotes.remotes[operation->remote];
+	const struct remote_view *view;
+	struct remote_range range;
+
+	if (atomic_load_explicit(&remote->state, memory_order_acquire) != REMOTE_OPEN)
+		return HAUL_STALE;
+	view = atomic_load_explicit(&remote->view, memory_order_acquire);
+	if (view->version != atomic_load_explicit(&remote->version_seen, memory_order_acquire))
+		return HAUL_UNAVAILABLE;
+	if (operation->entry_region != 0) {
+		range.region = operation->entry_region;
+		range.offset = operation->entry_offset;
+	} else if (remote_resolve(view, operation->entry_offset, operation->length, &range) !=
+		   HAUL_OK) {
+		return HAUL_RANGE;
+	}
+	operation->remote_region = range.region;
+	operation->remote_offset = range.offset;
+	operation->incarnation = view->incarnation;
+	operation->peer = view->peer;
+	return HAUL_OK;
+}
+
+static void operation_park(struct operation *operation)
+{
+	operation->state = OPERATION_PARKED;
+	TAILQ_INSERT_TAIL(&operation->worker->parked, operation, link);
+}
+
+/* Bring an operation that is on no list to where it belongs: out, waiting, parked, or ended. */
+static void operation_route(struct operation *operation, uint64_t now_us)
+{
+	switch (operation_resolve(operation)) {
+	case HAUL_OK:
+		operation->state = OPERATION_WAITING;
+		operation_drive(operation, now_us);
+		break;
+	case HAUL_UNAVAILABLE:
+		operation_park(operation);
+		break;
+	case HAUL_RANGE:
+		operation->state = OPERATION_ENDING;
+		operation_end(operation, HAUL_RANGE, HAUL_REASON_REMOTE_RANGE);
+		break;
+	default:
+		operation->state = OPERATION_ENDING;
+		operation_end(operation, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
+		break;
+	}
+}
+
+bool operation_start(struct worker *worker, struct channel *channel, const struct haul_entry *entry,
+		     uint64_t now_us)
+{
+	enum haul_reason reason = entry_check(entry);
+	struct operation *operation;
+	enum haul_error error;
+	uint32_t remote = 0;
+	uint32_t timeout_ms;
+
+	if (reason != HAUL_REASON_NONE || entry->opcode == HAUL_OP_NOP) {
+		error = reason == HAUL_REASON_NONE ? HAUL_OK : HAUL_INVALID;
+		entry_complete(worker, channel, entry, error, reason);
+		return true;
+	}
+	error = entry_admit(worker, channel, entry, &remote, &reason);
+	if (error != HAUL_OK) {
+		entry_complete(worker, channel, entry, error, reason);
+		return true;
+	}
+	operation = pool_get(&worker->operations);
+	if (operation == NULL)
+		return false;
+
+	operation_fill(operation, worker, channel, entry);
+	operation->remote = remote;
+	TAILQ_INSERT_TAIL(&channel->operations, operation, siblings);
+	timeout_ms = entry->timeout_ms != 0 ? entry->timeout_ms : channel->timeout_ms;
+	operation->deadline.fire = operation_deadline;
+	wheel_arm(&worker->wheel, &operation->deadline, now_us + (uint64_t)timeout_ms * 1000);
+	operation_route(operation, now_us);
+	return true;
+}
+
+static void operation_finish(struct operation *operation)
+{
+	struct worker *worker = operation->worker;
+	struct channel_result result = {
+		.user_data = operation->user_data,
+		.bytes = operation->placed,
+		.started_us = operation->started_us,
+		.batch = operation->batch,
+		.status = (enum haul_error)operation->status,
+		.reason = (enum haul_reason)operation->reason,
+		.flags = operation->flags,
+		.transport = operation->transport,
+		.attempts = operation->attempts,
+	};
+
+	ASSERT(operation->slices_count == 0);
+	ASSERT(TAILQ_EMPTY(&operation->returned));
+	if (operation->status == HAUL_OK)
+		worker->counters[WORKER_OPERATIONS_OK]++;
+	else
+		worker->counters[WORKER_OPERATIONS_FAILED]++;
+	if (operation->status == HAUL_TIMEOUT)
+		worker->counters[WORKER_OPERATIONS_TIMEOUT]++;
+	if (operation->status == HAUL_STALE)
+		worker->counters[WORKER_OPERATIONS_STALE]++;
+	wheel_cancel(&worker->wheel, &operation->deadline);
+	TAILQ_REMOVE(&operation->channel->operations, operation, siblings);
+	channel_complete(operation->channel, &result);
+	pool_put(&worker->operations, operation);
+}
+
+/* Cut the next slice, or take one that came back; NULL when there is none to be had now. */
+static struct slice *operation_next_slice(struct operation *operation)
+{
+	struct slice *slice = TAILQ_FIRST(&operation->returned);
+	uint32_t length = operation->length - operation->cut;
+
+	if (operation->slices_count >= ENGINE_OPERATION_SLICES_MAX)
+		return NULL;
+	if (slice != NULL) {
+		TAILQ_REMOVE(&operation->returned, slice, siblings);
+		return slice;
+	}
+	if (length == 0)
+		return NULL;
+	slice = pool_get(&operation->worker->slices);
+	if (slice == NULL)
+		return NULL;
+	memset(slice, 0, sizeof(*slice));
+	slice->length = MIN(length, ENGINE_SLICE_BYTES_MAX);
+	slice->kind = operation->opcode == HAUL_OP_WRITE ? SLICE_WRITE : SLICE_READ;
+	slice->local_region = operation->local_region;
+	slice->local_offset = operation->local_offset + operation->cut;
+	slice->remote_region = operation->remote_region;
+	slice->remote_offset = operation->remote_offset + operation->cut;
+	slice->operation = operation;
+	operation->cut += slice->length;
+	return slice;
+}
+
+static bool operation_has_more(const struct operation *operation)
+{
+	return operation->cut < operation->length || !TAILQ_EMPTY(&operation->returned);
+}
+
+/* Hand one slice to the endpoint's driver; false when it takes no more. */
+static bool operation_post(struct operation *operation, const struct endpoint *endpoint,
+			   struct slice *slice)
+{
+	struct worker *worker = operation->worker;
+	const struct transport_ops *ops = worker->engine->ops[endpoint->transport];
+	uint32_t number = endpoint_number(endpoint->peer, endpoint->transport);
+
+	slice->transport = endpoint->transport;
+	slice->endpoint = (uint16_t)number;
+	/* Counted before the post, since a driver may be done with it within the call. */
+	TAILQ_INSERT_TAIL(&operation->posted, slice, siblings);
+	operation->slices_count++;
+	if (ops->post(worker->transports[endpoint->transport], number, &slice, 1) == 1) {
+		worker->counters[WORKER_SLICES_POSTED]++;
+		return true;
+	}
+	TAILQ_REMOVE(&operation->posted, slice, siblings);
+	operation->slices_count--;
+	TAILQ_INSERT_HEAD(&operation->returned, slice, siblings);
+	return false;
+}
+
+/* Note over which transport it goes; a change of transport is another attempt. */
+static void operation_note_transport(struct operation *operation, uint8_t transport)
+{
+	if (operation->transport == transport)
+		return;
+	operation->transport = transport;
+	if (operation->attempts < UINT8_MAX)
+		operation->attempts++;
+}
+
+uint32_t operation_drive(struct operation *operation, uint64_t now_us)
+{
+	struct worker *worker = operation->worker;
+	struct endpoint *endpoint = endpoint_pick(worker, operation->peer, now_us);
+	uint32_t posted = 0;
+
+	ASSERT(operation->state == OPERATION_WAITING);
+	if (endpoint == NULL || endpoint->state == ENDPOINT_GONE) {
+		operation->state = OPERATION_ENDING;
+		operation_end(operation, endpoint == NULL ? HAUL_NO_PATH : HAUL_STALE,
+			      endpoint == NULL ? HAUL_REASON_NONE : HAUL_REASON_INCARNATION);
+		return 1; /* it waits no more, which is progress for the list it came from */
+	}
+	while (endpoint_takes(endpoint)) {
+		struct slice *slice = operation_next_slice(operation);
+
+		if (slice == NULL)
+			break;
+		operation_note_transport(operation, endpoint->transport);
+		if (!operation_post(operation, endpoint, slice))
+			break;
+		posted++;
+	}
+	if (operation_has_more(operation))
+		endpoint_wait(worker, endpoint, operation);
+	else
+		operation->state = OPERATION_POSTED;
+	return posted;
+}
+
+/* Slices that came back and will not go out again. */
+static void operation_free_returned(struct operation *operation)
+{
+	while (!TAILQ_EMPTY(&operation->returned)) {
+		struct slice *slice = TAILQ_FIRST(&operation->returned);
+
+		TAILQ_REMOVE(&operation->returned, slice, siblings);
+		pool_put(&operation->worker->slices, slice);
+	}
+}
+
+/* Ask the drivers for every slice; each comes back by slice_done, perhaps within the call. */
+static void operation_cancel_posted(struct operation *operation)
+{
+	struct worker *worker = operation->worker;
+	struct slice *slices[ENGINE_OPERATION_SLICES_MAX];
+	enum haul_error status = (enum haul_error)operation->status;
+	enum haul_reason reason = (enum haul_reason)operation->reason;
+	struct slice *slice;
+	uint32_t count = 0;
+
+	/* The last slice to come back ends the operation, so nothing of it may be read in the second loop. */
+	TAILQ_FOREACH(slice, &operation->posted, siblings)
+	slices[count++] = slice;
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t transport = slices[i]->transport;
+
+		worker->engine->ops[transport]->cancel(worker->transports[transport], slices[i],
+						       status, reason);
+	}
+}
+
+void operation_end(struct operation *operation, enum haul_error status, enum haul_reason reason)
+{
+	struct worker *worker = operation->worker;
+
+	if (operation->state == OPERATION_ENDING && operation->status != HAUL_OK)
+		return; /* the first cause stands */
+	if (operation->state == OPERATION_WAITING)
+		endpoint_leave(worker, &worker->endpoints[operation->endpoint], operation);
+	if (operation->state == OPERATION_PARKED)
+		TAILQ_REMOVE(&worker->parked, operation, link);
+
+	operation->state = OPERATION_ENDING;
+	operation->status = (uint16_t)status;
+	operation->reason = (uint16_t)reason;
+	operation_free_returned(operation);
+	if (operation->slices_count == 0)
+		operation_finish(operation);
+	else
+		operation_cancel_posted(operation);
+}
+
+static void operation_deadline(struct timer *timer, uint64_t now_us)
+{
+	struct operation *operation = CONTAINER_OF(timer, struct operation, deadline);
+
+	(void)now_us;
+	operation_end(operation, HAUL_TIMEOUT, HAUL_REASON_PEER_SILENT);
+}
+
+/* Can another try cure it? Everything else is the same on every path. */
+static bool operation_can_retry(enum haul_error status)
+{
+	return status == HAUL_NO_PATH || status == HAUL_DISCONNECTED || status == HAUL_CANCELLED;
+}
+
+/* A slice came back unplaced though nobody asked for it: it goes out again. */
+static void operation_take_back(struct operation *operation, struct slice *slice)
+{
+	struct worker *worker = operation->worker;
+
+	worker->counters[WORKER_SLICES_RETURNED]++;
+	TAILQ_INSERT_TAIL(&operation->returned, slice, siblings);
+	if (operation->state != OPERATION_POSTED)
+		return;
+	operation->state = OPERATION_WAITING;
+	endpoint_wait(worker, &worker->endpoints[slice->endpoint], operation);
+}
+
+/* A target said STALE: its descriptor is fetched again, so that opening or the next operation finds the new one. */
+static void operation_tell_stale(const struct operation *operation)
+{
+	struct worker_request request = { .kind = WORKER_REMOTE_STALE,
+					  .worker = operation->worker->number,
+					  .index = operation->remote };
+
+	worker_ask(operation->worker, &request);
+}
+
+void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_error status,
+			  enum haul_reason reason)
+{
+	struct operation *operation = slice->operation;
+	bool is_ending = operation->state == OPERATION_ENDING;
+
+	ASSERT(operation->slices_count > 0);
+	TAILQ_REMOVE(&operation->posted, slice, siblings);
+	operation->slices_count--;
+	if (status == HAUL_OK)
+		operation->placed += slice->length;
+	if (status != HAUL_OK && !is_ending && operation_can_retry(status)) {
+		operation_take_back(operation, slice);
+		return;
+	}
+	pool_put(&worker->slices, slice);
+	if (status != HAUL_OK && !is_ending) {
+		if (status == HAUL_STALE)
+			operation_tell_stale(operation);
+		operation_end(operation, status, reason);
+		return;
+	}
+	if (operation->slices_count > 0)
+		return;
+	if (is_ending || operation->placed == operation->length)
+		operation_finish(operation);
+}
+
+void operation_unpark(struct operation *operation, uint64_t now_us)
+{
+	ASSERT(operation->state == OPERATION_PARKED);
+	TAILQ_REMOVE(&operation->worker->parked, operation, link);
+	operation_route(operation, now_us);
+}

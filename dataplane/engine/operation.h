@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * One READ or WRITE of a client, from its entry to its completion.
+ *
+ * An operation is cut into slices, which go over rails; a slice that a rail gave back unplaced goes out again on
+ * whatever rail is best then. What no path can cure ends it at once, everything else is bounded by its deadline.
+ *
+ *   start -> WAITING -> POSTED -> done          every byte placed
+ *              |  ^        |
+ *              v  |        v
+ *           PARKED ------> ENDING -> done       deadline, cancellation, refusal: slices come back first
+ *
+ * It belongs to one worker and lives in that worker's pool.
+ */
+#ifndef ENGINE_OPERATION_H
+#define ENGINE_OPERATION_H
+
+#include "api/haul_abi.h"
+#include "api/haul_error.h"
+#include "base/wheel.h"
+#include "engine/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct channel;
+struct worker;
+
+enum operation_state {
+	OPERATION_WAITING = 1, /**< has bytes to post: on its endpoint's waiting list */
+	OPERATION_PARKED = 2, /**< waits for the view of its segment: on the worker's parked list */
+	OPERATION_POSTED = 3, /**< every byte is placed or on its way */
+	OPERATION_ENDING = 4, /**< its end is decided; cancelled slices are coming back */
+};
+
+struct operation {
+	TAILQ_ENTRY(operation) link;     /**< endpoint's waiting list or worker's parked list */
+	TAILQ_ENTRY(operation) siblings; /**< channel's open operations */
+	struct channel *channel;
+	struct worker *worker;
+	struct timer deadline;
+
+	struct slice_list posted;   /**< slices that a driver has */
+	struct slice_list returned; /**< slices to be posted again */
+
+	uint64_t local_region;
+	uint64_t local_offset;
+	uint64_t remote_region; /**< resolved by the view; 48-bit handle */
+	uint64_t remote_offset; /**< from the remote region's start */
+	uint64_t entry_offset;  /**< remote_offset as the entry gave it */
+	uint64_t entry_region;  /**< remote_region as the entry gave it; 0 = by the view */
+	uint64_t user_data;
+	uint64_t incarnation; /**< of the target that the operation is bound to */
+	uint64_t started_us;
+
+	uint32_t length;
+	uint32_t cut;          /**< bytes that have become slices */
+	uint32_t placed;       /**< bytes of slices that came back OK */
+	uint32_t slices_count; /**< length of `posted` */
+	uint32_t batch;        /**< id, 0 = none */
+	uint32_t remote;       /**< index in the table of remote segments */
+	uint32_t peer;         /**< index in the table of peers */
+	uint16_t endpoint;     /**< whose waiting list it is on, while WAITING */
+	uint8_t state;         /**< enum operation_state */
+	uint8_t opcode;        /**< HAUL_OP_READ or HAUL_OP_WRITE */
+	uint8_t flags;         /**< of the entry */
+	uint8_t transport;     /**< that its last slice went over */
+	uint8_t attempts;      /**< transports tried */
+	uint16_t status;       /**< how it ends, once ENDING */
+	uint16_t reason;
+};
+
+TAILQ_HEAD(operation_list, operation);
+
+/**
+ * Take one entry, already copied out of the ring. Completes it at once when it is a NOP or invalid. Returns false,
+ * and has done nothing, when the pool of operations is empty: the entry stays in its ring.
+ */
+bool operation_start(struct worker *worker, struct channel *channel, const struct haul_entry *entry,
+		     uint64_t now_us);
+
+/** Post what can be posted; returns the number of slices posted. 0 with WAITING means back-pressure. */
+uint32_t operation_drive(struct operation *operation, uint64_t now_us);
+
+/** Decide its end: slices that are out are cancelled, and when the last is back it completes. */
+void operation_end(struct operation *operation, enum haul_error status, enum haul_reason reason);
+
+/** A driver gave a slice back (transport_host.slice_done). */
+void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_error status,
+			  enum haul_reason reason);
+
+/** Look again whether a parked operation's view is current. */
+void operation_unpark(struct operation *operation, uint64_t now_us);
+
+#endif

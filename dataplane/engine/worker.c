@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The poll loop and what a worker is made of. worker_round is the loop's body in one screen: every phase has a
+ * budget and returns the work that it did. No allocation, lock or log line from there on; the system calls are the
+ * named ones: the idle wait, one eventfd write for a client that sleeps, one for requests to the control thread.
+ */
+#include "engine/worker.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/counters.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* The first sleep after spinning; each further one is twice as long, up to idle_sleep_max_us. */
+#define WORKER_SLEEP_FIRST_US 1u
+
+/* Events looked at after a sleep: they only say that it is time to go round. */
+#define WORKER_EVENTS 8
+
+static const struct counter_spec worker_counter_specs[WORKER_COUNTER_COUNT] = {
+	[WORKER_ROUNDS] = { "rounds", "rounds", "times the poll loop went round" },
+	[WORKER_SLEEPS] = { "sleeps", "sleeps", "times it slept since there was no work" },
+	[WORKER_ENTRIES] = { "entries", "entries", "entries taken from submission rings" },
+	[WORKER_ENTRIES_REFUSED] = { "entries_refused", "entries",
+				     "entries that were malformed or named what they may not" },
+	[WORKER_OPERATIONS_OK] = { "operations_ok", "operations",
+				   "operations whose every byte was placed" },
+	[WORKER_OPERATIONS_FAILED] = { "operations_failed", "operations",
+				       "operations that ended with another status" },
+	[WORKER_OPERATIONS_TIMEOUT] = { "operations_timeout", "operations",
+					"operations ended by their deadline" },
+	[WORKER_OPERATIONS_STALE] = { "operations_stale", "operations",
+				      "operations whose target was gone or replaced" },
+	[WORKER_SLICES_POSTED] = { "slices_posted", "slices", "slices handed to a transport" },
+	[WORKER_SLICES_RETURNED] = { "slices_returned", "slices",
+				     "slices that came back unplaced and went out again" },
+	[WORKER_POOL_EMPTY] = { "pool_empty", "entries",
+				"entries left in their ring since the pool of operations was empty" },
+	[WORKER_WAKEUPS] = { "wakeups", "wake-ups", "sleeping clients woken" },
+	[WORKER_CHANNELS_BROKEN] = { "channels_broken", "channels",
+				     "channels closed since their client broke the rings" },
+};
+
+const struct counter_group worker_counters = { "worker", worker_counter_specs,
+					       WORKER_COUNTER_COUNT };
+
+static enum haul_error worker_place(struct worker *worker, const struct transport_access *access,
+				    const void *payload, uint64_t *version_out)
+{
+	return region_place(&worker->engine->regions, worker->region_counters, access, payload,
+			    version_out);
+}
+
+static enum haul_error worker_source(struct worker *worker, const struct transport_access *access,
+				     void *destination, uint64_t *version_out)
+{
+	return region_source(&worker->engine->regions, worker->region_counters, access, destination,
+			     version_out);
+}
+
+static enum haul_error worker_copy(struct worker *worker, const struct transport_access *target,
+				   const struct transport_access *source)
+{
+	return region_copy(&worker->engine->regions, worker->region_counters, target, source);
+}
+
+const struct transport_host worker_host = {
+	.rail_state = endpoint_rail_state,
+	.slice_done = operation_slice_done,
+	.place = worker_place,
+	.source = worker_source,
+	.copy = worker_copy,
+};
+
+static int worker_make_pools(struct worker *worker)
+{
+	int error = pool_init(&worker->operations, sizeof(struct operation), ENGINE_OPERATIONS_MAX);
+
+	if (error == 0)
+		error = pool_init(&worker->slices, sizeof(struct slice), ENGINE_SLICES_MAX);
+	if (error == 0)
+		error = spsc_init(&worker->commands, sizeof(struct worker_command),
+				  ENGINE_COMMANDS);
+	if (error == 0)
+		error = spsc_init(&worker->requests, sizeof(struct worker_request),
+				  ENGINE_REQUESTS);
+	return error;
+}
+
+static int worker_make_endpoints(struct worker *worker)
+{
+	worker->endpoints = calloc(ENGINE_ENDPOINTS_MAX, sizeof(*worker->endpoints));
+	if (worker->endpoints == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < ENGINE_ENDPOINTS_MAX; i++)
+		endpoint_init(&worker->endpoints[i], i / ENGINE_TRANSPORTS, i % ENGINE_TRANSPORTS);
+	return 0;
+}
+
+static int worker_make_descriptors(struct worker *worker)
+{
+	worker->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->request_fd < 0)
+		return -errno;
+	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return worker->epoll_fd < 0 ? -errno : 0;
+}
+
+int worker_create(struct engine *engine, uint32_t number, uint64_t *counters,
+		  uint64_t *region_counters_block, struct worker **worker_out)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int error;
+
+	if (worker == NULL)
+		return -ENOMEM;
+	worker->engine = engine;
+	worker->number = number;
+	worker->counters = counters;
+	worker->region_counters = region_counters_block;
+	worker->request_fd = -1;
+	worker->epoll_fd = -1;
+	TAILQ_INIT(&worker->parked);
+	TAILQ_INIT(&worker->ready);
+	worker->now_us = clock_now_us();
+	wheel_init(&worker->wheel, worker->now_us);
+	error = worker_make_pools(worker);
+	if (error == 0)
+		error = worker_make_endpoints(worker);
+	if (error == 0)
+		error = worker_make_descriptors(worker);
+	if (error != 0) {
+		worker_destroy(worker);
+		return error;
+	}
+	*worker_out = worker;
+	return 0;
+}
+
+void worker_destroy(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	BUG_ON(worker->is_started);
+	pool_destroy(&worker->operations);
+	pool_destroy(&worker->slices);
+	spsc_destroy(&worker->commands);
+	spsc_destroy(&worker->requests);
+	free(worker->endpoints);
+	if (worker->request_fd >= 0)
+		close(worker->request_fd);
+	if (worker->epoll_fd >= 0)
+		close(worker->epoll_fd);
+	free(worker);
+}
+
+static void worker_add_channel(struct worker *worker, struct channel *channel)
+{
+	BUG_ON(worker->channel_count >= ENGINE_CHANNELS_MAX);
+	channel->worker = worker;
+	channel->slot = worker->channel_count;
+	worker->channels[worker->channel_count++] = channel;
+}
+
+/* Hand a closed channel without operations back to the control thread. */
+static void worker_give_channel(struct worker *worker, struct channel *channel)
+{
+	struct worker_request request = { .kind = WORKER_CHANNEL_GONE,
+					  .worker = worker->number,
+					  .channel = channel };
+	struct channel *last = worker->channels[--worker->channel_count];
+
+	worker->channels[channel->slot] = last;
+	last->slot = channel->slot;
+	worker_ask(worker, &request);
+}
+
+/* End what is bound to a remote segment that is gone. Rare, so a walk over everything open will do. */
+static void worker_end_remote(struct worker *worker, uint32_t remote)
+{
+	for (uint32_t i = 0; i < worker->channel_count; i++) {
+		struct operation *operation = TAILQ_FIRST(&worker->channels[i]->operations);
+
+		while (operation != NULL) {
+			struct operation *next = TAILQ_NEXT(operation, siblings);
+
+			if (operation->remote == remote)
+				operation_end(operation, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
+			operation = next;
+		}
+	}
+}
+
+static void worker_obey(struct worker *worker, const struct worker_command *command)
+{
+	switch (command->kind) {
+	case WORKER_CHANNEL_ADD:
+		worker_add_channel(worker, command->channel);
+		break;
+	case WORKER_CHANNEL_CLOSE:
+		channel_close(command->channel, command->error, command->reason);
+		command->channel->is_released = true;
+		break;
+	case WORKER_REMOTE_RETIRED:
+		worker_end_remote(worker, command->index);
+		break;
+	case WORKER_PEER_FORGET:
+		endpoint_forget_peer(worker, command->index);
+		break;
+	}
+}
+
+static uint32_t worker_poll_commands(struct worker *worker)
+{
+	struct worker_command command;
+	uint32_t work = 0;
+
+	while (work < ENGINE_COMMAND_BUDGET && spsc_pop(&worker->commands, &command)) {
+		worker_obey(worker, &command);
+		work++;
+	}
+	return work;
+}
+
+static uint32_t worker_poll_transports(struct worker *worker)
+{
+	const struct engine *engine = worker->engine;
+	uint32_t work = 0;
+
+	for (uint32_t i = 0; i < engine->order_count; i++) {
+		uint32_t id = engine->order[i];
+
+		work += engine->ops[id]->poll(worker->transports[id], worker->now_us,
+					      ENGINE_TRANSPORT_BUDGET);
+	}
+	return work;
+}
+
+static uint32_t worker_flush_transports(struct worker *worker)
+{
+	const struct engine *engine = worker->engine;
+	uint32_t work = 0;
+
+	for (uint32_t i = 0; i < engine->order_count; i++) {
+		uint32_t id = engine->order[i];
+
+		work += engine->ops[id]->flush(worker->transports[id], worker->now_us,
+					       ENGINE_TRANSPORT_BUDGET);
+	}
+	return work;
+}
+
+static uint32_t worker_poll_channels(struct worker *worker)
+{
+	uint32_t work = 0;
+
+	for (uint32_t i = 0; i < worker->channel_count; i++)
+		work += channel_poll(worker->channels[i], worker->now_us, ENGINE_CHANNEL_BUDGET);
+	return work;
+}
+
+/* Operations whose view was not current look again now and then. */
+static void worker_poll_parked(struct worker *worker)
+{
+	struct operation *operation = TAILQ_FIRST(&worker->parked);
+	struct operation *last = TAILQ_LAST(&worker->parked, operation_list);
+
+	if (operation == NULL || worker->now_us < worker->parked_at_us + ENGINE_PARKED_INTERVAL_US)
+		return;
+	worker->parked_at_us = worker->now_us;
+	while (operation != NULL) {
+		struct operation *next = operation == last ? NULL : TAILQ_NEXT(operation, link);
+
+		operation_unpark(operation, worker->now_us);
+		operation = next;
+	}
+}
+
+/* The end of a round: clients woken, closed channels given back. */
+static void worker_finish_channels(struct worker *worker)
+{
+	uint32_t i = 0;
+
+	while (i < worker->channel_count) {
+		struct channel *channel = worker->channels[i];
+
+		channel_wake(channel);
+		if (channel->is_released && channel_is_idle(channel))
+			worker_give_channel(worker, channel); /* another one stands at i now */
+		else
+			i++;
+	}
+}
+
+static void worker_tell_requests(struct worker *worker)
+{
+	if (!worker->is_request_due)
+		return;
+	worker->is_request_due = false;
+	eventfd_write(worker->request_fd, 1);
+}
+
+uint32_t worker_round(struct worker *worker)
+{
+	uint32_t work = 0;
+
+	worker->now_us = clock_now_us();
+	work += worker_poll_transports(worker);
+	work += wheel_advance(&worker->wheel, worker->now_us, ENGINE_OPERATIONS_MAX);
+	work += worker_poll_commands(worker);
+	work += worker_poll_channels(worker);
+	worker_poll_parked(worker);
+	work += endpoint_drive_all(worker, worker->now_us);
+	work += worker_flush_transports(worker);
+	worker_finish_channels(worker);
+	worker_tell_requests(worker);
+	worker->counters[WORKER_ROUNDS]++;
+	/* The quiescent point: nothing shared is held from here to the next round. */
+	atomic_fetch_add_explicit(&worker->rounds, 1, memory_order_release);
+	return work;
+}
+
+/* When something is due by time: the wheel's next timer or a transport's. */
+static uint64_t worker_next_deadline(struct worker *worker)
+{
+	const struct engine *engine = worker->engine;
+	uint64_t deadline_us = wheel_next_us(&worker->wheel);
+
+	for (uint32_t i = 0; i < engine->order_count; i++) {
+		uint32_t id = engine->order[i];
+		uint64_t next_us = engine->ops[id]->next_deadline_us(worker->transports[id]);
+
+		deadline_us = MIN(deadline_us, next_us);
+	}
+	return deadline_us;
+}
+
+static void worker_show_sleep(struct worker *worker, uint32_t value)
+{
+	for (uint32_t i = 0; i < worker->channel_count; i++)
+		ring_store_relaxed(&worker->channels[i]->header->daemon_sleeps.value, value);
+}
+
+/* After the flags are up: is there an entry that its client submitted without ringing the bell? */
+static bool worker_has_entries(const struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->channel_count; i++) {
+		const struct channel *channel = worker->channels[i];
+
+		if (ring_load_acquire(&channel->header->submission_tail.value) !=
+			    channel->submission_head &&
+		    !channel->is_closing)
+			return true;
+	}
+	return false;
+}
+
+/* Empty the doorbells that woke us, or they would wake us for ever. */
+static void worker_drain_doorbells(const struct epoll_event *events, int count)
+{
+	for (int i = 0; i < count; i++) {
+		eventfd_t value;
+
+		eventfd_read(events[i].data.fd, &value);
+	}
+}
+
+static void worker_sleep(struct worker *worker, uint64_t sleep_us)
+{
+	struct timespec timeout = { .tv_nsec = (long)(sleep_us * CLOCK_NS_PER_US) };
+	struct epoll_event events[WORKER_EVENTS];
+	int count;
+
+	worker_show_sleep(worker, 1);
+	/* Orders the flags before the last look at the rings, against the fence in haul_submit. */
+	ring_full_fence();
+	if (!worker_has_entries(worker)) {
+		worker->counters[WORKER_SLEEPS]++;
+		count = epoll_pwait2(worker->epoll_fd, events, WORKER_EVENTS, &timeout, NULL);
+		worker_drain_doorbells(events, count);
+	}
+	worker_show_sleep(worker, 0);
+}
+
+/*
+ * What to do after a round without work. Polling goes on for idle_spin_us, since work often comes in trains; then
+ * sleeps double up to idle_sleep_max_us: a port has no doorbell, so the longest sleep is what a first packet waits.
+ */
+static void worker_idle(struct worker *worker)
+{
+	const struct engine_options *options = &worker->engine->options;
+	uint64_t deadline_us;
+
+	if (options->idle_policy == IDLE_POLL ||
+	    worker->now_us < worker->busy_at_us + options->idle_spin_us) {
+		ring_pause();
+		return;
+	}
+	worker->sleep_us = MAX(worker->sleep_us * 2, WORKER_SLEEP_FIRST_US);
+	worker->sleep_us = MIN(worker->sleep_us, options->idle_sleep_max_us);
+	deadline_us = worker_next_deadline(worker);
+	if (deadline_us > worker->now_us)
+		worker_sleep(worker, MIN(worker->sleep_us, deadline_us - worker->now_us));
+}
+
+static void *worker_main(void *argument)
+{
+	struct worker *worker = argument;
+
+	/* Sleeps of microseconds mean nothing with the default slack of 50 us. */
+	prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);
+	worker->busy_at_us = clock_now_us();
+	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
+		if (worker_round(worker) > 0) {
+			worker->busy_at_us = worker->now_us;
+			worker->sleep_us = 0;
+		} else {
+			worker_idle(worker);
+		}
+	}
+	return NULL;
+}
+
+int worker_start(struct worker *worker, int cpu)
+{
+	int error;
+
+	BUG_ON(worker->is_started);
+	atomic_store(&worker->stop, false);
+	error = pthread_create(&worker->thread, NULL, worker_main, worker);
+	if (error != 0)
+		return -error;
+	worker->is_started = true;
+	if (cpu >= 0) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET((unsigned int)cpu, &set);
+		error = pthread_setaffinity_np(worker->thread, sizeof(set), &set);
+	}
+	return -error;
+}
+
+void worker_stop(struct worker *worker)
+{
+	if (!worker->is_started)
+		return;
+	atomic_store(&worker->stop, true);
+	pthread_join(worker->thread, NULL);
+	worker->is_started = false;
+}
+
+bool worker_command(struct worker *worker, const struct worker_command *command)
+{
+	return spsc_push(&worker->commands, command);
+}
+
+void worker_ask(struct worker *worker, const struct worker_request *request)
+{
+	/*
+	 * What can be asked is bounded: an endpoint connects once, a channel ends once. Stale news may repeat, and one
+	 * that finds the ring full is only a refresh less.
+	 */
+	bool pushed = spsc_push(&worker->requests, request);
+
+	BUG_ON(!pushed && request->kind != WORKER_REMOTE_STALE);
+	worker->is_request_due = true;
+}
+
+uint64_t worker_mark(const struct worker *worker)
+{
+	/* Orders what was retired before the mark, against the worker's next round. */
+	atomic_thread_fence(memory_order_seq_cst);
+	return atomic_load_explicit(&worker->rounds, memory_order_acquire);
+}
+
+bool worker_has_passed(const struct worker *worker, uint64_t mark)
+{
+	if (!worker->is_started)
+		return true;
+	/*
+	 * The round that was under way at the mark has ended once the number has moved; one more is asked for in case
+	 * the mark fell between the increment and the next loads.
+	 */
+	return atomic_load_explicit(&worker->rounds, memory_order_acquire) >= mark + 2;
+}
