@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 static const char *const error_texts[] = {
 #define ERROR_TEXT(name, value, text) [value] = (text),
@@ -59,9 +60,21 @@ const char *reason_text(unsigned int reason)
 	return reason < HAUL_REASON_COUNT ? reason_texts[reason] : "a reason of another version";
 }
 
+static int errno_positive(int error)
+{
+	return error < 0 && error != INT_MIN ? -error : error;
+}
+
+const char *errno_text(int error)
+{
+	const char *text = strerrordesc_np(errno_positive(error));
+
+	return text != NULL ? text : "unknown error";
+}
+
 int error_from_errno(int error)
 {
-	switch (error < 0 && error != INT_MIN ? -error : error) {
+	switch (errno_positive(error)) {
 	case 0:
 		return HAUL_OK;
 	case EINVAL:

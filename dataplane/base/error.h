@@ -14,6 +14,9 @@ const char *error_name(int error);
 /** The sentence of a completion's reason; never NULL. */
 const char *reason_text(unsigned int reason);
 
+/** The C library's sentence for a negative or positive errno value; safe in any thread, unlike strerror. */
+const char *errno_text(int error);
+
 /** The nearest enum haul_error (positive) of a negative or positive errno value. */
 int error_from_errno(int error);
 

@@ -73,14 +73,13 @@ static void line_clean(char *line, size_t length)
 __attribute__((format(printf, 3, 0))) static void line_write(enum log_level level, const char *area,
 							     const char *format, va_list arguments)
 {
-	int errno_saved = errno; /* for %m, and for the caller */
+	int errno_saved = errno;
 	char line[LOG_LINE_BYTES];
 	size_t length = prefix_format(line, sizeof(line) - 1, level, area);
 	size_t room = sizeof(line) - 1 - length;
 	ssize_t written;
 	int added;
 
-	errno = errno_saved;
 	added = vsnprintf(line + length, room, format, arguments);
 	length += MIN((size_t)MAX(added, 0), room - 1);
 	line_clean(line, length);
@@ -121,7 +120,6 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *area
 		 const char *format, ...)
 {
 	uint64_t second = clock_now_ns() / CLOCK_NS_PER_S;
-	int errno_saved = errno;
 	va_list arguments;
 
 	if (!is_logged(level))
@@ -137,7 +135,6 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *area
 	limit->lines++;
 	if (limit->squashed > 0)
 		squashed_tell(limit, level, area, limit->squashed);
-	errno = errno_saved;
 	va_start(arguments, format);
 	line_write(level, area, format, arguments);
 	va_end(arguments);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
  * Log lines on stderr: `TIME LEVEL area: message`. For control threads, jobs and tools from any thread; a worker
- * counts instead. Messages are lower case, `noun id: what: cause`, without a full stop; %m works as in printf.
+ * counts instead. Messages are lower case, `noun id: what: cause`, without a full stop; the cause of a failed call
+ * is errno_text(error) of base/error.h.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
