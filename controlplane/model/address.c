@@ -7,6 +7,7 @@
 
 #include "api/haul_abi.h"
 #include "base/check.h"
+#include "base/descriptor.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -14,19 +15,6 @@
 
 /* "TT FF PPPP " stands before the 32 digits of the address. */
 #define ADDRESS_IP_COLUMN 11u
-
-bool address_is_valid(const struct haul_address *address)
-{
-	static const uint8_t zeros[16];
-
-	if (address->transport < HAUL_TRANSPORT_LOCAL || address->transport > HAUL_TRANSPORT_TCP)
-		return false;
-	if (address->reserved != 0)
-		return false;
-	if (address->family == 4)
-		return memcmp(address->ip + 4, zeros, 12) == 0;
-	return address->family == 6;
-}
 
 size_t address_rows_format(const struct haul_address *addresses, unsigned int count,
 			   char out[ADDRESS_ROWS_BYTES])

@@ -20,9 +20,6 @@
 /** Room for the words of one address, e.g. "udp 10.0.0.1:4791". */
 #define ADDRESS_WORDS_BYTES 80u
 
-/** True when every field has a meaning and what must be zero is. */
-bool address_is_valid(const struct haul_address *address);
-
 /** Format count addresses as rows; returns the bytes written, without the final zero. */
 size_t address_rows_format(const struct haul_address *addresses, unsigned int count,
 			   char out[ADDRESS_ROWS_BYTES]);

@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Region handles are 48 bits: slot in the low 24, generation above. */
-#define REGION_MAX ((UINT64_C(1) << 48) - 1)
-
 /* Columns of a row. */
 enum {
 	ROW_OFFSET = 0,
@@ -29,38 +26,6 @@ _Static_assert(ROW_END + 1 == BUFFER_ROW_BYTES, "a row ends with its line feed")
 const char *buffer_state_word(uint32_t state)
 {
 	return state == HAUL_BUFFER_ACTIVE ? "active" : "unknown";
-}
-
-static const char *buffer_check(const struct haul_descriptor_buffer *buffer, uint64_t segment_bytes)
-{
-	if (buffer->length == 0)
-		return "a buffer is empty";
-	if (buffer->length > segment_bytes || buffer->offset > segment_bytes - buffer->length)
-		return "a buffer does not lie inside the segment";
-	if (buffer->region > REGION_MAX)
-		return "a region handle has more than 48 bits";
-	if ((buffer->rights & ~(HAUL_RIGHT_READ | HAUL_RIGHT_WRITE)) != 0)
-		return "a buffer has rights that are not known";
-	if (buffer->state != HAUL_BUFFER_ACTIVE)
-		return "a buffer is in a state that is not known";
-	return NULL;
-}
-
-const char *buffers_check(const struct haul_descriptor_buffer *buffers, uint32_t count,
-			  uint64_t segment_bytes)
-{
-	uint64_t end = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		const char *wrong = buffer_check(&buffers[i], segment_bytes);
-
-		if (wrong != NULL)
-			return wrong;
-		if (buffers[i].offset < end)
-			return "buffers overlap or are out of order";
-		end = buffers[i].offset + buffers[i].length;
-	}
-	return NULL;
 }
 
 size_t buffer_rows_format(const struct haul_descriptor_buffer *buffers, uint32_t count, char *out)

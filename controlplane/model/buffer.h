@@ -17,13 +17,6 @@
 /** The word of a state; "unknown" for what is none. */
 const char *buffer_state_word(uint32_t state);
 
-/**
- * Check buffers against a segment of segment_bytes: each in a known state, with rights and a region of 48 bits, not
- * empty, inside the segment, in ascending order and disjoint. Returns NULL or what is wrong.
- */
-const char *buffers_check(const struct haul_descriptor_buffer *buffers, uint32_t count,
-			  uint64_t segment_bytes);
-
 /** Format rows; out has room for count * BUFFER_ROW_BYTES + 1. Returns the bytes, without the final zero. */
 size_t buffer_rows_format(const struct haul_descriptor_buffer *buffers, uint32_t count, char *out);
 

@@ -7,8 +7,8 @@
 #ifndef MODEL_SEGMENT_H
 #define MODEL_SEGMENT_H
 
+#include "base/descriptor.h"
 #include "controlplane/model/address.h"
-#include "controlplane/model/descriptor.h"
 #include "controlplane/model/text.h"
 
 /** What segment_get answers of a segment, in this order. */

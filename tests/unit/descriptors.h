@@ -8,7 +8,7 @@
 #include "api/haul_abi.h"
 #include "api/haul_attach.h"
 #include "api/haul_control.h"
-#include "controlplane/model/descriptor.h"
+#include "base/descriptor.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
  * then one byte after the other is spoilt.
  */
 #include "api/haul_abi.h"
+#include "base/descriptor.h"
 #include "controlplane/model/address.h"
 #include "unit.h"
 

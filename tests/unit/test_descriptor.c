@@ -4,7 +4,7 @@
  * The checks of buffers are seen here too.
  */
 #include "api/haul_error.h"
-#include "controlplane/model/descriptor.h"
+#include "base/descriptor.h"
 #include "descriptors.h"
 #include "unit.h"
 

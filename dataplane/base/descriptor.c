@@ -2,15 +2,18 @@
 /*
  * A descriptor is copied into memory of our own before it is checked, so what was checked cannot change.
  */
-#include "controlplane/model/descriptor.h"
+#include "base/descriptor.h"
 
+#include "api/haul_abi.h"
 #include "api/haul_attach.h"
 #include "api/haul_error.h"
 #include "base/names.h"
-#include "controlplane/model/address.h"
-#include "controlplane/model/buffer.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* Region handles are 48 bits: slot in the low 24, generation above. */
+#define REGION_MAX ((UINT64_C(1) << 48) - 1)
 
 size_t descriptor_bytes(uint32_t buffer_count, uint32_t address_count)
 {
@@ -29,6 +32,51 @@ const struct haul_address *descriptor_addresses(const struct haul_descriptor *de
 	const void *behind = descriptor_buffers(descriptor) + descriptor->buffer_count;
 
 	return behind;
+}
+
+bool address_is_valid(const struct haul_address *address)
+{
+	static const uint8_t zeros[16];
+
+	if (address->transport < HAUL_TRANSPORT_LOCAL || address->transport > HAUL_TRANSPORT_TCP)
+		return false;
+	if (address->reserved != 0)
+		return false;
+	if (address->family == 4)
+		return memcmp(address->ip + 4, zeros, 12) == 0;
+	return address->family == 6;
+}
+
+static const char *buffer_check(const struct haul_descriptor_buffer *buffer, uint64_t segment_bytes)
+{
+	if (buffer->length == 0)
+		return "a buffer is empty";
+	if (buffer->length > segment_bytes || buffer->offset > segment_bytes - buffer->length)
+		return "a buffer does not lie inside the segment";
+	if (buffer->region > REGION_MAX)
+		return "a region handle has more than 48 bits";
+	if ((buffer->rights & ~(HAUL_RIGHT_READ | HAUL_RIGHT_WRITE)) != 0)
+		return "a buffer has rights that are not known";
+	if (buffer->state != HAUL_BUFFER_ACTIVE)
+		return "a buffer is in a state that is not known";
+	return NULL;
+}
+
+const char *buffers_check(const struct haul_descriptor_buffer *buffers, uint32_t count,
+			  uint64_t segment_bytes)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const char *wrong = buffer_check(&buffers[i], segment_bytes);
+
+		if (wrong != NULL)
+			return wrong;
+		if (buffers[i].offset < end)
+			return "buffers overlap or are out of order";
+		end = buffers[i].offset + buffers[i].length;
+	}
+	return NULL;
 }
 
 static const char *header_check(const struct haul_descriptor *descriptor, size_t length)
