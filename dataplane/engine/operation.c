@@ -282,10 +282,17 @@ static void operation_note_transport(struct operation *operation, uint8_t transp
 uint32_t operation_drive(struct operation *operation, uint64_t now_us)
 {
 	struct worker *worker = operation->worker;
-	struct endpoint *endpoint = endpoint_pick(worker, operation->peer, now_us);
+	struct endpoint *endpoint;
 	uint32_t posted = 0;
 
 	ASSERT(operation->state == OPERATION_WAITING);
+	/* The slot of a peer that was given up may hold another by now: never a byte to anybody but who was meant. */
+	if (worker->engine->peers.peers[operation->peer].incarnation != operation->incarnation) {
+		operation->state = OPERATION_ENDING;
+		operation_end(operation, HAUL_STALE, HAUL_REASON_INCARNATION);
+		return 1;
+	}
+	endpoint = endpoint_pick(worker, operation->peer, now_us);
 	if (endpoint == NULL || endpoint->state == ENDPOINT_GONE) {
 		operation->state = OPERATION_ENDING;
 		operation_end(operation, endpoint == NULL ? HAUL_NO_PATH : HAUL_STALE,

@@ -112,9 +112,10 @@ struct worker {
 	struct engine *engine;
 	uint32_t number;
 	pthread_t thread;
-	bool is_started;      /**< control only */
-	atomic_bool stop;     /**< control: wo, worker: ro */
-	atomic_ullong rounds; /**< worker: wo, control: ro; one more at each quiescent point */
+	bool is_started;         /**< control only */
+	uint32_t channels_given; /**< control only: channels it has been told to serve */
+	atomic_bool stop;        /**< control: wo, worker: ro */
+	atomic_ullong rounds;    /**< worker: wo, control: ro; one more at each quiescent point */
 
 	struct spsc commands; /**< struct worker_command, control -> worker */
 	struct spsc requests; /**< struct worker_request, worker -> control */
