@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The dataplane's end of the control socket; link.h says what it promises. */
+#include "control/link.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memfd.h"
+#include "base/seqpacket.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Messages read in one event, so that a chatty control plane does not starve clients. */
+#define LINK_BUDGET 64
+
+static void link_break(struct link *link, const char *why);
+
+static void link_arm(struct link *link)
+{
+	const struct link_request *first = TAILQ_FIRST(&link->requests);
+	uint64_t now_us = clock_now_us();
+	uint64_t at_us = UINT64_MAX;
+	struct timeval wait;
+
+	if (first != NULL)
+		at_us = first->deadline_us;
+	if (link->fd < 0)
+		at_us = MIN(at_us, link->retry_at_us);
+	if (at_us == UINT64_MAX) {
+		event_del(link->timer);
+		return;
+	}
+	at_us = at_us > now_us ? at_us - now_us : 0;
+	wait.tv_sec = (time_t)(at_us / 1000000);
+	wait.tv_usec = (suseconds_t)(at_us % 1000000);
+	event_add(link->timer, &wait);
+}
+
+/* End a request: it is off the list when its callback runs, which may ask again. */
+static void link_finish(struct link *link, struct link_request *request,
+			const struct link_answer *answer)
+{
+	TAILQ_REMOVE(&link->requests, request, link);
+	link->request_count--;
+	request->answer(request->argument, answer);
+	if (request->fd >= 0)
+		close(request->fd);
+	free(request);
+}
+
+static void link_fail(struct link *link, struct link_request *request)
+{
+	char reason[HAUL_REASON_BYTES];
+	struct link_answer answer = { .status = HAUL_UNAVAILABLE, .reason = reason, .fd = -1 };
+
+	if (link->is_greeted)
+		snprintf(reason, sizeof(reason),
+			 "the control plane at %.90s has not answered for %u ms", link->path,
+			 LINK_REQUEST_MS);
+	else
+		snprintf(reason, sizeof(reason),
+			 "no control plane listens at %.90s; tried for %u ms", link->path,
+			 LINK_REQUEST_MS);
+	link_finish(link, request, &answer);
+}
+
+static void link_send_request(struct link *link, struct link_request *request)
+{
+	int error;
+
+	error = seqpacket_send(link->fd, &request->message, request->message.frame.length,
+			       &request->fd, request->fd >= 0 ? 1 : 0);
+	if (error == 0)
+		request->is_sent = true;
+	else if (error != -EAGAIN)
+		link_break(link, "a request cannot be sent");
+}
+
+/* Send what has not been sent on this connection; what meets a full socket goes with the next event. */
+static void link_send_waiting(struct link *link)
+{
+	struct link_request *request;
+
+	TAILQ_FOREACH(request, &link->requests, link)
+	{
+		if (!request->is_sent && link->is_greeted)
+			link_send_request(link, request);
+	}
+}
+
+static struct link_request *link_find(struct link *link, uint32_t number)
+{
+	struct link_request *request;
+
+	TAILQ_FOREACH(request, &link->requests, link)
+	{
+		if (request->message.frame.request == number)
+			return request;
+	}
+	return NULL;
+}
+
+static void link_on_hello(struct link *link, const struct haul_control_answer *message)
+{
+	if (message->frame.status != HAUL_OK) {
+		log_error("link", "control plane at %s: refuses this dataplane: %.191s", link->path,
+			  message->reason);
+		link_break(link, "it refused");
+		return;
+	}
+	log_info("link", "control plane at %s: connected", link->path);
+	link->is_greeted = true;
+	link->is_complaint_logged = false;
+	link->retry_ms = LINK_RETRY_MIN_MS;
+	link->events->connected(link->context);
+	link_send_waiting(link);
+}
+
+static void link_on_answer(struct link *link, const struct haul_control_answer *message, int fd)
+{
+	struct link_request *request = link_find(link, message->frame.request);
+	struct link_answer answer = {
+		.status = (enum haul_error)message->frame.status,
+		.version = message->version,
+		.reason = message->reason,
+		.fd = fd,
+	};
+
+	if (request == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return; /* its time was up, and its end has been told */
+	}
+	link_finish(link, request, &answer);
+}
+
+static void link_on_table(struct link *link, const struct haul_control_table *message)
+{
+	struct haul_control_table_answer answer = { 0 };
+	int fd;
+
+	frame_fill(&answer.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_TABLE | HAUL_FRAME_ANSWER,
+		   sizeof(answer), message->frame.request);
+	fd = link->events->table(link->context, message->table, &answer.rows, &answer.row_bytes);
+	if (fd < 0) {
+		answer.frame.status = (uint32_t)-fd;
+		snprintf(answer.reason, sizeof(answer.reason), "table %u: %s", message->table,
+			 error_text(fd));
+	}
+	seqpacket_send(link->fd, &answer, sizeof(answer), &fd, fd >= 0 ? 1 : 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void link_on_node_state(struct link *link, const struct haul_control_node_state *message)
+{
+	if (message->state == link->node_state)
+		return;
+	link->node_state = (enum haul_node_state)message->state;
+	if (message->state == HAUL_NODE_PUBLISHED)
+		log_info("link", "node: published");
+	else
+		log_warning("link", "node: not published: %.191s", message->reason);
+}
+
+/* The least a message of each type must have; 0 = a type that is not ours to get. */
+static size_t link_message_bytes(uint16_t type)
+{
+	switch (type) {
+	case HAUL_CONTROL_HELLO | HAUL_FRAME_ANSWER:
+	case HAUL_CONTROL_SEGMENT_PUBLISH | HAUL_FRAME_ANSWER:
+	case HAUL_CONTROL_SEGMENT_ERASE | HAUL_FRAME_ANSWER:
+	case HAUL_CONTROL_SEGMENT_OPEN | HAUL_FRAME_ANSWER:
+		return sizeof(struct haul_control_answer);
+	case HAUL_CONTROL_NODE_STATE:
+		return sizeof(struct haul_control_node_state);
+	case HAUL_CONTROL_VERSION_SEEN:
+		return sizeof(struct haul_control_version_seen);
+	case HAUL_CONTROL_PING:
+		return sizeof(struct haul_frame);
+	case HAUL_CONTROL_TABLE:
+		return sizeof(struct haul_control_table);
+	default:
+		return 0;
+	}
+}
+
+/* Hand one checked message on; takes the descriptor. */
+static void link_dispatch(struct link *link, const struct haul_frame *frame, int fd)
+{
+	const void *message = frame;
+
+	switch (frame->type) {
+	case HAUL_CONTROL_HELLO | HAUL_FRAME_ANSWER:
+		link_on_hello(link, message);
+		break;
+	case HAUL_CONTROL_NODE_STATE:
+		link_on_node_state(link, message);
+		break;
+	case HAUL_CONTROL_VERSION_SEEN:
+		link->events->version_seen(link->context, message);
+		break;
+	case HAUL_CONTROL_PING:
+		link->events->ping(link->context, frame->request);
+		break;
+	case HAUL_CONTROL_TABLE:
+		link_on_table(link, message);
+		break;
+	default:
+		link_on_answer(link, message, fd);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Read one message; false when there is none, or the link broke. */
+static bool link_receive(struct link *link)
+{
+	union {
+		struct haul_frame frame;
+		struct haul_control_answer answer;
+		uint8_t bytes[HAUL_FRAME_BYTES_MAX];
+	} message;
+
+	char reason[HAUL_REASON_BYTES];
+	unsigned int fd_count = 0;
+	ssize_t length;
+	int fd = -1;
+
+	length = seqpacket_receive(link->fd, &message, sizeof(message), &fd, 1, &fd_count);
+	if (length == -EAGAIN)
+		return false;
+	if (length <= 0) {
+		link_break(link, "the other end closed it");
+		return false;
+	}
+	if (frame_check(&message, (size_t)length, HAUL_CONTROL_VERSION, sizeof(message.frame),
+			reason) != 0 ||
+	    link_message_bytes(message.frame.type) == 0 ||
+	    (size_t)length < link_message_bytes(message.frame.type)) {
+		if (fd_count > 0)
+			close(fd);
+		link_break(link, "it sent what is no message of this protocol");
+		return false;
+	}
+	link_dispatch(link, &message.frame, fd_count > 0 ? fd : -1);
+	return link->fd >= 0;
+}
+
+static void link_on_readable(int fd, short what, void *argument)
+{
+	struct link *link = argument;
+
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < LINK_BUDGET; i++) {
+		if (!link_receive(link))
+			break;
+	}
+	if (link->is_greeted)
+		link_send_waiting(link);
+	link_arm(link);
+}
+
+static void link_break(struct link *link, const char *why)
+{
+	struct link_request *request;
+
+	if (link->is_greeted)
+		log_warning("link", "control plane at %s: lost: %s", link->path, why);
+	event_free(link->readable);
+	link->readable = NULL;
+	close(link->fd);
+	link->fd = -1;
+	link->is_greeted = false;
+	link->node_state = HAUL_NODE_UNKNOWN;
+	link->retry_at_us = clock_now_us() + link->retry_ms * 1000ull;
+	link->retry_ms = MIN(link->retry_ms * 2, LINK_RETRY_MAX_MS);
+	TAILQ_FOREACH(request, &link->requests, link)
+	request->is_sent = false;
+}
+
+static void link_connect(struct link *link)
+{
+	link->fd = seqpacket_connect(link->path, SEQPACKET_NONBLOCK);
+	if (link->fd < 0) {
+		if (!link->is_complaint_logged)
+			log_warning("link", "control plane at %s: cannot connect: %s; trying on",
+				    link->path, strerrordesc_np(-link->fd));
+		link->is_complaint_logged = true;
+		link->fd = -1;
+		link->retry_at_us = clock_now_us() + link->retry_ms * 1000ull;
+		link->retry_ms = MIN(link->retry_ms * 2, LINK_RETRY_MAX_MS);
+		return;
+	}
+	link->readable =
+		event_new(link->base, link->fd, EV_READ | EV_PERSIST, link_on_readable, link);
+	if (link->readable == NULL || event_add(link->readable, NULL) != 0 ||
+	    seqpacket_send(link->fd, &link->hello, sizeof(link->hello), NULL, 0) != 0)
+		link_break(link, "HELLO cannot be sent");
+}
+
+static void link_on_timer(int fd, short what, void *argument)
+{
+	struct link *link = argument;
+	uint64_t now_us = clock_now_us();
+	struct link_request *request;
+
+	(void)fd;
+	(void)what;
+	while ((request = TAILQ_FIRST(&link->requests)) != NULL && request->deadline_us <= now_us)
+		link_fail(link, request);
+	if (link->fd < 0 && link->retry_at_us <= now_us)
+		link_connect(link);
+	link_arm(link);
+}
+
+int link_open(struct link *link, struct event_base *base, const char *path,
+	      const struct haul_control_hello *hello, const struct link_events *events,
+	      void *context)
+{
+	memset(link, 0, sizeof(*link));
+	link->base = base;
+	link->path = path;
+	link->events = events;
+	link->context = context;
+	link->hello = *hello;
+	frame_fill(&link->hello.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_HELLO,
+		   sizeof(link->hello), 0);
+	link->fd = -1;
+	link->retry_ms = LINK_RETRY_MIN_MS;
+	TAILQ_INIT(&link->requests);
+	link->timer = evtimer_new(base, link_on_timer, link);
+	if (link->timer == NULL)
+		return -ENOMEM;
+	link_arm(link);
+	return 0;
+}
+
+void link_close(struct link *link)
+{
+	if (link->timer == NULL)
+		return;
+	while (!TAILQ_EMPTY(&link->requests))
+		link_fail(link, TAILQ_FIRST(&link->requests));
+	if (link->fd >= 0)
+		link_break(link, "this dataplane stops");
+	event_free(link->timer);
+	link->timer = NULL;
+}
+
+int link_ask(struct link *link, enum haul_control_type type, const void *message, size_t length,
+	     int fd, link_answer_fn answer, void *argument)
+{
+	struct link_request *request;
+
+	BUG_ON(length > sizeof(request->message));
+	request = link->request_count < HAUL_CONTROL_REQUESTS_MAX ? calloc(1, sizeof(*request))
+								  : NULL;
+	if (request == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return -HAUL_BUSY;
+	}
+	memcpy(&request->message, message, length);
+	if (++link->next_number == 0)
+		link->next_number = 1;
+	frame_fill(&request->message.frame, HAUL_CONTROL_VERSION, (uint16_t)type, (uint32_t)length,
+		   link->next_number);
+	request->deadline_us = clock_now_us() + LINK_REQUEST_MS * 1000ull;
+	request->answer = answer;
+	request->argument = argument;
+	request->fd = fd;
+	TAILQ_INSERT_TAIL(&link->requests, request, link);
+	link->request_count++;
+	if (link->is_greeted)
+		link_send_request(link, request);
+	link_arm(link);
+	return 0;
+}
+
+void link_tell_close(struct link *link, const char *segment)
+{
+	struct haul_control_segment message = { 0 };
+
+	if (!link->is_greeted)
+		return;
+	memcpy(message.segment, segment, strnlen(segment, sizeof(message.segment) - 1));
+	frame_fill(&message.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_SEGMENT_CLOSE,
+		   sizeof(message), 0);
+	seqpacket_send(link->fd, &message, sizeof(message), NULL, 0);
+}
+
+void link_answer_ping(struct link *link, uint32_t request)
+{
+	struct haul_frame frame;
+
+	if (!link->is_greeted)
+		return;
+	frame_fill(&frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_PING | HAUL_FRAME_ANSWER,
+		   sizeof(frame), request);
+	seqpacket_send(link->fd, &frame, sizeof(frame), NULL, 0);
+}
