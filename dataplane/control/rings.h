@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The shared memory and the two eventfds of one channel: made for a client, mapped here and there. */
+#ifndef CONTROL_RINGS_H
+#define CONTROL_RINGS_H
+
+#include "engine/channel.h"
+
+#include <stdint.h>
+
+/** A channel with what the control thread keeps of it. */
+struct rings {
+	struct channel channel;
+	uint64_t bytes;    /**< of the mapping */
+	int memory_fd;     /**< -1 once it has been sent */
+	uint32_t fault_id; /**< guard of the mapping */
+};
+
+/**
+ * Make rings of `entries` submissions (a power of two) and twice as many completions. Returns 0 or -errno. The caller
+ * frees with rings_destroy.
+ */
+int rings_create(uint32_t number, uint32_t entries, uint32_t timeout_ms, struct rings **rings_out);
+
+/** NULL and half-built are allowed. No worker may serve it any more. */
+void rings_destroy(struct rings *rings);
+
+#endif
