@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Memory that clients own; memory.h has the picture of its life. */
+#include "control/memory.h"
+
+#include "api/haul_control.h"
+#include "base/check.h"
+#include "base/descriptor.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/memfd.h"
+#include "base/names.h"
+#include "control/node.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The legal transitions, one bit a target state. */
+static const uint8_t memory_transitions[MEMORY_STATE_COUNT] = {
+	[MEMORY_MAKING] = 1 << MEMORY_PUBLISHING | 1 << MEMORY_ACTIVE | 1 << MEMORY_RETIRING,
+	[MEMORY_PUBLISHING] = 1 << MEMORY_ACTIVE | 1 << MEMORY_RETIRING,
+	[MEMORY_ACTIVE] = 1 << MEMORY_ERASING | 1 << MEMORY_RETIRING,
+	[MEMORY_ERASING] = 1 << MEMORY_ACTIVE | 1 << MEMORY_RETIRING,
+};
+
+static void memory_set_state(struct memory *memory, enum memory_state state)
+{
+	BUG_ON((memory_transitions[memory->state] & 1u << state) == 0);
+	memory->state = state;
+}
+
+static void memory_erase_record(struct memory *memory);
+
+/* The last step: nothing names it any more. */
+static void memory_free(struct memory *memory)
+{
+	struct client *client = memory->client;
+
+	TAILQ_REMOVE(&memory->node->memories, memory, link);
+	client->segments--;
+	client->bytes -= memory->bytes;
+	free(memory);
+	client_release(client);
+}
+
+/* Long lane: give the pages back, which takes time for many. */
+static void memory_run_free(struct job *job)
+{
+	struct memory *memory = CONTAINER_OF(job, struct memory, job);
+
+	fault_range_remove(memory->fault_id);
+	memfd_unmap(memory->address, memory->bytes);
+	if (memory->fd >= 0)
+		close(memory->fd);
+	memory->address = NULL;
+	memory->fd = -1;
+}
+
+/* Retired, and something it waited for has come: erase the record that is left, then go. */
+static void memory_settle(struct memory *memory)
+{
+	if (!memory->is_freed || memory->asked > 0)
+		return;
+	if (memory->is_published)
+		memory_erase_record(memory);
+	else
+		memory_free(memory);
+}
+
+static void memory_freed(struct job *job)
+{
+	struct memory *memory = CONTAINER_OF(job, struct memory, job);
+	struct haul_attach_plain_answer message = { 0 };
+
+	memory->is_freed = true;
+	if (memory->is_wanted)
+		client_answer(memory->client, HAUL_OK, &message, sizeof(message), NULL, 0);
+	memory->is_wanted = false;
+	memory_settle(memory);
+}
+
+/* Every worker has gone round since the region was retired. */
+static void memory_quiesced(struct quiesce_action *action)
+{
+	struct memory *memory = CONTAINER_OF(action, struct memory, quiesce);
+
+	if (memory->region != REGION_NONE)
+		region_release(&memory->node->engine.regions, memory->region);
+	memory->region = REGION_NONE;
+	memory->job.run = memory_run_free;
+	memory->job.done = memory_freed;
+	job_submit(&memory->node->lane_long, &memory->job);
+}
+
+/* Refuse it at once, and free it when the workers have gone round. */
+static void memory_retire(struct memory *memory)
+{
+	memory_set_state(memory, MEMORY_RETIRING);
+	if (memory->region != REGION_NONE)
+		region_retire(&memory->node->engine.regions, memory->region);
+	quiesce_call(&memory->node->quiesce, &memory->quiesce, memory_quiesced);
+}
+
+static void memory_answer_create(struct memory *memory)
+{
+	struct haul_attach_segment_create_answer message = { 0 };
+
+	message.bytes = memory->bytes;
+	message.region = memory->region;
+	message.version = memory->version;
+	message.segment = memory->number;
+	message.page_bytes = memory->page_bytes;
+	client_answer(memory->client, HAUL_OK, &message, sizeof(message), &memory->fd, 1);
+}
+
+/* A memfd with the descriptor of a segment, as it stands now; or -errno. */
+static int memory_describe(struct memory *memory)
+{
+	struct node *node = memory->node;
+
+	struct {
+		struct haul_descriptor header;
+		struct haul_descriptor_buffer buffer;
+		struct haul_address addresses[HAUL_DESCRIPTOR_ADDRESSES_MAX];
+	} descriptor;
+
+	memset(&descriptor, 0, sizeof(descriptor));
+	descriptor.header.magic = HAUL_DESCRIPTOR_MAGIC;
+	descriptor.header.version = HAUL_DESCRIPTOR_VERSION;
+	descriptor.header.buffer_count = 1;
+	descriptor.header.address_count = node_addresses(node, descriptor.addresses);
+	descriptor.header.incarnation = node->engine.options.incarnation;
+	descriptor.header.metadata_version = memory->version;
+	descriptor.header.bytes = memory->bytes;
+	memcpy(descriptor.header.segment, memory->name, sizeof(memory->name));
+	memcpy(descriptor.header.node, node->conf->node, sizeof(node->conf->node));
+	memcpy(descriptor.header.tenant, memory->client->tenant, strlen(memory->client->tenant));
+	memcpy(descriptor.header.readers, memory->readers, sizeof(memory->readers));
+	memcpy(descriptor.header.writers, memory->writers, sizeof(memory->writers));
+	descriptor.buffer.length = memory->bytes;
+	descriptor.buffer.region = memory->region;
+	descriptor.buffer.rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
+	descriptor.buffer.state = HAUL_BUFFER_ACTIVE;
+	return memfd_from_bytes("haul-descriptor", &descriptor,
+				descriptor_bytes(1, descriptor.header.address_count));
+}
+
+/* The outcome of a publication that a client waits for. */
+static void memory_created(struct memory *memory, const struct link_answer *answer)
+{
+	if (answer->status == HAUL_OK) {
+		memory_set_state(memory, MEMORY_ACTIVE);
+		memory_answer_create(memory);
+		return;
+	}
+	/* An answer that never came says nothing about Redis: only a refusal leaves no record behind. */
+	memory->is_published = answer->status == HAUL_UNAVAILABLE;
+	client_refuse(memory->client, answer->status, "%s", answer->reason);
+	memory_retire(memory);
+}
+
+static void memory_published(void *argument, const struct link_answer *answer)
+{
+	struct memory *memory = argument;
+
+	memory->asked--;
+	if (answer->fd >= 0)
+		close(answer->fd);
+	if (answer->status == HAUL_OK) {
+		memory->version = answer->version;
+		if (memory->region != REGION_NONE)
+			region_set_version(&memory->node->engine.regions, memory->region,
+					   answer->version);
+	}
+	if (memory->state == MEMORY_PUBLISHING)
+		memory_created(memory, answer);
+	else if (memory->state == MEMORY_RETIRING)
+		memory_settle(memory);
+	else if (answer->status != HAUL_OK)
+		log_warning("memory", "segment %s: not published again: %s", memory->name,
+			    answer->reason);
+}
+
+static void memory_publish(struct memory *memory)
+{
+	struct haul_control_segment message = { .version = memory->version };
+	struct link_answer failed = { .status = HAUL_SYSTEM, .fd = -1 };
+	int fd = memory_describe(memory);
+	int error;
+
+	memory->asked++;
+	if (fd < 0) {
+		failed.reason = "no memory for the segment's descriptor";
+		memory_published(memory, &failed);
+		return;
+	}
+	memcpy(message.segment, memory->name, sizeof(message.segment));
+	memory->is_published = true;
+	error = link_ask(&memory->node->link, HAUL_CONTROL_SEGMENT_PUBLISH, &message,
+			 sizeof(message), fd, memory_published, memory);
+	if (error != 0) {
+		failed.status = (enum haul_error) - error;
+		failed.reason = "too many control requests are open";
+		memory_published(memory, &failed);
+	}
+}
+
+/* The outcome of an erasure that a client waits for. */
+static void memory_erase_answered(struct memory *memory, const struct link_answer *answer)
+{
+	if (!memory->is_published) {
+		memory_retire(memory);
+		return;
+	}
+	memory->is_wanted = false;
+	memory_set_state(memory, MEMORY_ACTIVE);
+	client_refuse(memory->client, answer->status, "segment %s stays as it was: %.100s",
+		      memory->name, answer->reason);
+}
+
+static void memory_erased(void *argument, const struct link_answer *answer)
+{
+	struct memory *memory = argument;
+
+	memory->asked--;
+	if (answer->fd >= 0)
+		close(answer->fd);
+	/* STALE: a newer incarnation has retired it already. */
+	if (answer->status == HAUL_OK || answer->status == HAUL_NOT_FOUND ||
+	    answer->status == HAUL_STALE)
+		memory->is_published = false;
+	if (memory->state == MEMORY_ERASING)
+		memory_erase_answered(memory, answer);
+	else if (!memory->is_published)
+		memory_settle(memory); /* otherwise memory_erase_left_behind asks again */
+}
+
+static void memory_erase_record(struct memory *memory)
+{
+	struct haul_control_segment message = { .version = memory->version };
+	struct link_answer failed = { .status = HAUL_BUSY,
+				      .reason = "too many control requests are open",
+				      .fd = -1 };
+
+	memory->asked++;
+	memcpy(message.segment, memory->name, sizeof(message.segment));
+	if (link_ask(&memory->node->link, HAUL_CONTROL_SEGMENT_ERASE, &message, sizeof(message), -1,
+		     memory_erased, memory) != 0)
+		memory_erased(memory, &failed);
+}
+
+/* Long lane: memory, populated, so that no worker ever faults it in. Huge pages when there are enough. */
+static void memory_run_make(struct job *job)
+{
+	struct memory *memory = CONTAINER_OF(job, struct memory, job);
+	uint32_t huge_pages = memory->node->conf->huge_pages;
+
+	memory->fd = -ENOMEM;
+	memory->page_bytes = HUGE_PAGE_BYTES;
+	if (huge_pages != CONF_HUGE_OFF && memory->bytes % HUGE_PAGE_BYTES == 0) {
+		memory->fd = memfd_make("haul-segment", memory->bytes, MEMFD_HUGE);
+		if (memory->fd >= 0)
+			memory->error = memfd_map(memory->fd, memory->bytes, MEMFD_POPULATE,
+						  &memory->address);
+		if (memory->fd >= 0 && memory->error != 0) {
+			close(memory->fd);
+			memory->fd = -1;
+		}
+	}
+	if (memory->fd < 0 && huge_pages == CONF_HUGE_REQUIRE) {
+		memory->error = -ENOMEM;
+		return;
+	}
+	if (memory->fd < 0) {
+		memory->page_bytes = PAGE_BYTES;
+		memory->fd = memfd_make("haul-segment", memory->bytes, 0);
+		memory->error = memory->fd < 0 ? memory->fd
+					       : memfd_map(memory->fd, memory->bytes,
+							   MEMFD_POPULATE, &memory->address);
+	}
+	if (memory->error == 0)
+		memory->error = fault_range_add(memory->address, memory->bytes, memory->page_bytes,
+						&memory->fault_id);
+}
+
+static bool memory_register(struct memory *memory)
+{
+	struct region_spec spec = {
+		.base = memory->address,
+		.length = memory->bytes,
+		.owner = memory->client->number,
+		.rights = memory->is_private ? 0 : HAUL_RIGHT_READ | HAUL_RIGHT_WRITE,
+		.segment = memory->number,
+		.fault_id = memory->fault_id,
+	};
+
+	memory->region = region_add(&memory->node->engine.regions, &spec);
+	return memory->region != REGION_NONE;
+}
+
+static void memory_made(struct job *job)
+{
+	struct memory *memory = CONTAINER_OF(job, struct memory, job);
+
+	if (memory->client->fd < 0) {
+		memory_retire(memory);
+	} else if (memory->error != 0) {
+		client_refuse(memory->client, HAUL_SYSTEM, "segment %s: %lu bytes of memory: %s%s",
+			      memory->name, (unsigned long)memory->bytes,
+			      strerrordesc_np(-memory->error),
+			      memory->node->conf->huge_pages == CONF_HUGE_REQUIRE
+				      ? "; huge_pages is \"require\" and there are not enough"
+				      : "");
+		memory_retire(memory);
+	} else if (!memory_register(memory)) {
+		client_refuse(memory->client, HAUL_BUSY, "all %u regions of this daemon are in use",
+			      ENGINE_REGIONS_MAX);
+		memory_retire(memory);
+	} else if (memory->is_private) {
+		memory_set_state(memory, MEMORY_ACTIVE);
+		memory_answer_create(memory);
+	} else {
+		memory_set_state(memory, MEMORY_PUBLISHING);
+		memory_publish(memory);
+	}
+}
+
+/* Is the name in use here? Another node's use of it is for Redis to say. */
+static bool memory_name_is_taken(const struct node *node, const char *name)
+{
+	const struct memory *memory;
+
+	TAILQ_FOREACH(memory, &node->memories, link)
+	{
+		if (!memory->is_private && strcmp(memory->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What all clients of the uid hold now. */
+static void memory_usage(const struct client *client, uint32_t *segments_out, uint64_t *bytes_out)
+{
+	const struct client *other;
+
+	*segments_out = 0;
+	*bytes_out = 0;
+	TAILQ_FOREACH(other, &client->node->clients.list, link)
+	{
+		if (other->uid != client->uid)
+			continue;
+		*segments_out += other->segments;
+		*bytes_out += other->bytes;
+	}
+}
+
+/* What is wrong with a request; the refusal has been answered when it is not HAUL_OK. */
+static enum haul_error memory_check(struct client *client,
+				    const struct haul_attach_segment_create *message)
+{
+	const struct dataplane_conf *conf = client->node->conf;
+	struct dataplane_quota quota;
+	uint32_t segments;
+	uint64_t bytes;
+
+	dataplane_conf_quota(conf, client->uid, &quota);
+	memory_usage(client, &segments, &bytes);
+	if (message->reserved != 0 || (message->flags & ~HAUL_SEGMENT_PRIVATE) != 0)
+		client_refuse(client, HAUL_INVALID, "flags 0x%x and reserved 0x%x: unknown bits",
+			      message->flags, message->reserved);
+	else if (!name_is_valid(message->name, sizeof(message->name)))
+		client_refuse(client, HAUL_INVALID, "the segment's name is not " NAMES_ALLOWED);
+	else if (!name_list_is_valid(message->readers, sizeof(message->readers)) ||
+		 !name_list_is_valid(message->writers, sizeof(message->writers)))
+		client_refuse(client, HAUL_INVALID,
+			      "segment %s: readers and writers are tenants separated by commas, "
+			      "or \"*\"",
+			      message->name);
+	else if (message->bytes == 0 || message->bytes > conf->segment_bytes_max)
+		client_refuse(client, HAUL_INVALID, "segment %s: %lu bytes; 1 to %lu are allowed",
+			      message->name, (unsigned long)message->bytes,
+			      (unsigned long)conf->segment_bytes_max);
+	else if (segments >= quota.segments || message->bytes > quota.bytes ||
+		 bytes > quota.bytes - message->bytes)
+		client_refuse(client, HAUL_QUOTA,
+			      "uid %u has %u segments with %lu bytes; it may have %u with %lu",
+			      client->uid, segments, (unsigned long)bytes, quota.segments,
+			      (unsigned long)quota.bytes);
+	else if ((message->flags & HAUL_SEGMENT_PRIVATE) == 0 &&
+		 memory_name_is_taken(client->node, message->name))
+		client_refuse(client, HAUL_EXISTS, "segment %s: this node has one of that name",
+			      message->name);
+	else
+		return HAUL_OK;
+	return HAUL_INVALID;
+}
+
+/* Large segments are rounded up to huge pages, so that they may get them. */
+static uint64_t memory_round(uint64_t bytes)
+{
+	uint64_t page_bytes = bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : PAGE_BYTES;
+
+	return (bytes + page_bytes - 1) / page_bytes * page_bytes;
+}
+
+void memory_create(struct client *client, const struct haul_attach_segment_create *message)
+{
+	struct node *node = client->node;
+	struct memory *memory;
+
+	if (memory_check(client, message) != HAUL_OK)
+		return;
+	memory = calloc(1, sizeof(*memory));
+	if (memory == NULL) {
+		client_refuse(client, HAUL_SYSTEM, "segment %s: out of memory", message->name);
+		return;
+	}
+	memory->node = node;
+	memory->client = client;
+	memory->state = MEMORY_MAKING;
+	memory->number = ++node->memory_number;
+	memory->is_private = (message->flags & HAUL_SEGMENT_PRIVATE) != 0;
+	memory->fd = -1;
+	memory->fault_id = FAULT_NONE;
+	memory->bytes = memory_round(message->bytes);
+	memcpy(memory->name, message->name, sizeof(memory->name));
+	memcpy(memory->readers, message->readers, sizeof(memory->readers));
+	memcpy(memory->writers, message->writers, sizeof(memory->writers));
+	TAILQ_INSERT_TAIL(&node->memories, memory, link);
+	client->pending++;
+	client->segments++;
+	client->bytes += memory->bytes;
+	memory->job.run = memory_run_make;
+	memory->job.done = memory_made;
+	job_submit(&node->lane_long, &memory->job);
+}
+
+static struct memory *memory_find(struct client *client, uint32_t number)
+{
+	struct memory *memory;
+
+	TAILQ_FOREACH(memory, &client->node->memories, link)
+	{
+		if (memory->client == client && memory->number == number)
+			return memory;
+	}
+	return NULL;
+}
+
+void memory_destroy(struct client *client, const struct haul_attach_segment_destroy *message)
+{
+	struct memory *memory = memory_find(client, message->segment);
+
+	if (memory == NULL || memory->state != MEMORY_ACTIVE) {
+		client_refuse(client, HAUL_NOT_FOUND, "this client owns no segment number %u",
+			      message->segment);
+		return;
+	}
+	memory->is_wanted = true;
+	if (memory->is_private) {
+		memory_retire(memory);
+		return;
+	}
+	memory_set_state(memory, MEMORY_ERASING);
+	memory_erase_record(memory);
+}
+
+void memory_abandon_all(struct client *client)
+{
+	struct memory *memory;
+	struct memory *next;
+
+	for (memory = TAILQ_FIRST(&client->node->memories); memory != NULL; memory = next) {
+		next = TAILQ_NEXT(memory, link);
+		/* One that is being made is retired when its job is done; one in PUBLISHING or ERASING now. */
+		if (memory->client == client && memory->state != MEMORY_MAKING &&
+		    memory->state != MEMORY_RETIRING)
+			memory_retire(memory);
+	}
+}
+
+void memory_republish(struct node *node)
+{
+	struct memory *memory;
+
+	TAILQ_FOREACH(memory, &node->memories, link)
+	{
+		if (memory->state == MEMORY_ACTIVE && !memory->is_private && memory->asked == 0)
+			memory_publish(memory);
+	}
+}
+
+void memory_erase_left_behind(struct node *node)
+{
+	struct memory *memory;
+	struct memory *next;
+
+	for (memory = TAILQ_FIRST(&node->memories); memory != NULL; memory = next) {
+		next = TAILQ_NEXT(memory, link);
+		if (memory->state == MEMORY_RETIRING)
+			memory_settle(memory);
+	}
+}
+
+void memory_free_all(struct node *node)
+{
+	struct memory *memory;
+	struct memory *next;
+
+	for (memory = TAILQ_FIRST(&node->memories); memory != NULL; memory = next) {
+		next = TAILQ_NEXT(memory, link);
+		BUG_ON(!memory->is_freed || memory->asked > 0);
+		memory_free(memory);
+	}
+}
+
+void memory_check_faults(struct node *node)
+{
+	struct memory *memory;
+	struct memory *next;
+
+	for (memory = TAILQ_FIRST(&node->memories); memory != NULL; memory = next) {
+		next = TAILQ_NEXT(memory, link);
+		if (memory->fault_id == FAULT_NONE || !fault_poisoned(memory->fault_id) ||
+		    memory->client->fd < 0)
+			continue;
+		log_warning("memory", "segment %s: client %u took its memory away; it is ended",
+			    memory->name, memory->client->number);
+		client_end(memory->client, HAUL_FAULT, "the client took memory of a segment away");
+	}
+}
