@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * The control thread's side of workers and transports: it takes the workers' requests, has the drivers connect
+ * endpoints, and runs the drivers' control halves by their descriptors and times.
+ */
+#ifndef CONTROL_CONNECTOR_H
+#define CONTROL_CONNECTOR_H
+
+#include "base/limits.h"
+
+#include <stdint.h>
+
+struct event;
+struct node;
+
+struct connector {
+	struct node *node;
+	struct event *requests[WORKERS_MAX];   /**< of each worker's request_fd */
+	struct event *drivers[TRANSPORTS_MAX]; /**< of each driver's control_fd, where it has one */
+	struct event *timer;                   /**< the drivers' next time */
+};
+
+/** Begin. Returns 0 or -ENOMEM. */
+int connector_start(struct node *node);
+void connector_stop(struct node *node);
+
+/** Drop every rail to a peer whose slot is given up. */
+void connector_disconnect_peer(struct node *node, uint32_t peer);
+
+#endif

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Remote segments that clients have open; opening.h says when a view is replaced and when it is gone. */
+#include "control/opening.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/log.h"
+#include "base/memfd.h"
+#include "base/names.h"
+#include "control/connector.h"
+#include "control/node.h"
+#include "control/rings.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A client's SEGMENT_OPEN on its way through the control plane. */
+struct opening_wish {
+	struct client *client;
+	uint32_t rights;
+	char name[HAUL_NAME_BYTES];
+};
+
+/* A view that was replaced, until every worker has gone round. */
+struct opening_old_view {
+	struct quiesce_action quiesce;
+	struct remote_view *view;
+};
+
+static void opening_refresh(struct opening *opening);
+
+static struct remote *opening_remote(const struct opening *opening)
+{
+	return &opening->node->engine.remotes.remotes[opening->remote];
+}
+
+static struct remote_view *opening_view(const struct opening *opening)
+{
+	return atomic_load_explicit(&opening_remote(opening)->view, memory_order_relaxed);
+}
+
+static struct opening *opening_find(struct node *node, const char *name)
+{
+	struct opening *opening;
+
+	TAILQ_FOREACH(opening, &node->openings, link)
+	{
+		if (!opening->is_retired && strcmp(opening->name, name) == 0)
+			return opening;
+	}
+	return NULL;
+}
+
+/* The last step of a peer's slot: no worker and no remote names it. */
+static void opening_drop_peer(struct node *node, uint32_t peer)
+{
+	struct worker_command command = { .kind = WORKER_PEER_FORGET, .index = peer };
+
+	if (!peer_drop(&node->engine.peers, peer))
+		return;
+	connector_disconnect_peer(node, peer);
+	node_command_all(node, &command);
+}
+
+static void opening_quiesced(struct quiesce_action *action)
+{
+	struct opening *opening = CONTAINER_OF(action, struct opening, quiesce);
+	struct remote *remote = opening_remote(opening);
+
+	free(opening_view(opening));
+	atomic_store_explicit(&remote->view, NULL, memory_order_relaxed);
+	atomic_store_explicit(&remote->state, REMOTE_FREE, memory_order_release);
+	opening_drop_peer(opening->node, remote->peer);
+	TAILQ_REMOVE(&opening->node->openings, opening, link);
+	event_free(opening->timer);
+	free(opening);
+}
+
+/* Every operation on it ends with STALE; handles stay until their clients close them. */
+static void opening_retire(struct opening *opening, const char *why)
+{
+	struct worker_command command = { .kind = WORKER_REMOTE_RETIRED, .index = opening->remote };
+
+	if (opening->is_retired)
+		return;
+	log_info("opening", "segment %s: retired: %s", opening->name, why);
+	opening->is_retired = true;
+	event_del(opening->timer);
+	atomic_store_explicit(&opening_remote(opening)->state, REMOTE_RETIRED,
+			      memory_order_release);
+	node_command_all(opening->node, &command);
+}
+
+/* One handle or refresh less; the last one closes the segment. */
+static void opening_unref(struct opening *opening)
+{
+	BUG_ON(opening->references == 0);
+	if (--opening->references > 0)
+		return;
+	if (opening_find(opening->node, opening->name) == opening)
+		link_tell_close(&opening->node->link, opening->name);
+	opening_retire(opening, "nobody has it open any more");
+	quiesce_call(&opening->node->quiesce, &opening->quiesce, opening_quiesced);
+}
+
+static void opening_free_view(struct quiesce_action *action)
+{
+	struct opening_old_view *old = CONTAINER_OF(action, struct opening_old_view, quiesce);
+
+	free(old->view);
+	free(old);
+}
+
+/* Swap in a newer view of the same incarnation. Returns 0 or -HAUL_SYSTEM; then the old one stays. */
+static int opening_swap_view(struct opening *opening, const struct haul_descriptor *descriptor)
+{
+	struct remote *remote = opening_remote(opening);
+	struct opening_old_view *old = malloc(sizeof(*old));
+	struct remote_view *view = remote_view_make(descriptor, remote->peer);
+
+	if (old == NULL || view == NULL) {
+		free(old);
+		free(view);
+		return -HAUL_SYSTEM;
+	}
+	old->view = opening_view(opening);
+	atomic_store_explicit(&remote->view, view, memory_order_release);
+	atomic_store_explicit(&remote->version_seen, view->version, memory_order_release);
+	quiesce_call(&opening->node->quiesce, &old->quiesce, opening_free_view);
+	return 0;
+}
+
+/* A free slot of the engine's table; ENGINE_REMOTES_MAX when there is none. */
+static uint32_t opening_free_remote(struct node *node)
+{
+	for (uint32_t i = 0; i < ENGINE_REMOTES_MAX; i++) {
+		const struct remote *remote = &node->engine.remotes.remotes[i];
+
+		if (atomic_load_explicit(&remote->state, memory_order_relaxed) == REMOTE_FREE)
+			return i;
+	}
+	return ENGINE_REMOTES_MAX;
+}
+
+static void opening_on_timer(int fd, short what, void *argument)
+{
+	struct opening *opening = argument;
+
+	(void)fd;
+	(void)what;
+	opening_refresh(opening);
+}
+
+/* Show the segment to the workers. */
+static void opening_show(struct opening *opening, struct remote_view *view)
+{
+	struct remote *remote = opening_remote(opening);
+
+	remote->peer = view->peer;
+	atomic_store_explicit(&remote->view, view, memory_order_relaxed);
+	atomic_store_explicit(&remote->version_seen, view->version, memory_order_relaxed);
+	atomic_store_explicit(&remote->state, REMOTE_OPEN, memory_order_release);
+}
+
+/* A slot, a peer and a view for a descriptor seen for the first time; NULL when one of them is not to be had. */
+static struct opening *opening_make(const struct opening_wish *wish,
+				    const struct haul_descriptor *descriptor)
+{
+	struct node *node = wish->client->node;
+	struct opening *opening = calloc(1, sizeof(*opening));
+	struct remote_view *view = NULL;
+	uint32_t peer = ENGINE_PEERS_MAX;
+
+	if (opening == NULL)
+		return NULL;
+	opening->node = node;
+	opening->remote = opening_free_remote(node);
+	if (opening->remote < ENGINE_REMOTES_MAX)
+		peer = peer_take(&node->engine.peers, descriptor, descriptor_addresses(descriptor),
+				 node->engine.options.incarnation, clock_now_us());
+	if (peer < ENGINE_PEERS_MAX)
+		view = remote_view_make(descriptor, peer);
+	opening->timer = evtimer_new(node->base, opening_on_timer, opening);
+	if (view == NULL || opening->timer == NULL) {
+		if (peer < ENGINE_PEERS_MAX)
+			opening_drop_peer(node, peer);
+		if (opening->timer != NULL)
+			event_free(opening->timer);
+		free(view);
+		free(opening);
+		return NULL;
+	}
+	opening->incarnation = descriptor->incarnation;
+	opening->rights = wish->rights;
+	memcpy(opening->name, wish->name, sizeof(opening->name));
+	memcpy(opening->tenant, wish->client->tenant, strlen(wish->client->tenant));
+	opening_show(opening, view);
+	TAILQ_INSERT_TAIL(&node->openings, opening, link);
+	return opening;
+}
+
+/* A handle slot of the client's channel; ENGINE_HANDLES_MAX when all are in use. */
+static uint32_t opening_free_handle(const struct client *client)
+{
+	uint32_t index = 0;
+
+	while (index < ENGINE_HANDLES_MAX && client->openings[index] != NULL)
+		index++;
+	return index;
+}
+
+static void opening_answer(const struct opening_wish *wish, struct opening *opening)
+{
+	const struct remote_view *view = opening_view(opening);
+	const struct peer *peer = &opening->node->engine.peers.peers[view->peer];
+	struct client *client = wish->client;
+	uint32_t index = opening_free_handle(client);
+	struct channel_handle *handle = &client->rings->channel.handles[index];
+	struct haul_attach_segment_open_answer message = { 0 };
+
+	opening->references++;
+	client->openings[index] = opening;
+	handle->generation++;
+	atomic_store_explicit(
+		&handle->word,
+		channel_handle_word(opening->remote, wish->rights, handle->generation),
+		memory_order_release);
+	message.bytes = view->bytes;
+	message.version = view->version;
+	message.incarnation = view->incarnation;
+	message.handle = channel_handle_make(index, handle->generation);
+	memcpy(message.node, peer->node, sizeof(message.node));
+	client_answer(client, HAUL_OK, &message, sizeof(message), NULL, 0);
+}
+
+/* The opening of a descriptor that just came: the one that is there, refreshed, or a new one. NULL: no room. */
+static struct opening *opening_of(const struct opening_wish *wish,
+				  const struct haul_descriptor *descriptor)
+{
+	struct opening *opening = opening_find(wish->client->node, wish->name);
+
+	if (opening != NULL && opening->incarnation != descriptor->incarnation) {
+		opening_retire(opening, "another incarnation owns the name now");
+		opening = NULL;
+	}
+	if (opening == NULL)
+		return opening_make(wish, descriptor);
+	if (descriptor->metadata_version > opening_view(opening)->version &&
+	    opening_swap_view(opening, descriptor) != 0)
+		return NULL;
+	return opening;
+}
+
+/* Read the descriptor an answer brought into memory of our own and check it. NULL with a reason otherwise. */
+static struct haul_descriptor *opening_read(const struct link_answer *answer, const char *name,
+					    char reason[HAUL_REASON_BYTES])
+{
+	struct haul_descriptor *descriptor = NULL;
+	void *bytes = NULL;
+	size_t length;
+
+	strcpy(reason, "the control plane sent no descriptor");
+	if (answer->fd < 0 ||
+	    memfd_to_bytes(answer->fd, DESCRIPTOR_BYTES_MAX, &bytes, &length) != 0)
+		return NULL;
+	if (descriptor_check(bytes, length, reason) != 0) {
+		free(bytes);
+		return NULL;
+	}
+	descriptor = bytes;
+	if (strcmp(descriptor->segment, name) != 0) {
+		strcpy(reason, "the control plane sent another segment's descriptor");
+		free(bytes);
+		return NULL;
+	}
+	return descriptor;
+}
+
+/* The control plane's answer to a client's wish. */
+static void opening_wished(void *argument, const struct link_answer *answer)
+{
+	struct opening_wish *wish = argument;
+	struct client *client = wish->client;
+	struct haul_descriptor *descriptor = NULL;
+	struct opening *opening = NULL;
+	char reason[HAUL_REASON_BYTES];
+
+	if (answer->status == HAUL_OK)
+		descriptor = opening_read(answer, wish->name, reason);
+	if (answer->fd >= 0)
+		close(answer->fd);
+	if (client->fd < 0) {
+		/* it died while it waited */
+	} else if (answer->status != HAUL_OK) {
+		client_refuse(client, answer->status, "%s", answer->reason);
+	} else if (descriptor == NULL) {
+		client_refuse(client, HAUL_INTERNAL, "segment %s: %.100s", wish->name, reason);
+	} else if (opening_free_handle(client) == ENGINE_HANDLES_MAX) {
+		client_refuse(client, HAUL_QUOTA, "segment %s: %u segments are open already",
+			      wish->name, ENGINE_HANDLES_MAX);
+	} else if ((opening = opening_of(wish, descriptor)) == NULL) {
+		client_refuse(client, HAUL_QUOTA,
+			      "segment %s: this daemon has no room for more segments or peers",
+			      wish->name);
+	} else {
+		opening_answer(wish, opening);
+	}
+	free(descriptor);
+	free(wish);
+	client_release(client);
+}
+
+static int opening_ask(struct node *node, const char *name, const char *tenant, uint32_t rights,
+		       link_answer_fn answer, void *argument)
+{
+	struct haul_control_open message = { .rights = rights };
+
+	memcpy(message.segment, name, strlen(name));
+	memcpy(message.tenant, tenant, strlen(tenant));
+	return link_ask(&node->link, HAUL_CONTROL_SEGMENT_OPEN, &message, sizeof(message), -1,
+			answer, argument);
+}
+
+void opening_open(struct client *client, const struct haul_attach_segment_open *message)
+{
+	const uint32_t rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
+	struct opening_wish *wish;
+	int error;
+
+	if (!name_is_valid(message->name, sizeof(message->name))) {
+		client_refuse(client, HAUL_INVALID, "the segment's name is not " NAMES_ALLOWED);
+		return;
+	}
+	if (message->reserved != 0 || message->rights == 0 || (message->rights & ~rights) != 0) {
+		client_refuse(client, HAUL_INVALID, "segment %s: rights 0x%x: read 1, write 2 or 3",
+			      message->name, message->rights);
+		return;
+	}
+	wish = calloc(1, sizeof(*wish));
+	if (wish == NULL) {
+		client_refuse(client, HAUL_SYSTEM, "segment %s: out of memory", message->name);
+		return;
+	}
+	wish->client = client;
+	wish->rights = message->rights;
+	memcpy(wish->name, message->name, sizeof(wish->name));
+	error = opening_ask(client->node, wish->name, client->tenant, wish->rights, opening_wished,
+			    wish);
+	if (error != 0) {
+		client_refuse(client, HAUL_BUSY, "segment %s: too many control requests are open",
+			      message->name);
+		free(wish);
+		return;
+	}
+	client->pending++;
+}
+
+static void opening_close_handle(struct client *client, uint32_t index)
+{
+	struct opening *opening = client->openings[index];
+
+	atomic_store_explicit(&client->rings->channel.handles[index].word, 0, memory_order_release);
+	client->openings[index] = NULL;
+	opening_unref(opening);
+}
+
+void opening_close(struct client *client, const struct haul_attach_segment_close *message)
+{
+	struct haul_attach_plain_answer answer = { 0 };
+	uint32_t index = (message->handle & 0xffff) - 1;
+
+	if (index >= ENGINE_HANDLES_MAX || client->openings[index] == NULL ||
+	    client->rings->channel.handles[index].generation != message->handle >> 16) {
+		client_refuse(client, HAUL_NOT_FOUND, "handle 0x%x is not open on this channel",
+			      message->handle);
+		return;
+	}
+	opening_close_handle(client, index);
+	client_answer(client, HAUL_OK, &answer, sizeof(answer), NULL, 0);
+}
+
+void opening_drop_all(struct client *client)
+{
+	for (uint32_t i = 0; i < ENGINE_HANDLES_MAX; i++) {
+		if (client->openings[i] != NULL)
+			opening_close_handle(client, i);
+	}
+}
+
+/* A good descriptor for a refresh: newer, or of somebody else. */
+static void opening_take(struct opening *opening, const struct haul_descriptor *descriptor)
+{
+	opening->absences = 0;
+	if (descriptor->incarnation != opening->incarnation) {
+		opening_retire(opening, "another incarnation owns the name now");
+		return;
+	}
+	if (descriptor->metadata_version <= opening_view(opening)->version) {
+		/* Nothing newer than what is here: what was seen ahead of it was this. */
+		atomic_store_explicit(&opening_remote(opening)->version_seen,
+				      opening_view(opening)->version, memory_order_release);
+		return;
+	}
+	if (opening_swap_view(opening, descriptor) != 0)
+		opening->is_refresh_due = true;
+}
+
+/* The answer to a refresh. Absent, unreachable and malformed are three different things. */
+static void opening_refreshed(void *argument, const struct link_answer *answer)
+{
+	struct opening *opening = argument;
+	struct haul_descriptor *descriptor = NULL;
+	char reason[HAUL_REASON_BYTES];
+
+	opening->is_refreshing = false;
+	if (answer->status == HAUL_OK) {
+		descriptor = opening_read(answer, opening->name, reason);
+		if (descriptor == NULL)
+			log_warning("opening", "segment %s: refresh: %s", opening->name, reason);
+	}
+	if (answer->fd >= 0)
+		close(answer->fd);
+	if (!opening->is_retired && descriptor != NULL)
+		opening_take(opening, descriptor);
+	else if (answer->status == HAUL_DENIED && !opening->is_retired)
+		opening_retire(opening, "its owner grants it no more");
+	else if (answer->status == HAUL_NOT_FOUND && ++opening->absences >= OPENING_ABSENCES_MAX)
+		opening_retire(opening, "its record is gone");
+	else if (!opening->is_retired)
+		opening->is_refresh_due = true;
+	free(descriptor);
+	if (opening->is_refresh_due && !opening->is_retired) {
+		opening->is_refresh_due = false;
+		opening_refresh(opening);
+	}
+	opening_unref(opening);
+}
+
+/* Refreshes are coalesced and spaced: one under way, one behind it, OPENING_REFRESH_MS between. */
+static void opening_refresh(struct opening *opening)
+{
+	const struct timeval pause = { .tv_usec = OPENING_REFRESH_MS * 1000 };
+	bool was_pending = event_pending(opening->timer, EV_TIMEOUT, NULL) != 0;
+
+	if (opening->is_retired || opening->references == 0)
+		return;
+	if (opening->is_refreshing || was_pending) {
+		opening->is_refresh_due = opening->is_refresh_due || opening->is_refreshing;
+		return;
+	}
+	if (clock_now_us() < opening->refreshed_at_us + OPENING_REFRESH_MS * 1000) {
+		event_add(opening->timer, &pause);
+		return;
+	}
+	opening->refreshed_at_us = clock_now_us();
+	if (opening_ask(opening->node, opening->name, opening->tenant, opening->rights,
+			opening_refreshed, opening) != 0) {
+		event_add(opening->timer, &pause);
+		return;
+	}
+	opening->is_refreshing = true;
+	opening->references++;
+}
+
+void opening_version_seen(struct node *node, const struct haul_control_version_seen *message)
+{
+	struct opening *opening;
+
+	if (!name_is_valid(message->segment, sizeof(message->segment)))
+		return;
+	opening = opening_find(node, message->segment);
+	if (opening == NULL)
+		return;
+	if (message->version == 0) {
+		opening_retire(opening, "its owner erased it");
+	} else if (message->incarnation != opening->incarnation) {
+		opening_retire(opening, "another incarnation owns the name now");
+	} else if (message->version != opening_view(opening)->version) {
+		/* From this store on no worker posts by the old view. */
+		atomic_store_explicit(&opening_remote(opening)->version_seen, message->version,
+				      memory_order_release);
+		opening_refresh(opening);
+	}
+}
+
+void opening_refresh_remote(struct node *node, uint32_t remote)
+{
+	struct opening *opening;
+
+	TAILQ_FOREACH(opening, &node->openings, link)
+	{
+		if (opening->remote == remote) {
+			opening_refresh(opening);
+			return;
+		}
+	}
+}
+
+void opening_retire_peer(struct node *node, uint32_t peer)
+{
+	struct opening *opening;
+
+	TAILQ_FOREACH(opening, &node->openings, link)
+	{
+		if (opening_remote(opening)->peer == peer)
+			opening_retire(opening, "its node has restarted");
+	}
+}
+
+void opening_refresh_all(struct node *node)
+{
+	struct opening *opening;
+
+	TAILQ_FOREACH(opening, &node->openings, link)
+	opening_refresh(opening);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * Remote segments that clients have open, as the control thread sees them: an opening is one slot of the engine's
+ * table, shared by every handle on the same segment and incarnation, and refreshed when its version moves.
+ *
+ * A refresh that fails, or brings something malformed, never replaces a good view; two absences in a row, another
+ * incarnation, or a version of 0 retire it, and with it the operations on it.
+ */
+#ifndef CONTROL_OPENING_H
+#define CONTROL_OPENING_H
+
+#include "api/haul_attach.h"
+#include "api/haul_control.h"
+#include "control/quiesce.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct client;
+struct event;
+struct node;
+
+/** Absences in a row after which a segment counts as gone. */
+#define OPENING_ABSENCES_MAX 2u
+
+/** The pause between two refreshes of one segment: no storm when a peer is down. */
+#define OPENING_REFRESH_MS 50u
+
+struct opening {
+	TAILQ_ENTRY(opening) link;
+	struct node *node;
+	struct quiesce_action quiesce;
+	struct event *timer; /**< the next refresh */
+	uint32_t remote;     /**< index in the engine's table */
+	uint32_t references; /**< handles, and one for a refresh that is under way */
+	uint32_t absences;   /**< in a row */
+	bool is_refreshing;  /**< an answer is on its way */
+	bool is_refresh_due; /**< another refresh is wanted after it */
+	bool is_retired;
+	uint64_t incarnation;
+	uint64_t refreshed_at_us; /**< when the last refresh was asked for */
+	uint32_t rights;          /**< of whoever opened it first, for refreshes */
+	char tenant[HAUL_NAME_BYTES];
+	char name[HAUL_NAME_BYTES];
+};
+
+TAILQ_HEAD(opening_list, opening);
+
+/** SEGMENT_OPEN and SEGMENT_CLOSE of a client; both answer it, now or later. */
+void opening_open(struct client *client, const struct haul_attach_segment_open *message);
+void opening_close(struct client *client, const struct haul_attach_segment_close *message);
+
+/** The client's channel is gone: drop all its handles. */
+void opening_drop_all(struct client *client);
+
+/** The control plane tells a version. */
+void opening_version_seen(struct node *node, const struct haul_control_version_seen *message);
+
+/** A worker was refused as stale: look again. */
+void opening_refresh_remote(struct node *node, uint32_t remote);
+
+/** A peer has proven another incarnation: everything open of this one is gone. */
+void opening_retire_peer(struct node *node, uint32_t peer);
+
+/** The control plane is there again: look at everything that is open. */
+void opening_refresh_all(struct node *node);
+
+#endif
