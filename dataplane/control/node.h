@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * The node: everything of one dataplane but EAL and the SIGBUS ranges, which belong to the process.
+ *
+ * Made and run on the control thread, which is the process's main thread. It never blocks: what does is a job.
+ */
+#ifndef CONTROL_NODE_H
+#define CONTROL_NODE_H
+
+#include "base/counters.h"
+#include "conf/dataplane.h"
+#include "control/client.h"
+#include "control/connector.h"
+#include "control/job.h"
+#include "control/link.h"
+#include "control/memory.h"
+#include "control/opening.h"
+#include "control/quiesce.h"
+#include "engine/worker.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct event;
+struct event_base;
+
+/** A transport that is built in, and the struct its configuration was loaded into. */
+struct node_driver {
+	const struct transport_ops *ops;
+	const void *conf;
+};
+
+struct node {
+	const struct dataplane_conf *conf;
+	const struct node_driver *drivers;
+	uint32_t driver_count;
+
+	struct event_base *base;
+	struct event *stop_term;
+	struct event *stop_int;
+	struct event *housekeeping;
+	struct job_lane lane_long;
+	struct quiesce quiesce;
+	struct link link;
+	struct connector connector;
+	struct counters *counters;
+	struct engine engine;
+	uint64_t *driver_counters[TRANSPORTS_MAX][WORKERS_MAX];
+	uint8_t cluster_key[CLUSTER_KEY_BYTES];
+	uint64_t faults_seen;   /**< fault_count at the last look */
+	uint32_t memory_number; /**< the last one given out */
+
+	struct client_table clients;
+	struct memory_list memories;
+	struct opening_list openings;
+};
+
+/**
+ * Make a node and start its workers, sockets and link. Returns 0, or -errno after logging what failed. node_destroy
+ * is right in either case.
+ */
+int node_create(struct node *node, const struct dataplane_conf *conf,
+		const struct node_driver *drivers, uint32_t driver_count);
+
+/** Serve until SIGTERM or SIGINT. */
+void node_run(struct node *node);
+
+/** End clients, workers and transports, in this order. A half-built node is allowed. */
+void node_destroy(struct node *node);
+
+/** The addresses of every transport, for HELLO and descriptors; returns their number. */
+uint32_t node_addresses(struct node *node, struct haul_address addresses[]);
+
+/** Send a command to every worker; a full ring is a defect, since what is outstanding is bounded. */
+void node_command_all(struct node *node, const struct worker_command *command);
+
+#endif

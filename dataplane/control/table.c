@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Listings; what workers write is read as it stands, each number for itself. */
+#include "control/table.h"
+
+#include "api/haul_control.h"
+#include "base/clock.h"
+#include "base/memfd.h"
+#include "control/node.h"
+#include "control/rings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows of one listing: every peer on every transport and worker of a large node. */
+#define TABLE_ROWS_MAX 4096u
+
+static void table_fill_peer(const struct node *node, const struct worker *worker,
+			    const struct endpoint *endpoint, struct haul_peer_row *row)
+{
+	const struct engine *engine = &node->engine;
+	const struct transport_ops *ops = engine->ops[endpoint->transport];
+	const struct peer *peer = &engine->peers.peers[endpoint->peer];
+	struct rail_stats stats = { 0 };
+
+	ops->stats(worker->transports[endpoint->transport],
+		   endpoint_number(endpoint->peer, endpoint->transport), &stats);
+	memcpy(row->node, peer->node, sizeof(row->node));
+	strncpy(row->transport, ops->name, sizeof(row->transport) - 1);
+	strncpy(row->state, endpoint_state_text(endpoint->state), sizeof(row->state) - 1);
+	row->incarnation = peer->incarnation;
+	row->since_ms = (clock_now_us() - endpoint->since_us) / 1000;
+	row->segments = peer->references;
+	row->rtt_us = stats.rtt_us;
+	row->bytes_out = stats.bytes_out;
+	row->bytes_in = stats.bytes_in;
+	row->retransmissions = stats.retransmissions;
+}
+
+static uint32_t table_peers(struct node *node, struct haul_peer_row *rows)
+{
+	const struct engine *engine = &node->engine;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < engine->options.worker_count; i++) {
+		for (uint32_t j = 0; j < ENGINE_ENDPOINTS_MAX && count < TABLE_ROWS_MAX; j++) {
+			const struct endpoint *endpoint = &engine->workers[i]->endpoints[j];
+
+			if (endpoint->state == ENDPOINT_IDLE ||
+			    engine->peers.peers[endpoint->peer].references == 0)
+				continue;
+			table_fill_peer(node, engine->workers[i], endpoint, &rows[count++]);
+		}
+	}
+	return count;
+}
+
+static uint32_t table_transports(struct node *node, struct haul_transport_row *rows)
+{
+	const struct engine *engine = &node->engine;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < engine->order_count; i++) {
+		uint32_t id = engine->order[i];
+
+		count += engine->ops[id]->describe(engine->transports[id], &rows[count],
+						   TABLE_ROWS_MAX - count);
+	}
+	return count;
+}
+
+static uint32_t table_channels(struct node *node, struct haul_channel_row *rows)
+{
+	const struct client *client;
+	uint32_t count = 0;
+
+	TAILQ_FOREACH(client, &node->clients.list, link)
+	{
+		struct haul_channel_row *row = &rows[count];
+
+		if (client->rings == NULL || count == TABLE_ROWS_MAX)
+			continue;
+		row->channel = client->number;
+		memcpy(row->name, client->name, sizeof(row->name));
+		memcpy(row->tenant, client->tenant, strlen(client->tenant));
+		row->process = (uint64_t)client->pid;
+		row->operations = client->rings->channel.accepted;
+		row->open = row->operations - client->rings->channel.completed;
+		count++;
+	}
+	return count;
+}
+
+int table_make(struct node *node, uint32_t table, uint32_t *rows_out, uint32_t *row_bytes_out)
+{
+	union {
+		struct haul_peer_row peer;
+		struct haul_transport_row transport;
+		struct haul_channel_row channel;
+	} *rows = calloc(TABLE_ROWS_MAX, sizeof(*rows));
+
+	int fd;
+
+	if (rows == NULL)
+		return -HAUL_SYSTEM;
+	switch (table) {
+	case HAUL_TABLE_PEERS:
+		*rows_out = table_peers(node, &rows->peer);
+		*row_bytes_out = sizeof(rows->peer);
+		break;
+	case HAUL_TABLE_TRANSPORTS:
+		*rows_out = table_transports(node, &rows->transport);
+		*row_bytes_out = sizeof(rows->transport);
+		break;
+	case HAUL_TABLE_CHANNELS:
+		*rows_out = table_channels(node, &rows->channel);
+		*row_bytes_out = sizeof(rows->channel);
+		break;
+	default:
+		free(rows);
+		return -HAUL_INVALID;
+	}
+	fd = memfd_from_bytes("haul-table", rows, (size_t)*rows_out * *row_bytes_out);
+	free(rows);
+	return fd < 0 ? -HAUL_SYSTEM : fd;
+}
