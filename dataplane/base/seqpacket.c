@@ -17,8 +17,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Room in the control buffer for one more descriptor than any message may bring, so that one too many is seen. */
-#define FDS_ROOM (HAUL_FRAME_FDS_MAX + 1u)
+/*
+ * Room in the control buffer for more descriptors than any message may bring, so that one too many is seen. The
+ * kernel fills the buffer up to its last byte, alignment included, so the room must need none.
+ */
+#define FDS_ROOM (HAUL_FRAME_FDS_MAX + 2u)
+
+_Static_assert(CMSG_SPACE(FDS_ROOM * sizeof(int)) == CMSG_LEN(FDS_ROOM * sizeof(int)),
+	       "no more than FDS_ROOM descriptors fit the control buffer");
 
 union control_buffer {
 	struct cmsghdr header; /* for its alignment */
