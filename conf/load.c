@@ -12,6 +12,7 @@
 #include <libconfig.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PATH_BYTES 128u
 #define GROUPS_MAX 32u /* inner groups of a file: each of a table's has one at most */
@@ -175,10 +176,12 @@ static int element_required_check(const struct loader *loader, const config_sett
 {
 	for (unsigned int i = 0; i < table->key_count; i++) {
 		const struct conf_key *key = &table->keys[i];
+		char key_path[PATH_BYTES];
 
 		if (key->example == NULL || config_setting_get_member(setting, key->path) != NULL)
 			continue;
-		return fail_value(loader, setting, path, key, "a required key is missing here");
+		path_make(key_path, "%s.%s", path, key->path);
+		return fail_value(loader, setting, key_path, key, "missing, but required");
 	}
 	return 0;
 }
@@ -412,18 +415,33 @@ static int file_load(struct loader *loader, FILE *file)
 	return error;
 }
 
+/* libconfig's scanner ends the process when it cannot read, as from a directory. */
+static int file_open(const char *path, FILE **file_out)
+{
+	struct stat status;
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL)
+		return -errno;
+	if (fstat(fileno(file), &status) != 0 || S_ISDIR(status.st_mode)) {
+		fclose(file);
+		return -EISDIR;
+	}
+	*file_out = file;
+	return 0;
+}
+
 int conf_load(const char *path, const struct conf_section *sections, unsigned int section_count,
 	      char error[CONF_ERROR_BYTES])
 {
 	struct loader loader = {
 		.file = path, .sections = sections, .section_count = section_count, .error = error
 	};
-	FILE *file = fopen(path, "re");
-	int result;
+	FILE *file = NULL;
+	int result = file_open(path, &file);
 
 	error[0] = '\0';
-	if (file == NULL) {
-		result = -errno;
+	if (result != 0) {
 		snprintf(error, CONF_ERROR_BYTES, "%s: cannot be opened: %s", path,
 			 errno_text(result));
 		return result;
