@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The udp transport's keys, in the group `udp` of dataplane.conf, and the struct that they fill. */
+#ifndef DRIVERS_UDP_CONF_H
+#define DRIVERS_UDP_CONF_H
+
+#include "api/haul_frame.h"
+#include "base/limits.h"
+#include "conf/schema.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** The longest EAL device string, its final zero included: a name, a socket's path and some options. */
+#define UDP_DEVICE_BYTES 256u
+/** "255.255.255.255/32" and its final zero. */
+#define UDP_ADDRESS_BYTES 24u
+/** Further arguments of EAL, and the longest of them. */
+#define UDP_EAL_ARGS_MAX  16u
+#define UDP_EAL_ARG_BYTES 128u
+/** Where rudp listens unless told otherwise. */
+#define UDP_PORT_DEFAULT 7471
+
+enum udp_checksum {
+	UDP_CHECKSUM_AUTO = 0, /**< where a wire could corrupt: by the port if it can, else here */
+	UDP_CHECKSUM_ALWAYS = 1, /**< as auto, on every wire; datagrams without one are refused */
+	UDP_CHECKSUM_NEVER = 2,  /**< none is sent; one that is received is still verified */
+};
+
+enum udp_huge_pages {
+	UDP_HUGE_PAGES_AUTO = 0, /**< when enough are free */
+	UDP_HUGE_PAGES_OFF = 1,
+	UDP_HUGE_PAGES_REQUIRE = 2, /**< do not start without */
+};
+
+struct udp_port_conf {
+	char name[HAUL_NAME_BYTES];
+	char device[UDP_DEVICE_BYTES];
+	char address[UDP_ADDRESS_BYTES];
+	uint32_t mtu_bytes;
+	uint32_t checksum; /**< enum udp_checksum */
+	uint32_t queues;
+	bool is_required;
+};
+
+struct udp_conf {
+	struct udp_port_conf ports[PORTS_MAX];
+	uint32_t port_count;
+	uint32_t mempool_packets;
+	uint32_t memory_mb;  /**< 0 = as much as the ports need */
+	uint32_t huge_pages; /**< enum udp_huge_pages */
+	uint32_t udp_port;
+	uint32_t window_packets;
+	uint32_t peer_silence_ms;
+	char eal_args[UDP_EAL_ARGS_MAX][UDP_EAL_ARG_BYTES];
+	uint32_t eal_arg_count;
+};
+
+extern const struct conf_table udp_conf_table;
+
+/** Read "10.0.0.1/24"; false when it is none. Both in host order. */
+bool udp_conf_address(const char *text, uint32_t *address_out, uint32_t *mask_out);
+
+#endif
