@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening and closing of ports; port.h says what they are. */
+#include "drivers/udp/port.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "drivers/udp/eal.h"
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Descriptors of a queue where the device does not prefer another number. */
+#define PORT_DESCRIPTORS 512
+
+/* Packet buffers kept by each thread in front of the pool: several bursts of both directions. */
+#define PORT_CACHE_PACKETS 256u
+
+/* Two VLAN tags and a check sequence: PMDs that do not scatter want room for a frame with all of them. */
+#define PORT_EXTRA_BYTES 12u
+
+/* How long to wait between two knocks at a device that waits for its peer, when it is to end. */
+#define PORT_KNOCK_NS 20000000
+
+/* Wires that are memory of this host: what arrives is what was sent. */
+static const char *const port_memory_wires[] = { "net_virtio_user", "net_vhost", "net_ring",
+						 "net_memif" };
+
+static void port_fail(struct port *port, const char *what, int error)
+{
+	snprintf(port->reason, sizeof(port->reason), "%s: %s", what, rte_strerror(abs(error)));
+}
+
+static uint16_t port_room_bytes(uint32_t mtu_bytes)
+{
+	uint32_t room = RTE_PKTMBUF_HEADROOM + FRAME_ETHERNET_BYTES + PORT_EXTRA_BYTES + mtu_bytes;
+
+	return (uint16_t)RTE_ALIGN_CEIL(room, (uint32_t)RTE_CACHE_LINE_SIZE);
+}
+
+uint64_t port_memory_bytes(const struct udp_port_conf *conf, uint32_t packets)
+{
+	uint64_t one = sizeof(struct rte_mbuf) + port_room_bytes(conf->mtu_bytes) +
+		       2 * RTE_CACHE_LINE_SIZE; /* the pool's own header, and colouring */
+
+	return one * packets;
+}
+
+/* The value of an option of a device string: the bytes up to the next comma. */
+static bool port_device_option(const char *device, const char *option, char *value_out, size_t size)
+{
+	const char *at = strstr(device, option);
+	size_t length;
+
+	if (at == NULL)
+		return false;
+	at += strlen(option);
+	length = strcspn(at, ",");
+	if (length == 0 || length >= size)
+		return false;
+	memcpy(value_out, at, length);
+	value_out[length] = '\0';
+	return true;
+}
+
+/* The socket that a net_virtio_user device makes and listens on; false for all others. */
+static bool port_server_path(const struct port *port, struct sockaddr_un *address_out)
+{
+	const char *device = port->conf->device;
+
+	memset(address_out, 0, sizeof(*address_out));
+	address_out->sun_family = AF_UNIX;
+	return strncmp(device, "net_virtio_user", strlen("net_virtio_user")) == 0 &&
+	       strstr(device, ",server=1") != NULL &&
+	       port_device_option(device, ",path=", address_out->sun_path,
+				  sizeof(address_out->sun_path));
+}
+
+/* 0 when somebody listens there. */
+static int port_knock(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+/* A socket that a killed process left behind would make the device fail. */
+static void port_remove_stale_socket(const struct port *port)
+{
+	struct sockaddr_un address;
+	struct stat status;
+
+	if (!port_server_path(port, &address) || lstat(address.sun_path, &status) != 0)
+		return;
+	if (S_ISSOCK(status.st_mode) && port_knock(&address) == -ECONNREFUSED)
+		unlink(address.sun_path);
+}
+
+static int port_attach(struct port *port)
+{
+	const char *device = port->conf->device;
+	char name[UDP_DEVICE_BYTES];
+	size_t length = strcspn(device, ",");
+	int error;
+
+	memcpy(name, device, length);
+	name[length] = '\0';
+	if (rte_eth_dev_get_port_by_name(name, &port->id) == 0) {
+		port->is_adopted = true;
+		return 0;
+	}
+	port_remove_stale_socket(port);
+	if (strncmp(name, "net_", 4) == 0)
+		error = rte_eal_hotplug_add("vdev", name,
+					    device[length] != '\0' ? device + length + 1 : "");
+	else
+		error = rte_dev_probe(device);
+	if (error != 0) {
+		port_fail(port, "the device cannot be attached", error);
+		return error;
+	}
+	error = rte_eth_dev_get_port_by_name(name, &port->id);
+	if (error != 0)
+		port_fail(port, "the device is no ethernet port", error);
+	return error;
+}
+
+static bool port_is_memory_wire(const struct port *port, const char *driver)
+{
+	char path[UDP_DEVICE_BYTES];
+
+	/* net_virtio_user on a file in /dev is the kernel's vhost-net: packets leave the host. */
+	if (port_device_option(port->conf->device, ",path=", path, sizeof(path)) &&
+	    strncmp(path, "/dev/", 5) == 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(port_memory_wires); i++) {
+		if (strncmp(driver, port_memory_wires[i], strlen(port_memory_wires[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Who makes and checks the UDP checksum; the offloads to ask for go into *conf. */
+static void port_choose_checksum(struct port *port, const struct rte_eth_dev_info *info,
+				 struct rte_eth_conf *conf)
+{
+	enum udp_checksum policy = (enum udp_checksum)port->conf->checksum;
+	bool is_memory = port_is_memory_wire(port, info->driver_name);
+
+	port->sum = FRAME_SUM_NONE;
+	port->tx_flags = 0;
+	port->is_sum_needed = policy == UDP_CHECKSUM_ALWAYS;
+	if (policy == UDP_CHECKSUM_NEVER || (policy == UDP_CHECKSUM_AUTO && is_memory))
+		return;
+	/* The ports of memory wires "offload" by leaving it out, which is not what was asked for. */
+	if (is_memory || (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) == 0) {
+		port->sum = FRAME_SUM_WHOLE;
+		return;
+	}
+	port->sum = FRAME_SUM_PSEUDO;
+	port->tx_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+	conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+	conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+}
+
+static int port_make_pool(struct port *port)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	snprintf(name, sizeof(name), "haul_port_%u", port->id);
+	port->pool = rte_pktmbuf_pool_create(name, port->pool_packets, PORT_CACHE_PACKETS, 0,
+					     port_room_bytes(port->conf->mtu_bytes),
+					     rte_eth_dev_socket_id(port->id));
+	if (port->pool != NULL)
+		return 0;
+	port_fail(port, "no memory for its packet buffers", rte_errno);
+	return -rte_errno;
+}
+
+static int port_set_up_queues(struct port *port, const struct rte_eth_dev_info *info,
+			      uint64_t tx_offloads)
+{
+	struct rte_eth_txconf tx = info->default_txconf;
+	uint16_t rx_descriptors = PORT_DESCRIPTORS;
+	uint16_t tx_descriptors = PORT_DESCRIPTORS;
+	int error;
+
+	error = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_descriptors, &tx_descriptors);
+	tx.offloads = tx_offloads;
+	for (uint16_t i = 0; error == 0 && i < port->conf->queues; i++) {
+		int socket = rte_eth_dev_socket_id(port->id);
+
+		error = rte_eth_rx_queue_setup(port->id, i, rx_descriptors, (unsigned int)socket,
+					       NULL, port->pool);
+		if (error == 0)
+			error = rte_eth_tx_queue_setup(port->id, i, tx_descriptors,
+						       (unsigned int)socket, &tx);
+	}
+	if (error != 0)
+		port_fail(port, "its queues cannot be set up", error);
+	return error;
+}
+
+static int port_configure(struct port *port, struct rte_eth_dev_info *info,
+			  struct rte_eth_conf *conf)
+{
+	uint16_t queues = (uint16_t)port->conf->queues;
+	int error;
+
+	error = rte_eth_dev_info_get(port->id, info);
+	if (error != 0) {
+		port_fail(port, "it does not tell what it can", error);
+		return error;
+	}
+	if (queues > info->max_rx_queues || queues > info->max_tx_queues) {
+		port_fail(port, "it has fewer queues than configured", E2BIG);
+		return -E2BIG;
+	}
+	conf->rxmode.mtu = port->conf->mtu_bytes;
+	conf->intr_conf.lsc = (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+	if (queues > 1) {
+		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf->rx_adv_conf.rss_conf.rss_hf =
+			info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+	}
+	port_choose_checksum(port, info, conf);
+	error = rte_eth_dev_configure(port->id, queues, queues, conf);
+	if (error != 0)
+		port_fail(port, "it refuses this MTU or number of queues", error);
+	return error;
+}
+
+static int port_start(struct port *port)
+{
+	struct rte_eth_conf conf = { 0 };
+	struct rte_eth_dev_info info;
+	struct rte_ether_addr mac;
+	int error;
+
+	error = port_configure(port, &info, &conf);
+	if (error == 0)
+		error = port_make_pool(port);
+	if (error == 0)
+		error = port_set_up_queues(port, &info, conf.txmode.offloads);
+	if (error != 0)
+		return error;
+	error = rte_eth_dev_start(port->id);
+	if (error == 0)
+		error = rte_eth_macaddr_get(port->id, &mac);
+	if (error != 0) {
+		port_fail(port, "it cannot be started", error);
+		return error;
+	}
+	memcpy(port->mac, mac.addr_bytes, FRAME_MAC_BYTES);
+	port->frame_bytes = port->conf->mtu_bytes + FRAME_ETHERNET_BYTES;
+	return 0;
+}
+
+static void *port_main(void *argument)
+{
+	struct port *port = argument;
+	int error = port_attach(port);
+
+	if (error == 0)
+		error = port_start(port);
+	/* Release: everything written above is seen by who sees the state. */
+	atomic_store_explicit(&port->state, error == 0 ? PORT_UP : PORT_FAILED,
+			      memory_order_release);
+	return NULL;
+}
+
+int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t index,
+	      uint32_t pool_packets)
+{
+	int error;
+
+	memset(port, 0, sizeof(*port));
+	port->conf = conf;
+	port->index = index;
+	port->id = RTE_MAX_ETHPORTS;
+	port->pool_packets = pool_packets;
+	if (!udp_conf_address(conf->address, &port->address, &port->mask)) {
+		log_error("udp", "port %s: address %s is not valid", conf->name, conf->address);
+		return -EINVAL;
+	}
+	error = pthread_create(&port->thread, NULL, port_main, port);
+	if (error != 0) {
+		log_error("udp", "port %s: no thread to open it", conf->name);
+		return -error;
+	}
+	port->has_thread = true;
+	return 0;
+}
+
+/*
+ * A device that waits for its peer waits in accept(). Knocking there and leaving makes it go on, and fail, since
+ * nobody talks to it then.
+ */
+static void port_end_thread(struct port *port)
+{
+	const struct timespec pause = { .tv_nsec = PORT_KNOCK_NS };
+	struct sockaddr_un address;
+	bool is_server = port_server_path(port, &address);
+
+	if (!port->has_thread)
+		return;
+	while (port_state(port) == PORT_OPENING) {
+		if (is_server)
+			port_knock(&address);
+		nanosleep(&pause, NULL);
+	}
+	pthread_join(port->thread, NULL);
+	port->has_thread = false;
+}
+
+void port_close(struct port *port)
+{
+	if (port->conf == NULL)
+		return;
+	port_end_thread(port);
+	if (port->id != RTE_MAX_ETHPORTS && rte_eth_dev_is_valid_port(port->id)) {
+		struct rte_eth_dev_info info;
+		int error = rte_eth_dev_info_get(port->id, &info);
+
+		rte_eth_dev_stop(port->id);
+		if (!port->is_adopted && error == 0) {
+			rte_eth_dev_close(port->id);
+			rte_dev_remove(info.device);
+		}
+	}
+	rte_mempool_free(port->pool);
+	memset(port, 0, sizeof(*port));
+}
+
+bool port_has_link(const struct port *port)
+{
+	struct rte_eth_link link;
+
+	if (port_state(port) != PORT_UP || rte_eth_link_get_nowait(port->id, &link) != 0)
+		return false;
+	return link.link_status == RTE_ETH_LINK_UP;
+}

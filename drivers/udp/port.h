@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * A port: one ethdev with its packet buffers, from a line of configuration.
+ *
+ *   OPENING -> UP            its thread has attached, configured and started it
+ *         \--> FAILED        `reason` says why; the daemon goes on without it
+ *
+ * Attaching may block for as long as its peer is away (net_virtio_user as server), so each port has a thread that does
+ * this one thing and ends. The worker and the control thread see the outcome in `state`, and what was
+ * written before it. From then on a queue belongs to one worker, and everything else to the control thread. The link of
+ * a port that is up goes down and up with its peer, which the PMDs handle without a word from here.
+ */
+#ifndef DRIVERS_UDP_PORT_H
+#define DRIVERS_UDP_PORT_H
+
+#include "drivers/udp/conf.h"
+#include "drivers/udp/frame.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Packets in one burst: DPDK's vector paths are made for it. */
+#define PORT_BURST 32u
+
+/** Room for why a port could not be opened. */
+#define PORT_REASON_BYTES 160u
+
+enum port_state {
+	PORT_OPENING = 0,
+	PORT_UP = 1,
+	PORT_FAILED = 2,
+};
+
+struct port {
+	const struct udp_port_conf *conf;
+	atomic_uint state; /**< enum port_state; its thread writes (release), all read (acquire) */
+	char reason[PORT_REASON_BYTES]; /**< when FAILED */
+	pthread_t thread;
+	bool has_thread;       /**< control: thread is to be joined */
+	uint32_t index;        /**< in the transport */
+	uint32_t pool_packets; /**< packet buffers to make */
+	bool is_adopted;       /**< somebody else made the device: it is only stopped at the end */
+	bool is_on_link;       /**< control: link as last seen */
+
+	/* Set before UP, read-only then. */
+	uint16_t id;              /**< ethdev's number */
+	struct rte_mempool *pool; /**< all packet buffers, to send and to receive */
+	uint32_t frame_bytes;     /**< largest frame: the MTU and its Ethernet header */
+	uint32_t address;         /**< IPv4, host order */
+	uint32_t mask;            /**< IPv4, host order */
+	uint8_t mac[FRAME_MAC_BYTES];
+	enum frame_sum sum; /**< how to send UDP checksums */
+	uint64_t tx_flags;  /**< RTE_MBUF_F_TX_* that go with it; 0 = none */
+	bool is_sum_needed; /**< datagrams without a checksum are refused */
+};
+
+/** Bytes of memory that a port's buffers take, for EAL's size. */
+uint64_t port_memory_bytes(const struct udp_port_conf *conf, uint32_t packets);
+
+/** Begin to open a port; the outcome appears in its state. Returns 0 or -errno. Control thread. */
+int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t index,
+	      uint32_t pool_packets);
+
+/** End it, whatever state it is in, and free its buffers. No worker may use it any more. */
+void port_close(struct port *port);
+
+static inline enum port_state port_state(const struct port *port)
+{
+	return (enum port_state)atomic_load_explicit(&port->state, memory_order_acquire);
+}
+
+/** Is there a peer on the link? Control thread; does not block. */
+bool port_has_link(const struct port *port);
+
+#endif
