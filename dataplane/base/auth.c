@@ -57,6 +57,16 @@ int auth_hmac_sha256(const uint8_t *key, size_t key_bytes, const struct iovec *p
 	return error;
 }
 
+int auth_sha256(const void *bytes, size_t length, uint8_t out[AUTH_DIGEST_BYTES])
+{
+	unsigned int digest_bytes = 0;
+
+	if (EVP_Digest(bytes, length, out, &digest_bytes, EVP_sha256(), NULL) == 1)
+		return 0;
+	memset(out, 0, AUTH_DIGEST_BYTES);
+	return -EIO;
+}
+
 bool auth_equal(const void *a, const void *b, size_t bytes)
 {
 	return CRYPTO_memcmp(a, b, bytes) == 0;

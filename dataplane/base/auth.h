@@ -19,6 +19,9 @@
 int auth_hmac_sha256(const uint8_t *key, size_t key_bytes, const struct iovec *parts,
 		     unsigned int part_count, uint8_t out[AUTH_DIGEST_BYTES]);
 
+/** SHA-256 of some bytes. Returns 0, or -EIO when libcrypto fails (out is then zero). */
+int auth_sha256(const void *bytes, size_t length, uint8_t out[AUTH_DIGEST_BYTES]);
+
 /** Compare in a time that does not tell where they differ. */
 bool auth_equal(const void *a, const void *b, size_t bytes);
 
