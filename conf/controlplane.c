@@ -12,7 +12,7 @@ static const char *const log_levels[] = { "error", "warning", "info", "debug", N
 _Static_assert(ARRAY_SIZE(log_levels) == LOG_LEVEL_DEBUG + 2, "in the order of enum log_level");
 
 /* An hour: times of beats and back-off beyond it are mistakes. */
-#define TIME_LARGEST_MS (60 * 60 * 1000)
+#define TIME_LARGEST_MS INT64_C(3600000)
 
 static const struct conf_key controlplane_keys[] = {
 	CONF_KEY_STRING(struct controlplane_conf, cluster, "cluster", "default", conf_check_name,

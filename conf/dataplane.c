@@ -18,7 +18,7 @@ _Static_assert(ARRAY_SIZE(log_levels) == LOG_LEVEL_DEBUG + 2, "in the order of e
 #define UID_LARGEST ((int64_t)UINT32_MAX - 1)
 
 /* A day: longer is a mistake. */
-#define TIMEOUT_LARGEST_MS (24 * 60 * 60 * 1000)
+#define TIMEOUT_LARGEST_MS INT64_C(86400000)
 
 /* What one segment may be at most: all the memory of the largest machines so far. */
 #define SEGMENT_LARGEST (INT64_C(16) << 40)

@@ -270,8 +270,6 @@ static const char *path_inside(const struct conf_table *table, const char *path)
 /* True when some key lies in the group of this path, or of a part of it. */
 static bool path_is_group(const struct loader *loader, const char *path)
 {
-	size_t length = strlen(path);
-
 	for (unsigned int i = 0; i < loader->section_count; i++) {
 		const struct conf_table *table = loader->sections[i].table;
 		const char *inside = path_inside(table, path);
@@ -281,7 +279,8 @@ static bool path_is_group(const struct loader *loader, const char *path)
 		for (unsigned int j = 0; inside != NULL && j < table->key_count; j++) {
 			const char *key_path = table->keys[j].path;
 
-			length = strlen(inside);
+			size_t length = strlen(inside);
+
 			if (strncmp(key_path, inside, length) == 0 && key_path[length] == '.')
 				return true;
 		}

@@ -139,6 +139,7 @@ static int directory_write(uint8_t *base, const struct file_header *header,
 	uint64_t offset = directory_bytes(header);
 	uint32_t spec_first = 0;
 
+	ASSERT(base != NULL);
 	memcpy(base, header, sizeof(*header));
 	for (unsigned int i = 0; i < header->group_count; i++) {
 		struct file_group *group = &file_groups[i];
@@ -324,6 +325,7 @@ static int view_fill(struct counters_view *view, int fd)
 	error = map_make(&view->map, fd, (uint64_t)status.st_size, PROT_READ);
 	if (error != 0)
 		return error;
+	ASSERT(view->map.base != NULL);
 	memcpy(&view->map.header, view->map.base, sizeof(view->map.header));
 	error = header_check(&view->map.header, view->map.bytes);
 	return error != 0 ? error : directory_read(view);

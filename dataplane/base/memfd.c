@@ -126,6 +126,7 @@ int memfd_to_bytes(int fd, uint64_t bytes_max, void **bytes_out, size_t *length_
 	error = seals_check(fd, SEALS_FROZEN, bytes_max, &length);
 	if (error != 0)
 		return error;
+	ASSERT(length > 0);
 	bytes = malloc(length);
 	if (bytes == NULL)
 		return -ENOMEM;

@@ -118,6 +118,7 @@ int seqpacket_accept(int listener)
 	int fd;
 
 	do {
+		/* cppcheck-suppress nullPointer ; the address is not wanted */
 		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
 	return fd < 0 ? -errno : fd;

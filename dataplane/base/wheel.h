@@ -38,7 +38,7 @@ struct timer {
 };
 
 /** The slot of timers that may fire now. */
-#define WHEEL_DUE (WHEEL_LEVELS * WHEEL_SLOTS)
+#define WHEEL_DUE ((size_t)(WHEEL_LEVELS * WHEEL_SLOTS))
 
 struct wheel {
 	uint64_t tick;                   /**< every timer up to this one is in the due list */
