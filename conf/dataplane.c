@@ -73,7 +73,7 @@ static const struct conf_key dataplane_keys[] = {
 		      "what an idle worker does: poll always, or sleep in short steps"),
 	CONF_KEY_U32(struct dataplane_conf, idle_spin_us, "idle_spin_us", 50, 0, 1000000,
 		     "microseconds", "idle time before a worker's first sleep (adaptive)"),
-	CONF_KEY_U32(struct dataplane_conf, idle_sleep_max_us, "idle_sleep_max_us", 50, 1, 1000,
+	CONF_KEY_U32(struct dataplane_conf, idle_sleep_max_us, "idle_sleep_max_us", 500, 1, 1000,
 		     "microseconds", "longest sleep of an idle worker (adaptive)"),
 	CONF_KEY_U32(struct dataplane_conf, operation_timeout_ms, "operation_timeout_ms", 30000, 1,
 		     TIMEOUT_LARGEST_MS, "milliseconds",

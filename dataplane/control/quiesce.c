@@ -9,7 +9,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-/* How often waiting actions look: a busy worker's round takes tens of microseconds, an idle one's sleep 50. */
+/* How often waiting actions look: a busy worker's round takes tens of microseconds, an idle one sleeps up to 500. */
 #define QUIESCE_INTERVAL_US 500
 
 static bool quiesce_has_passed(const struct engine *engine, const struct quiesce_action *action)

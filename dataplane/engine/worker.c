@@ -18,8 +18,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* The first sleep after spinning; each further one is twice as long, up to idle_sleep_max_us. */
-#define WORKER_SLEEP_FIRST_US 1u
+/*
+ * Each sleep is so much longer than the one before, up to idle_sleep_max_us, and the first round with work begins anew
+ * (the rule of Open vSwitch's pmd-sleep-max). So gaps of a few hundred microseconds between trains of work cost little
+ * delay, and only a worker that has found nothing for a tenth of a second sleeps at its longest.
+ */
+#define WORKER_SLEEP_STEP_US 1u
 
 /* Events looked at after a sleep: they only say that it is time to go round. */
 #define WORKER_EVENTS 8
@@ -390,8 +394,8 @@ static void worker_sleep(struct worker *worker, uint64_t sleep_us)
 }
 
 /*
- * What to do after a round without work. Polling goes on for idle_spin_us, since work often comes in trains; then
- * sleeps double up to idle_sleep_max_us: a port has no doorbell, so the longest sleep is what a first packet waits.
+ * What to do after a round without work. Polling goes on for idle_spin_us, since work often comes in trains; then it
+ * sleeps: a channel has a doorbell and a port has none, so the longest sleep is what a first packet may wait.
  */
 static void worker_idle(struct worker *worker)
 {
@@ -403,8 +407,7 @@ static void worker_idle(struct worker *worker)
 		ring_pause();
 		return;
 	}
-	worker->sleep_us = MAX(worker->sleep_us * 2, WORKER_SLEEP_FIRST_US);
-	worker->sleep_us = MIN(worker->sleep_us, options->idle_sleep_max_us);
+	worker->sleep_us = MIN(worker->sleep_us + WORKER_SLEEP_STEP_US, options->idle_sleep_max_us);
 	deadline_us = worker_next_deadline(worker);
 	if (deadline_us > worker->now_us)
 		worker_sleep(worker, MIN(worker->sleep_us, deadline_us - worker->now_us));
