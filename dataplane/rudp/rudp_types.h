@@ -18,7 +18,7 @@
 #define RUDP_OPERATIONS_MAX     1024u
 #define RUDP_OPERATIONS_DEFAULT 256u
 /** Packet numbers a connection may have unsettled; at most 4096, since an age has 12 bits. */
-#define RUDP_PACKETS_MIN     64u
+#define RUDP_PACKETS_MIN     256u
 #define RUDP_PACKETS_MAX     4096u
 #define RUDP_PACKETS_DEFAULT 1024u
 /** Fixed window: fits a virtio ring of 256 descriptors, and is four times 25 Gbit/s x 20 us. */
