@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The algorithms that are built in.
+ */
+#include "rudp/cc.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+static const struct cc_ops *const algorithms[] = {
+	&cc_fixed,
+};
+
+const struct cc_ops *cc_find(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(algorithms); i++) {
+		if (strcmp(algorithms[i]->name, name) == 0)
+			return algorithms[i];
+	}
+	return NULL;
+}

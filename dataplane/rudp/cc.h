@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * Congestion control behind a table: how many numbered packets a connection may have in flight. An
+ * algorithm sees what was sent, acknowledged and lost, and sets the window; loss recovery, probes and
+ * acknowledgements are none of its business. One worker's thread.
+ */
+#ifndef RUDP_CC_H
+#define RUDP_CC_H
+
+#include <stdint.h>
+
+struct cc;
+
+/** What one acknowledgement has told. */
+struct cc_ack {
+	uint64_t now_us;
+	uint32_t packets;   /**< newly acknowledged */
+	uint32_t in_flight; /**< before this acknowledgement */
+	uint32_t rtt_us;    /**< sample without the peer's delay; 0 = none with this one */
+	uint32_t srtt_us;   /**< smoothed, this sample included */
+	uint32_t delivered; /**< running count of acknowledged packets, modulo 2^32 */
+};
+
+/** One algorithm. No entry is NULL. */
+struct cc_ops {
+	const char *name; /**< as in the configuration */
+	/** window_packets and packets_max (the ring's bound) are set; the rest is zero. */
+	void (*init)(struct cc *cc);
+	void (*acked)(struct cc *cc, const struct cc_ack *ack);
+	/** packets were declared lost; the newest of them was sent at sent_us. */
+	void (*lost)(struct cc *cc, uint32_t packets, uint64_t sent_us, uint64_t now_us);
+	/** A packet declared lost has been acknowledged after all. */
+	void (*spurious)(struct cc *cc, uint64_t now_us);
+	/** Two probes in a row are unanswered. */
+	void (*timeout)(struct cc *cc, uint64_t now_us);
+};
+
+/** A connection's state; algorithms share the words. */
+struct cc {
+	const struct cc_ops *ops;
+	uint32_t window_packets; /**< numbered packets that may be in flight, at least 1 */
+	uint32_t packets_max;    /**< the window never exceeds it */
+	uint64_t words[10];      /**< the algorithm's own */
+};
+
+/** As many packets as configured, always: for wires that do not queue, and hosts that must not be overrun. */
+extern const struct cc_ops cc_fixed;
+
+/** The algorithm of a name, NULL when there is none. */
+const struct cc_ops *cc_find(const char *name);
+
+#endif
