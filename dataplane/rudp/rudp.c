@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The instance: its memory, its connections, and the calls that begin and end operations. What becomes of
+ * packets is in send.c, recv.c and ack.c.
+ */
+#include "api/haul_error.h"
+#include "rudp/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Timers fired by one rudp_advance: one for each connection of a large node, several rounds else. */
+#define ADVANCE_TIMERS_MAX 256u
+#define CACHE_LINE_BYTES   64u
+
+static bool config_is_valid(const struct rudp_config *config)
+{
+	return config->connections_max >= 1 && config->connections_max <= RUDP_CONNECTIONS_MAX &&
+	       IS_POWER_OF_TWO(config->operations) && config->operations >= RUDP_OPERATIONS_MIN &&
+	       config->operations <= RUDP_OPERATIONS_MAX && IS_POWER_OF_TWO(config->packets) &&
+	       config->packets >= RUDP_PACKETS_MIN && config->packets <= RUDP_PACKETS_MAX &&
+	       config->datagram_bytes >= RUDP_DATAGRAM_BYTES_MIN &&
+	       config->datagram_bytes <= RUDP_DATAGRAM_BYTES_MAX && config->callbacks != NULL;
+}
+
+static void config_defaults(struct rudp_config *config)
+{
+	if (config->window_packets == 0)
+		config->window_packets = RUDP_WINDOW_PACKETS;
+	if (config->silence_us == 0)
+		config->silence_us = RUDP_SILENCE_US;
+	if (config->keepalive_us == 0)
+		config->keepalive_us = RUDP_KEEPALIVE_US;
+	if (config->cc == NULL)
+		config->cc = &cc_fixed;
+}
+
+static size_t slot_bytes(const struct rudp_config *config)
+{
+	size_t bytes = sent_bytes(config->packets) + operations_bytes(config->operations) +
+		       served_bytes(config->operations);
+
+	return (bytes + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
+}
+
+static int rudp_allocate(struct rudp *rudp)
+{
+	uint32_t count = rudp->config.connections_max;
+
+	rudp->memory_bytes = (uint32_t)slot_bytes(&rudp->config);
+	rudp->connections = calloc(count, sizeof(*rudp->connections));
+	rudp->memory = aligned_alloc(CACHE_LINE_BYTES, (size_t)count * rudp->memory_bytes);
+	if (rudp->connections == NULL || rudp->memory == NULL ||
+	    table_init(&rudp->local, count) != 0 || table_init(&rudp->remote, count) != 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		rudp->connections[i].rudp = rudp;
+		rudp->connections[i].index = (uint16_t)i;
+		rudp->connections[i].generation = 1;
+		rudp->connections[i].memory = rudp->memory + (size_t)i * rudp->memory_bytes;
+	}
+	return 0;
+}
+
+int rudp_create(const struct rudp_config *config, struct rudp **out)
+{
+	struct rudp *rudp;
+
+	if (!config_is_valid(config))
+		return -EINVAL;
+	rudp = calloc(1, sizeof(*rudp));
+	if (rudp == NULL)
+		return -ENOMEM;
+	rudp->config = *config;
+	config_defaults(&rudp->config);
+	rudp->callbacks = *config->callbacks;
+	rudp->context = config->context;
+	rudp->counters = config->counters != NULL ? config->counters : rudp->counters_own;
+	list_init(&rudp->ready);
+	wheel_init(&rudp->wheel, config->now_us);
+	if (rudp_allocate(rudp) != 0) {
+		rudp_destroy(rudp);
+		return -ENOMEM;
+	}
+	*out = rudp;
+	return 0;
+}
+
+void rudp_destroy(struct rudp *rudp)
+{
+	if (rudp == NULL)
+		return;
+	table_destroy(&rudp->local);
+	table_destroy(&rudp->remote);
+	free(rudp->memory);
+	free(rudp->connections);
+	free(rudp);
+}
+
+static bool params_are_valid(const struct rudp *rudp, const struct rudp_params *params)
+{
+	const struct rudp_config *config = &rudp->config;
+
+	return params->local_id != 0 && params->remote_id != 0 &&
+	       params->local_id >> 56 == config->worker &&
+	       params->datagram_bytes >= RUDP_DATAGRAM_BYTES_MIN &&
+	       params->datagram_bytes <= config->datagram_bytes &&
+	       IS_POWER_OF_TWO(params->operations) && params->operations >= RUDP_OPERATIONS_MIN &&
+	       params->operations <= config->operations && IS_POWER_OF_TWO(params->packets) &&
+	       params->packets >= RUDP_PACKETS_MIN && params->packets <= config->packets;
+}
+
+static struct rudp_connection *connection_slot(struct rudp *rudp)
+{
+	for (uint32_t i = 0; i < rudp->config.connections_max; i++) {
+		if (rudp->connections[i].state == 0)
+			return &rudp->connections[i];
+	}
+	return NULL;
+}
+
+/* All of a slot is new but what belongs to the slot itself. */
+static void connection_clear(struct rudp_connection *connection)
+{
+	struct rudp *rudp = connection->rudp;
+	void *memory = connection->memory;
+	uint16_t index = connection->index;
+	uint16_t generation = connection->generation;
+
+	memset(connection, 0, sizeof(*connection));
+	connection->rudp = rudp;
+	connection->memory = memory;
+	connection->index = index;
+	connection->generation = generation;
+}
+
+int rudp_connection_add(struct rudp *rudp, uint64_t now_us, const struct rudp_params *params,
+			void *user, struct rudp_connection **out)
+{
+	struct rudp_connection *connection = connection_slot(rudp);
+
+	if (!params_are_valid(rudp, params))
+		return -EINVAL;
+	if (connection == NULL)
+		return -ENOSPC;
+	if (table_add(&rudp->local, params->local_id, connection) != 0)
+		return -EEXIST;
+	if (table_add(&rudp->remote, params->remote_id, connection) != 0) {
+		table_remove(&rudp->local, params->local_id);
+		return -EEXIST;
+	}
+	connection_clear(connection);
+	connection->params = *params;
+	connection->user = user;
+	conn_init(connection, now_us);
+	rudp->connection_count++;
+	*out = connection;
+	return 0;
+}
+
+void rudp_connection_close(struct rudp_connection *connection, uint64_t now_us)
+{
+	if (connection->state < RUDP_ENDED)
+		conn_end(connection, RUDP_END_CLOSED, now_us);
+}
+
+uint32_t rudp_connection_handle(const struct rudp_connection *connection)
+{
+	return (uint32_t)connection->generation << 16 | connection->index;
+}
+
+struct rudp_connection *rudp_connection_find(struct rudp *rudp, uint32_t handle)
+{
+	uint32_t index = handle & 0xffff;
+	struct rudp_connection *connection;
+
+	if (index >= rudp->config.connections_max)
+		return NULL;
+	connection = &rudp->connections[index];
+	return connection->state != 0 && connection->generation == handle >> 16 ? connection : NULL;
+}
+
+void *rudp_connection_user(const struct rudp_connection *connection)
+{
+	return connection->user;
+}
+
+const struct rudp_params *rudp_connection_params(const struct rudp_connection *connection)
+{
+	return &connection->params;
+}
+
+enum rudp_state rudp_connection_state(const struct rudp_connection *connection)
+{
+	return (enum rudp_state)connection->state;
+}
+
+void rudp_connection_stats(const struct rudp_connection *connection, struct rudp_stats *out)
+{
+	const struct loss *loss = &connection->loss;
+
+	out->rtt_us = loss->srtt_us8 / 8;
+	out->rtt_min_us = loss->min_us != UINT32_MAX ? loss->min_us : 0;
+	out->window_packets = connection->cc.window_packets;
+	out->in_flight = connection->sent.in_flight;
+	out->operations = connection->operations.open;
+	out->served = connection->served.open;
+	out->packets_sent = connection->packets_sent;
+	out->packets_lost = connection->packets_lost;
+	out->packets_again = connection->packets_again;
+	out->packets_spurious = connection->packets_spurious;
+}
+
+int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
+		const struct rudp_operation_request *request, uint32_t *operation_out)
+{
+	struct operation *operation;
+
+	(void)now_us;
+	if (UNLIKELY(connection->state >= RUDP_ENDED))
+		return -ENOTCONN;
+	if ((request->kind != RUDP_WRITE && request->kind != RUDP_READ) || request->length == 0 ||
+	    request->length > RUDP_OPERATION_BYTES_MAX || request->region > WIRE_U48_MAX ||
+	    request->offset > WIRE_U48_MAX - (request->length - 1))
+		return -EINVAL;
+	operation = operation_begin(&connection->operations, request);
+	if (operation == NULL) {
+		rudp_count(connection->rudp, RUDP_COUNTER_BACKPRESSURE);
+		return -EAGAIN;
+	}
+	rudp_count(connection->rudp, RUDP_COUNTER_OPERATIONS);
+	conn_wake(connection);
+	*operation_out = operation->id;
+	return 0;
+}
+
+int rudp_cancel(struct rudp_connection *connection, uint64_t now_us, uint32_t id, uint16_t status,
+		uint16_t reason)
+{
+	struct operation *operation = operation_find(&connection->operations, id);
+
+	if (operation == NULL || operation->state != OPERATION_ACTIVE)
+		return -ENOENT;
+	conn_abort(connection, operation, status, reason, now_us);
+	return 0;
+}
+
+uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t id)
+{
+	const struct operation *operation = operation_find(&connection->operations, id);
+
+	if (operation == NULL || operation->fence_base_us == 0)
+		return 0;
+	return operation_fence_us(operation);
+}
+
+struct rudp_connection *rudp_next_to_send(struct rudp *rudp, uint64_t now_us)
+{
+	struct list_link *link = rudp->ready.next;
+
+	(void)now_us;
+	if (list_is_empty(&rudp->ready))
+		return NULL;
+	/* To the back: the next call gives another one its turn. */
+	list_remove(link);
+	list_append(&rudp->ready, link);
+	return CONTAINER_OF(link, struct rudp_connection, ready);
+}
+
+uint64_t rudp_next_deadline_us(const struct rudp *rudp)
+{
+	return wheel_next_us(&rudp->wheel);
+}
+
+unsigned rudp_advance(struct rudp *rudp, uint64_t now_us)
+{
+	return wheel_advance(&rudp->wheel, now_us, ADVANCE_TIMERS_MAX);
+}
