@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * What haul-dataplane is configured with, drivers aside (each has a table and a struct of its own). Filled once at
- * start, constant from then on, read by any thread.
+ * What haul-dataplane is configured with, drivers aside (each has a table and a struct of its own).
+ * Filled once at start, constant from then on, read by any thread.
  */
 #ifndef CONF_DATAPLANE_H
 #define CONF_DATAPLANE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The file is walked, not asked: every setting in it must be a key of some table, so that a misspelt one is an
- * error instead of a default. Groups wait on a small stack; their depth is bounded by the tables'.
+ * The file is walked, not asked: every setting in it must be a key of some table, so that a
+ * misspelt one is an error instead of a default. Groups wait on a small stack; their depth is
+ * bounded by the tables'.
  */
 #include "conf/load.h"
 

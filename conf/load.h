@@ -11,9 +11,10 @@
 #define CONF_ERROR_BYTES 1024u
 
 /**
- * Set all defaults, then what the file says. Nothing is ignored: an unknown key, a wrong type, a value out of range
- * and a required key that is missing are refused. Returns 0, or -EINVAL (-ENOENT, -EACCES, ... when the file cannot
- * be opened) with `file:line: key: why, what is allowed` in error.
+ * Set all defaults, then what the file says. Nothing is ignored: an unknown key, a wrong type, a
+ * value out of range and a required key that is missing are refused. Returns 0, or -EINVAL
+ * (-ENOENT, -EACCES, ... when the file cannot be opened) with `file:line: key: why, what is
+ * allowed` in error.
  */
 int conf_load(const char *path, const struct conf_section *sections, unsigned int section_count,
 	      char error[CONF_ERROR_BYTES]);
@@ -32,9 +33,9 @@ struct conf_program {
 #define CONF_MAIN_RUN (-1)
 
 /**
- * Read a daemon's command line: --config FILE, --check-config, --print-defaults, --version, --help. Loads the file
- * into the sections and returns CONF_MAIN_RUN, or prints what was asked for, or what is wrong, and returns an exit
- * status: 0, 1 (the file is wrong) or 2 (the command line is).
+ * Read a daemon's command line: --config FILE, --check-config, --print-defaults, --version, --help.
+ * Loads the file into the sections and returns CONF_MAIN_RUN, or prints what was asked for, or what
+ * is wrong, and returns an exit status: 0, 1 (the file is wrong) or 2 (the command line is).
  */
 int conf_main(int argc, char **argv, const struct conf_program *program);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What follows from a table alone, without any file: defaults, the phrase that says what a key may be, and the
- * commented print-out. Cold; main thread.
+ * What follows from a table alone, without any file: defaults, the phrase that says what a key may
+ * be, and the commented print-out. Cold; main thread.
  */
 #include "conf/schema.h"
 
@@ -63,7 +63,7 @@ static const char *bytes_set(const struct conf_key *key, void *member, const cha
 	uint64_t number = 0;
 	unsigned int shift = suffix != NULL ? 10 * (unsigned int)(suffix - suffixes + 1) : 0;
 
-	/* 12 digits and 40 bits stay far below 2^64 only up to 2^24 T; the range refuses the rest. */
+	/* 12 digits fit 64 bits; the shift is checked against the range before it is done. */
 	if (digits == 0 || digits > 12 || text[digits + (suffix != NULL ? 1 : 0)] != '\0')
 		return "not a number of bytes";
 	for (size_t i = 0; i < digits; i++)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * The tables that describe configuration: every key with its type, unit, default, range and one sentence. The
- * loader fills structs by them, --print-defaults prints them, and error messages quote them, so that there is no
- * second place to keep true.
+ * The tables that describe configuration: every key with its type, unit, default, range and one
+ * sentence. The loader fills structs by them, --print-defaults prints them, and error messages
+ * quote them, so that there is no second place to keep true.
  *
- * A table describes one struct. A daemon loads a file into several sections, a section being a table and the
- * struct to fill: its own at the top level, and one for each driver inside a group of the driver's name. Keys are
- * made with the macros below:
+ * A table describes one struct. A daemon loads a file into several sections, a section being a
+ * table and the struct to fill: its own at the top level, and one for each driver inside a group of
+ * the driver's name. Keys are made with the macros below:
  *
  *     static const struct conf_key port_keys[] = {
  *             CONF_KEY_STRING(struct udp_port_conf, name, "name", "port0", NULL, "name in listings"),
@@ -36,7 +36,9 @@ enum conf_type {
 	CONF_GROUP_LIST,  /**< ( { ... }, { ... } ) -> struct[count_max] and a count */
 };
 
-/** Says what is wrong with a value that has the right type and lies in range; NULL when nothing is. */
+/**
+ * Says what is wrong with a value that has the right type and lies in range; NULL when nothing is.
+ */
 typedef const char *(*conf_check_fn)(const void *value);
 
 struct conf_key {
@@ -66,7 +68,9 @@ struct conf_table {
 		*group; /**< that holds the keys; "" = none: the top level, or a list's element */
 	const struct conf_key *keys;
 	unsigned int key_count;
-	/** Of the whole struct, when all keys are in: NULL, or "key: what is wrong"; NULL = none. */
+	/**
+	 * Of the whole struct, when all keys are in: NULL, or "key: what is wrong"; NULL = none.
+	 */
 	conf_check_fn check;
 };
 
@@ -153,15 +157,18 @@ struct conf_section {
 /** Set every key of a table's struct to its default; a required string becomes empty. */
 void conf_defaults(const struct conf_table *table, void *target);
 
-/** What a key may be, as a phrase for messages and comments: "an integer from 1 to 8". Returns its length. */
+/**
+ * What a key may be, as a phrase for messages and comments: "an integer from 1 to 8". Returns its
+ * length.
+ */
 int conf_allowed(const struct conf_key *key, char *text, size_t size);
 
 /** Print a commented file with every default, which conf_load accepts. */
 void conf_print(FILE *file, const struct conf_section *sections, unsigned int section_count);
 
 /**
- * Set a string, word, mode or size from its text. Returns NULL, or what is wrong with it; what the key may be is for
- * conf_allowed to say. For the loader and the defaults.
+ * Set a string, word, mode or size from its text. Returns NULL, or what is wrong with it; what the
+ * key may be is for conf_allowed to say. For the loader and the defaults.
  */
 const char *conf_text_set(const struct conf_key *key, void *member, const char *text);
 

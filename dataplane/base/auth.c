@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Thin on purpose: algorithms are libcrypto's, randomness is the kernel's, and what is ours is the refusal of a key
- * file that others could have read or written.
+ * Thin on purpose: algorithms are libcrypto's, randomness is the kernel's, and what is ours is the
+ * refusal of a key file that others could have read or written.
  */
 #include "base/auth.h"
 

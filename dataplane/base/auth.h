@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * The cluster's key and the proofs made with it; the only user of libcrypto. Cold paths only: the control thread
- * makes and checks the proof of a handshake, no data packet carries one.
+ * The cluster's key and the proofs made with it; the only user of libcrypto. Cold paths only: the
+ * control thread makes and checks the proof of a handshake, no data packet carries one.
  */
 #ifndef BASE_AUTH_H
 #define BASE_AUTH_H
@@ -15,7 +15,10 @@
 
 #define AUTH_DIGEST_BYTES 32u
 
-/** HMAC-SHA256 over the parts in their order. Returns 0, or -EIO when libcrypto fails (out is then zero). */
+/**
+ * HMAC-SHA256 over the parts in their order. Returns 0, or -EIO when libcrypto fails (out is then
+ * zero).
+ */
 int auth_hmac_sha256(const uint8_t *key, size_t key_bytes, const struct iovec *parts,
 		     unsigned int part_count, uint8_t out[AUTH_DIGEST_BYTES]);
 
@@ -25,13 +28,16 @@ int auth_sha256(const void *bytes, size_t length, uint8_t out[AUTH_DIGEST_BYTES]
 /** Compare in a time that does not tell where they differ. */
 bool auth_equal(const void *a, const void *b, size_t bytes);
 
-/** Fill with random bytes from the kernel. Cannot fail once the machine has booted; ends the process if it does. */
+/**
+ * Fill with random bytes from the kernel. Cannot fail once the machine has booted; ends the process
+ * if it does.
+ */
 void auth_random(void *buffer, size_t bytes);
 
 /**
- * Read the cluster's key: a file of 64 hexadecimal digits and perhaps a newline. Returns 0; -EPERM when it is not a
- * regular file of this user or root, or others may read or the group may write it; -EINVAL when it holds anything
- * else; or -errno. key_out is untouched on an error.
+ * Read the cluster's key: a file of 64 hexadecimal digits and perhaps a newline. Returns 0; -EPERM
+ * when it is not a regular file of this user or root, or others may read or the group may write it;
+ * -EINVAL when it holds anything else; or -errno. key_out is untouched on an error.
  */
 int auth_key_load(const char *path, uint8_t key_out[CLUSTER_KEY_BYTES]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The end of a process that found a defect in itself: one line, then abort for a core file. Called from any
- * thread, a signal handler included, so it uses nothing but write(2).
+ * The end of a process that found a defect in itself: one line, then abort for a core file. Called
+ * from any thread, a signal handler included, so it uses nothing but write(2).
  */
 #include "base/check.h"
 

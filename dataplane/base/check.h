@@ -2,9 +2,10 @@
 /**
  * Assertion tiers and the few macros that everything uses.
  *
- * BUG_ON stays in every build and belongs on cold paths; ASSERT is for hot ones and vanishes from a release.
- * Both are for defects of haul alone. What comes from outside (clients, packets, peers, Redis, files) is never
- * asserted: it is refused and counted, and COUNT_IF does the counting where the odd thing is legal.
+ * BUG_ON stays in every build and belongs on cold paths; ASSERT is for hot ones and vanishes from a
+ * release. Both are for defects of haul alone. What comes from outside (clients, packets, peers,
+ * Redis, files) is never asserted: it is refused and counted, and COUNT_IF does the counting where
+ * the odd thing is legal.
  */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H

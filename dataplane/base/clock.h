@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * The one clock: CLOCK_MONOTONIC, read through the vDSO (some 20 ns, no system call), the same on all cores.
- * Code that has to be tested without real time (rudp, wheel) takes `now` as a parameter instead.
+ * The one clock: CLOCK_MONOTONIC, read through the vDSO (some 20 ns, no system call), the same on
+ * all cores. Code that has to be tested without real time (rudp, wheel) takes `now` as a parameter
+ * instead.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

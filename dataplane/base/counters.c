@@ -7,8 +7,9 @@
  *     struct file_spec    x the sum of their spec_count
  *     blocks: for each group, thread_count blocks of spec_count u64, each block on cache lines of its own
  *
- * A reader copies the directory and checks every offset against the size it mapped, then only loads counters; a
- * file that its owner shrinks later is not defended against, since only the daemon's user can write it.
+ * A reader copies the directory and checks every offset against the size it mapped, then only loads
+ * counters; a file that its owner shrinks later is not defended against, since only the daemon's
+ * user can write it.
  */
 #include "base/counters.h"
 
@@ -175,7 +176,9 @@ static void map_unmake(struct counters_map *map)
 		munmap(map->base, map->bytes);
 }
 
-/* Fill the file under a temporary name, then give it its own: nobody ever reads half a directory. */
+/*
+ * Fill the file under a temporary name, then give it its own: nobody ever reads half a directory.
+ */
 static int file_make(struct counters *counters, const struct file_header *header,
 		     const struct counter_group *groups)
 {

@@ -2,7 +2,8 @@
 /**
  * Named counters in a file of shared memory, which any tool reads without asking the process.
  *
- * A module declares its counters as one X-macro table, which gives the enum, the specs and the documents:
+ * A module declares its counters as one X-macro table, which gives the enum, the specs and the
+ * documents:
  *
  *     #define PORT_COUNTERS(X)                                                     \
  *             X(PORT_PACKETS_IN, "packets_in", "packets", "taken from the NIC")    \
@@ -10,8 +11,8 @@
  *     enum port_counter { PORT_COUNTERS(COUNTER_ENUM) PORT_COUNTER_COUNT };
  *     static const struct counter_spec port_specs[] = { PORT_COUNTERS(COUNTER_SPEC) };
  *
- * Each group has one block a thread, and that thread alone writes it; who reads sums over the threads. The file
- * describes itself and appears under its name only when it is complete.
+ * Each group has one block a thread, and that thread alone writes it; who reads sums over the
+ * threads. The file describes itself and appears under its name only when it is complete.
  */
 #ifndef BASE_COUNTERS_H
 #define BASE_COUNTERS_H
@@ -42,13 +43,16 @@ struct counters;
 struct counters_view;
 
 /**
- * Make the file, replacing one that is there, with all counters 0. Groups and specs are copied. Returns 0, -EINVAL
- * when a bound or a name's length is exceeded, or -errno.
+ * Make the file, replacing one that is there, with all counters 0. Groups and specs are copied.
+ * Returns 0, -EINVAL when a bound or a name's length is exceeded, or -errno.
  */
 int counters_create(const char *path, const struct counter_group *groups, unsigned int group_count,
 		    unsigned int thread_count, struct counters **out);
 
-/** The block of a group for a thread: an array indexed by the module's enum. Valid until counters_destroy. */
+/**
+ * The block of a group for a thread: an array indexed by the module's enum. Valid until
+ * counters_destroy.
+ */
 uint64_t *counters_block(struct counters *counters, unsigned int group, unsigned int thread);
 
 /** Remove the file and free the rest; NULL is allowed. */
@@ -72,8 +76,8 @@ struct counter_value {
 typedef void (*counters_fn)(const struct counter_value *value, void *argument);
 
 /**
- * Map another process's file for reading. Returns 0; -EINVAL when it is no counters file or does not add up;
- * -EPROTONOSUPPORT for another version; or -errno.
+ * Map another process's file for reading. Returns 0; -EINVAL when it is no counters file or does
+ * not add up; -EPROTONOSUPPORT for another version; or -errno.
  */
 int counters_open(const char *path, struct counters_view **out);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One instruction for 8 bytes with SSE4.2 (3 cycles each, so some 8 GB/s); half a byte a step without it.
+ * One instruction for 8 bytes with SSE4.2 (3 cycles each, so some 8 GB/s); half a byte a step
+ * without it.
  */
 #include "base/crc32c.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A fixed table that the handler scans from its start to the highest slot ever used. A slot is published by storing
- * its base last, with release, and taken back by storing 0; between the two its other fields stand still. The scan
- * is linear since a fault is the end of a client: it happens once, and costs that client its channel.
+ * A fixed table that the handler scans from its start to the highest slot ever used. A slot is
+ * published by storing its base last, with release, and taken back by storing 0; between the two
+ * its other fields stand still. The scan is linear since a fault is the end of a client: it happens
+ * once, and costs that client its channel.
  *
- * A page of 4096 bytes is replaced by a page of normal memory; a huge page by a hole of its size filled with normal
- * memory, since the pool of huge pages is what has just run dry.
+ * A page of 4096 bytes is replaced by a page of normal memory; a huge page by a hole of its size
+ * filled with normal memory, since the pool of huge pages is what has just run dry.
  */
 #include "base/fault.h"
 

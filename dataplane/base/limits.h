@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * Maxima that more than one folder must agree on. A limit of one file stands in that file. Each is checked
- * where the number comes in (configuration, a peer's hello, a client), so that what is behind may rely on it.
+ * Maxima that more than one folder must agree on. A limit of one file stands in that file. Each is
+ * checked where the number comes in (configuration, a peer's hello, a client), so that what is
+ * behind may rely on it.
  */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
-/** Workers of one dataplane: a connection id names its worker in one byte, and nobody has more NIC cores. */
+/**
+ * Workers of one dataplane: a connection id names its worker in one byte, and nobody has more NIC
+ * cores.
+ */
 #define WORKERS_MAX 64u
 
-/** Channels of one dataplane: each costs a ring set of some 80 KiB and one slot in a worker's poll list. */
+/**
+ * Channels of one dataplane: each costs a ring set of some 80 KiB and one slot in a worker's poll
+ * list.
+ */
 #define CHANNELS_MAX 4096u
 
 /** Segments that the clients of one dataplane may own together. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A line is formatted on the caller's stack and leaves in one write(2), so lines of several threads do not mix
- * and nothing is lost when the process dies.
+ * A line is formatted on the caller's stack and leaves in one write(2), so lines of several threads
+ * do not mix and nothing is lost when the process dies.
  */
 #include "base/log.h"
 

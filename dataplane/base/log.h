@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * Log lines on stderr: `TIME LEVEL area: message`. For control threads, jobs and tools from any thread; a worker
- * counts instead. Messages are lower case, `noun id: what: cause`, without a full stop; the cause of a failed call
- * is errno_text(error) of base/error.h.
+ * Log lines on stderr: `TIME LEVEL area: message`. For control threads, jobs and tools from any
+ * thread; a worker counts instead. Messages are lower case, `noun id: what: cause`, without a full
+ * stop; the cause of a failed call is errno_text(error) of base/error.h.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -36,7 +36,10 @@ struct log_limit {
 	uint32_t lines;    /**< passed in this second */
 };
 
-/** As the functions above, rate limited; the first line that passes again says how many were kept back. */
+/**
+ * As the functions above, rate limited; the first line that passes again says how many were kept
+ * back.
+ */
 void log_limited(struct log_limit *limit, enum log_level level, const char *area,
 		 const char *format, ...) __attribute__((format(printf, 4, 5)));
 

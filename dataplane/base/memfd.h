@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * Anonymous memory that is passed over a socket: rings, segments and descriptors. Whoever maps what another
- * process made first checks the seals, since a file that can shrink turns every later access into SIGBUS.
+ * Anonymous memory that is passed over a socket: rings, segments and descriptors. Whoever maps what
+ * another process made first checks the seals, since a file that can shrink turns every later
+ * access into SIGBUS.
  */
 #ifndef BASE_MEMFD_H
 #define BASE_MEMFD_H
@@ -17,8 +18,8 @@
 #define MEMFD_POPULATE  0x2u /**< touch every page now, so that no later access faults or runs out */
 
 /**
- * Make zeroed memory that can neither shrink nor grow. Returns its descriptor, or -errno; -ENOMEM also when there
- * are not enough huge pages (known for certain only once the memory is populated).
+ * Make zeroed memory that can neither shrink nor grow. Returns its descriptor, or -errno; -ENOMEM
+ * also when there are not enough huge pages (known for certain only once the memory is populated).
  */
 int memfd_make(const char *name, uint64_t bytes, unsigned int flags);
 
@@ -26,14 +27,15 @@ int memfd_make(const char *name, uint64_t bytes, unsigned int flags);
 int memfd_from_bytes(const char *name, const void *bytes, size_t length);
 
 /**
- * Check memory that a peer sent: a memfd of 1 to bytes_max bytes, sealed against shrinking and growing. Returns 0
- * and the size; -EINVAL when it is no memfd or lacks a seal, -EFBIG when the size is wrong, or another -errno.
+ * Check memory that a peer sent: a memfd of 1 to bytes_max bytes, sealed against shrinking and
+ * growing. Returns 0 and the size; -EINVAL when it is no memfd or lacks a seal, -EFBIG when the
+ * size is wrong, or another -errno.
  */
 int memfd_check(int fd, uint64_t bytes_max, uint64_t *bytes_out);
 
 /**
- * Copy the whole of a memfd that a peer made with memfd_from_bytes (so it must also be sealed against writing) into
- * memory of our own, freed by the caller. Returns 0 or -errno as memfd_check.
+ * Copy the whole of a memfd that a peer made with memfd_from_bytes (so it must also be sealed
+ * against writing) into memory of our own, freed by the caller. Returns 0 or -errno as memfd_check.
  */
 int memfd_to_bytes(int fd, uint64_t bytes_max, void **bytes_out, size_t *length_out);
 

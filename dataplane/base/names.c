@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Names come from clients, peers and files: every function here takes a buffer that may lack its final zero.
+ * Names come from clients, peers and files: every function here takes a buffer that may lack its
+ * final zero.
  */
 #include "base/names.h"
 

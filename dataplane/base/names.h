@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * What may be a name of a node, segment, tenant or cluster. The alphabet is small on purpose: a name stands
- * unquoted in Redis keys, HTTP paths, log lines and lists separated by commas.
+ * What may be a name of a node, segment, tenant or cluster. The alphabet is small on purpose: a
+ * name stands unquoted in Redis keys, HTTP paths, log lines and lists separated by commas.
  */
 #ifndef BASE_NAMES_H
 #define BASE_NAMES_H
@@ -15,7 +15,9 @@
 /** True when the buffer holds a valid name and its final zero within size and HAUL_NAME_BYTES. */
 bool name_is_valid(const char *name, size_t size);
 
-/** True when it holds a list of tenants: names separated by single commas, "*" alone, or nothing. */
+/**
+ * True when it holds a list of tenants: names separated by single commas, "*" alone, or nothing.
+ */
 bool name_list_is_valid(const char *list, size_t size);
 
 /** True when the name, or "*", is an element of a valid list. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The stack of free indexes stands apart from the objects, so that taking and giving back touch no cold
- * object, and what was given back last, still warm, goes out first.
+ * The stack of free indexes stands apart from the objects, so that taking and giving back touch no
+ * cold object, and what was given back last, still warm, goes out first.
  */
 #include "base/pool.h"
 

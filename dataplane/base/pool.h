@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * A fixed number of objects of one size, taken and given back without malloc. One thread at a time uses a pool;
- * each worker has its own. Objects are numbered, so that a small index can stand for a pointer.
+ * A fixed number of objects of one size, taken and given back without malloc. One thread at a time
+ * uses a pool; each worker has its own. Objects are numbered, so that a small index can stand for a
+ * pointer.
  */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H

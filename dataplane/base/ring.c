@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The in-process queue of ring.h: control thread to worker, worker to worker, worker to job lane. Memory is
- * taken once at init; push and pop are a copy and at most two atomic accesses, without a system call.
+ * The in-process queue of ring.h: control thread to worker, worker to worker, worker to job lane.
+ * Memory is taken once at init; push and pop are a copy and at most two atomic accesses, without a
+ * system call.
  */
 #include "base/ring.h"
 

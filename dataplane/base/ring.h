@@ -3,9 +3,10 @@
  * All memory ordering of haul's rings, and an in-process queue built on it.
  *
  * A ring has one producer and one consumer. The producer writes an element, then publishes it with
- * ring_store_release(tail); the consumer reads the tail with ring_load_acquire, so it sees the element, and hands
- * the slot back with ring_store_release(head), which the producer reads with ring_load_acquire before it writes the
- * slot again. Indexes run freely over 32 bits and are masked at use, so that full and empty differ.
+ * ring_store_release(tail); the consumer reads the tail with ring_load_acquire, so it sees the
+ * element, and hands the slot back with ring_store_release(head), which the producer reads with
+ * ring_load_acquire before it writes the slot again. Indexes run freely over 32 bits and are masked
+ * at use, so that full and empty differ.
  *
  * Sleeping needs more, since release and acquire let a load pass an older store to another address:
  *
@@ -15,8 +16,9 @@
  *     if ring_load_relaxed(sleeps)       if ring_load_acquire(tail) moved
  *         write the eventfd                  do not sleep
  *
- * With both fences at least one of the two sees the other's store; without either, both may miss it and the
- * consumer sleeps on a full ring. tests/unit/test_ring.c hangs, and fails, when one is taken out.
+ * With both fences at least one of the two sees the other's store; without either, both may miss it
+ * and the consumer sleeps on a full ring. tests/unit/test_ring.c hangs, and fails, when one is
+ * taken out.
  */
 #ifndef BASE_RING_H
 #define BASE_RING_H
@@ -51,11 +53,15 @@ static inline void ring_store_relaxed(uint32_t *word, uint32_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-/** Every load and store before it happens before every one after it, stores before loads included. */
+/**
+ * Every load and store before it happens before every one after it, stores before loads included.
+ */
 static inline void ring_full_fence(void)
 {
 #ifdef __SANITIZE_THREAD__
-	/* ThreadSanitizer does not know fences; a locked operation orders the same on the machine. */
+	/*
+	 * ThreadSanitizer does not know fences; a locked operation orders the same on the machine.
+	 */
 	static uint32_t word;
 
 	__atomic_fetch_add(&word, 0, __ATOMIC_SEQ_CST);
@@ -73,8 +79,9 @@ static inline void ring_pause(void)
 }
 
 /**
- * A bounded queue of fixed-size elements between two threads of one process. The two sides share no written
- * cache line but the indexes, and each keeps a copy of the other's so that it loads it only when it seems stuck.
+ * A bounded queue of fixed-size elements between two threads of one process. The two sides share no
+ * written cache line but the indexes, and each keeps a copy of the other's so that it loads it only
+ * when it seems stuck.
  */
 struct spsc {
 	uint8_t *elements;      /**< capacity x element_bytes; both read, set once */
@@ -92,7 +99,9 @@ struct spsc {
 /** Make an empty queue; capacity is a power of two. Returns 0, -EINVAL or -ENOMEM. */
 int spsc_init(struct spsc *spsc, uint32_t element_bytes, uint32_t capacity);
 
-/** Free it, with what is in it; neither side may be using it. A zeroed or half-built one is allowed. */
+/**
+ * Free it, with what is in it; neither side may be using it. A zeroed or half-built one is allowed.
+ */
 void spsc_destroy(struct spsc *spsc);
 
 /** Producer: copy one element in; false when full. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * Arithmetic on sequence numbers that wrap, and the way back from a truncated number to the whole one.
+ * Arithmetic on sequence numbers that wrap, and the way back from a truncated number to the whole
+ * one.
  *
- * "Before" means: reached by going back less than half the number space. Two numbers exactly half the space
- * apart are before each other; windows are far smaller, so this never decides anything.
+ * "Before" means: reached by going back less than half the number space. Two numbers exactly half
+ * the space apart are before each other; windows are far smaller, so this never decides anything.
  */
 #ifndef BASE_SEQ_H
 #define BASE_SEQ_H
@@ -41,7 +42,10 @@ static inline bool seq16_after(uint16_t a, uint16_t b)
 	return seq16_before(b, a);
 }
 
-/** expected moved by a signed distance; what would fall below 0 or above 2^64 - 1 goes one period the other way. */
+/**
+ * expected moved by a signed distance; what would fall below 0 or above 2^64 - 1 goes one period
+ * the other way.
+ */
 static inline uint64_t seq_expand_move(uint64_t expected, int64_t distance, uint64_t period)
 {
 	uint64_t number = expected + (uint64_t)distance;

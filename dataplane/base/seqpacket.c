@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sockets between processes of one host: client and dataplane, dataplane and control plane. Whoever is at the
- * other end is not believed: sizes, counts and frames are checked here once for all users.
+ * Sockets between processes of one host: client and dataplane, dataplane and control plane. Whoever
+ * is at the other end is not believed: sizes, counts and frames are checked here once for all
+ * users.
  */
 #include "base/seqpacket.h"
 
@@ -18,8 +19,9 @@
 #include <unistd.h>
 
 /*
- * Room in the control buffer for more descriptors than any message may bring, so that one too many is seen. The
- * kernel fills the buffer up to its last byte, alignment included, so the room must need none.
+ * Room in the control buffer for more descriptors than any message may bring, so that one too many
+ * is seen. The kernel fills the buffer up to its last byte, alignment included, so the room must
+ * need none.
  */
 #define FDS_ROOM (HAUL_FRAME_FDS_MAX + 2u)
 
@@ -104,7 +106,9 @@ int seqpacket_listen(const char *path, mode_t mode)
 		return -errno;
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
 		return close_with(fd, -errno);
-	/* Nobody can connect before listen, so the mode is in force from the first connection on. */
+	/*
+	 * Nobody can connect before listen, so the mode is in force from the first connection on.
+	 */
 	if (chmod(path, mode) != 0 || listen(fd, SEQPACKET_BACKLOG) != 0) {
 		error = -errno;
 		unlink(path);

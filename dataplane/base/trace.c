@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The cold side of the trace ring: its memory, and its print-out. The cycle counter's rate is measured between
- * init and dump, which is exact enough after a millisecond.
+ * The cold side of the trace ring: its memory, and its print-out. The cycle counter's rate is
+ * measured between init and dump, which is exact enough after a millisecond.
  */
 #include "base/trace.h"
 

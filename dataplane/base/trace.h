@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * A ring of the last events of one thread, for a look at what led to something: a few nanoseconds an event, no
- * call, no lock. An event is a static struct that names itself and its three numbers, so there is nothing to
- * register:
+ * A ring of the last events of one thread, for a look at what led to something: a few nanoseconds
+ * an event, no call, no lock. An event is a static struct that names itself and its three numbers,
+ * so there is nothing to register:
  *
  *     static const struct trace_event event_lost = { "rudp_lost", "connection", "packet", "in_flight" };
  *     trace_point(ring, &event_lost, id, number, in_flight);
@@ -73,7 +73,10 @@ static inline void trace_point(struct trace_ring *ring, const struct trace_event
 	record->c = c;
 }
 
-/** Print the records, oldest first, one a line: microseconds since init, since the last one, name, numbers. */
+/**
+ * Print the records, oldest first, one a line: microseconds since init, since the last one, name,
+ * numbers.
+ */
 void trace_dump(const struct trace_ring *ring, FILE *file);
 
 #endif

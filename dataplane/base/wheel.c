@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where a timer stands follows from how far off it is: less than 64 ticks on level 0, less than 64^2 on level 1,
- * and so on. When the wheel's hand reaches the start of a slot above level 0, its timers are placed anew, further
- * down; so a timer moves at most WHEEL_LEVELS times. The hand jumps from one occupied slot to the next, found by
- * one bit scan a level, so idle time costs nothing however long it was.
+ * Where a timer stands follows from how far off it is: less than 64 ticks on level 0, less than
+ * 64^2 on level 1, and so on. When the wheel's hand reaches the start of a slot above level 0, its
+ * timers are placed anew, further down; so a timer moves at most WHEEL_LEVELS times. The hand jumps
+ * from one occupied slot to the next, found by one bit scan a level, so idle time costs nothing
+ * however long it was.
  *
- * Why the slot at the hand is never ambiguous: on each level the slot that the hand is in has been emptied when
- * the hand entered it, so what is found in it later lies one full turn ahead.
+ * Why the slot at the hand is never ambiguous: on each level the slot that the hand is in has been
+ * emptied when the hand entered it, so what is found in it later lies one full turn ahead.
  */
 #include "base/wheel.h"
 
@@ -158,7 +159,10 @@ static void slot_empty(struct wheel *wheel, unsigned int level, unsigned int slo
 	}
 }
 
-/* Move the hand to a tick that it may reach without passing an occupied slot, and empty the slots it enters. */
+/*
+ * Move the hand to a tick that it may reach without passing an occupied slot, and empty the slots
+ * it enters.
+ */
 static void hand_move(struct wheel *wheel, uint64_t tick)
 {
 	ASSERT(tick > wheel->tick);

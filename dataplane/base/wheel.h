@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * A hierarchical timing wheel: arm and cancel in O(1), no memory of its own beyond the struct, no clock.
+ * A hierarchical timing wheel: arm and cancel in O(1), no memory of its own beyond the struct, no
+ * clock.
  *
- * Five levels of 64 slots; a slot of level 0 is one tick of 64 us, of each further level 64 times as long, so that
- * the wheel spans 19 hours; later deadlines are parked in its last slot and placed again from there. Timers never
- * fire early and, when the wheel is advanced in time, at most one tick late. One thread uses a wheel.
+ * Five levels of 64 slots; a slot of level 0 is one tick of 64 us, of each further level 64 times
+ * as long, so that the wheel spans 19 hours; later deadlines are parked in its last slot and placed
+ * again from there. Timers never fire early and, when the wheel is advanced in time, at most one
+ * tick late. One thread uses a wheel.
  */
 #ifndef BASE_WHEEL_H
 #define BASE_WHEEL_H
@@ -20,7 +22,9 @@
 
 struct timer;
 
-/** Called by wheel_advance with the timer disarmed; may arm and cancel any timer, this one included. */
+/**
+ * Called by wheel_advance with the timer disarmed; may arm and cancel any timer, this one included.
+ */
 typedef void (*timer_fire_fn)(struct timer *timer, uint64_t now_us);
 
 /** A link of a slot's circular list. */
@@ -64,12 +68,15 @@ void wheel_arm(struct wheel *wheel, struct timer *timer, uint64_t deadline_us);
 /** Disarm; nothing happens when it is not armed. */
 void wheel_cancel(struct wheel *wheel, struct timer *timer);
 
-/** Fire what is due at now_us, at most budget timers; the rest is due at once. Returns how many fired. */
+/**
+ * Fire what is due at now_us, at most budget timers; the rest is due at once. Returns how many
+ * fired.
+ */
 unsigned int wheel_advance(struct wheel *wheel, uint64_t now_us, unsigned int budget);
 
 /**
- * When to advance next: not after the earliest deadline's tick, perhaps before it (a timer on a higher level has to
- * be moved down). UINT64_MAX when no timer is armed.
+ * When to advance next: not after the earliest deadline's tick, perhaps before it (a timer on a
+ * higher level has to be moved down). UINT64_MAX when no timer is armed.
  */
 uint64_t wheel_next_us(const struct wheel *wheel);
 

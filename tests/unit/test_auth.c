@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: proofs are HMAC-SHA256 as others compute it, and a key file that others could touch is refused.
- * Method: the vectors of RFC 4231, split into parts at every place; files of every wrong shape and mode.
+ * Goal: proofs are HMAC-SHA256 as others compute it, and a key file that others could touch is
+ * refused. Method: the vectors of RFC 4231, split into parts at every place; files of every wrong
+ * shape and mode.
  */
 #include "base/auth.h"
 #include "unit.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: a uid gets the tenant and the quota of its own line, else of the line for everyone, else the daemon's.
- * Method: the questions on structs made by hand.
+ * Goal: a uid gets the tenant and the quota of its own line, else of the line for everyone, else
+ * the daemon's. Method: the questions on structs made by hand.
  */
 #include "conf/dataplane.h"
 #include "unit.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: a right file fills the structs, and a wrong one says file, line, key, why and what is allowed.
- * Method: small files, one mistake each, and the whole message compared; a second section stands for a driver's.
+ * Goal: a right file fills the structs, and a wrong one says file, line, key, why and what is
+ * allowed. Method: small files, one mistake each, and the whole message compared; a second section
+ * stands for a driver's.
  */
 #include "base/check.h"
 #include "conf/controlplane.h"
@@ -237,7 +238,9 @@ static void conf_load__printed_defaults(void **state)
 	assert_int_equal(controlplane.redis.port, 6379);
 }
 
-/* Files of random bytes, and a right one with random damage: refused or loaded, but nothing else. */
+/*
+ * Files of random bytes, and a right one with random damage: refused or loaded, but nothing else.
+ */
 static void conf_load__random_damage(void **state)
 {
 	char text[] =

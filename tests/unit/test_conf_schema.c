@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: defaults, phrases and print-outs follow from a table alone, and the files in conf/ are what is printed.
- * Method: a table with a key of every type; the daemons' own tables, printed and compared with the files.
+ * Goal: defaults, phrases and print-outs follow from a table alone, and the files in conf/ are what
+ * is printed. Method: a table with a key of every type; the daemons' own tables, printed and
+ * compared with the files.
  */
 #include "conf/controlplane.h"
 #include "conf/dataplane.h"

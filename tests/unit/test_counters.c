@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Goal: a reader sees what each writer wrote, and no file can lead it outside of what it mapped.
- * Method: write, read back through a second mapping; then the same file with every byte of its directory damaged in
- * turn, and cut short at every length.
+ * Method: write, read back through a second mapping; then the same file with every byte of its
+ * directory damaged in turn, and cut short at every length.
  */
 #include "base/counters.h"
 #include "unit.h"
@@ -137,7 +137,10 @@ static void file_write(const uint8_t *bytes, size_t length)
 	close(fd);
 }
 
-/* Open, and read all of it if it opens: the sanitizers and the kernel say whether that stayed inside. */
+/*
+ * Open, and read all of it if it opens: the sanitizers and the kernel say whether that stayed
+ * inside.
+ */
 static void file_try(void)
 {
 	struct counters_view *view = NULL;

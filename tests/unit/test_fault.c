@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: memory that vanishes costs its owner the range and nobody the process; what is not ours still kills.
- * Method: a file that is shrunk under its mapping gives real faults, from several threads, on both sides of a copy.
- * The deaths happen in children. Holes: in normal pages they fill with zeroes, without any fault; in huge pages,
- * when the machine has one free, with the pool dry they fault.
+ * Goal: memory that vanishes costs its owner the range and nobody the process; what is not ours
+ * still kills. Method: a file that is shrunk under its mapping gives real faults, from several
+ * threads, on both sides of a copy. The deaths happen in children. Holes: in normal pages they fill
+ * with zeroes, without any fault; in huge pages, when the machine has one free, with the pool dry
+ * they fault.
  */
 #include "base/fault.h"
 #include "base/memfd.h"

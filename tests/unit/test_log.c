@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: a line has the promised shape, cannot be forged or overlong, and repetition is told of but not printed.
- * Method: standard error is a pipe while a case runs, and what came out of it is looked at.
+ * Goal: a line has the promised shape, cannot be forged or overlong, and repetition is told of but
+ * not printed. Method: standard error is a pipe while a case runs, and what came out of it is
+ * looked at.
  */
 #include "base/log.h"
 #include "unit.h"
@@ -102,7 +103,10 @@ static void log_limited__tells_what_it_kept_back(void **state)
 	for (int i = 0; i < 1000; i++)
 		log_limited(&limit, LOG_LEVEL_WARNING, "area", "again %d", i);
 	lines = lines_of(captured());
-	/* A second may have ended meanwhile, which lets as many more pass, and a line about the rest. */
+	/*
+	 * A second may have ended meanwhile, which lets as many more pass, and a line about the
+	 * rest.
+	 */
 	assert_in_range(lines, LOG_LIMIT_LINES, 3 * (LOG_LIMIT_LINES + 1));
 	assert_true(limit.squashed > 0);
 	limit.squashed = 7;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: what haul makes can neither shrink nor grow, a frozen copy cannot change, and what a peer sends is only
- * taken with its seals and within its size.
- * Method: each seal against the call it forbids; files that lack a seal, are no memfd, are empty or too large.
+ * Goal: what haul makes can neither shrink nor grow, a frozen copy cannot change, and what a peer
+ * sends is only taken with its seals and within its size. Method: each seal against the call it
+ * forbids; files that lack a seal, are no memfd, are empty or too large.
  */
 #include "base/memfd.h"
 #include "unit.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: only what may stand unquoted in keys, paths and lists passes, and no buffer is read past its end.
- * Method: every byte value; lengths around the limit; buffers without their final zero.
+ * Goal: only what may stand unquoted in keys, paths and lists passes, and no buffer is read past
+ * its end. Method: every byte value; lengths around the limit; buffers without their final zero.
  */
 #include "base/names.h"
 #include "unit.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: the queue keeps order and content, and the sleeping protocol of ring.h never loses a wake-up.
- * Method: single-threaded edges; then two threads move numbers through a small queue; then a producer and a
- * consumer that sleeps whenever it finds nothing, as a worker and a client do. Without either full fence the
- * consumer ends up asleep on a full ring; its sleep has an end far beyond any scheduling delay, and to reach it is
- * the failure.
+ * Goal: the queue keeps order and content, and the sleeping protocol of ring.h never loses a
+ * wake-up. Method: single-threaded edges; then two threads move numbers through a small queue; then
+ * a producer and a consumer that sleeps whenever it finds nothing, as a worker and a client do.
+ * Without either full fence the consumer ends up asleep on a full ring; its sleep has an end far
+ * beyond any scheduling delay, and to reach it is the failure.
  */
 #include "base/check.h"
 #include "base/clock.h"
@@ -118,7 +118,9 @@ static void spsc__two_threads(void **state)
 	spsc_destroy(&spsc);
 }
 
-/* A ring of one slot, reduced to its indexes; each on a line of its own, as in the client's rings. */
+/*
+ * A ring of one slot, reduced to its indexes; each on a line of its own, as in the client's rings.
+ */
 struct sleeper {
 	uint32_t tail __attribute__((aligned(64)));   /* producer */
 	uint32_t head __attribute__((aligned(64)));   /* consumer */

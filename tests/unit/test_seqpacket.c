@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: messages and descriptors arrive as sent, whatever is over is closed, and no frame that lies gets past.
- * Method: a socket pair for the messages, with the test playing a hostile sender by sendmsg itself where
- * seqpacket_send would refuse; the number of open descriptors is the same after each refusal as before.
+ * Goal: messages and descriptors arrive as sent, whatever is over is closed, and no frame that lies
+ * gets past. Method: a socket pair for the messages, with the test playing a hostile sender by
+ * sendmsg itself where seqpacket_send would refuse; the number of open descriptors is the same
+ * after each refusal as before.
  */
 #include "api/haul_error.h"
 #include "api/haul_frame.h"

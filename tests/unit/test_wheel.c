@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: every timer fires once, never early, at most a tick late when the wheel is turned in time, whatever is
- * armed and cancelled in between; wheel_next_us never lies behind a deadline.
- * Method: the edges of slots, levels and span by hand; then random arms, cancels and advances against a model that
- * is an array of deadlines, with steps from one tick to hours.
+ * Goal: every timer fires once, never early, at most a tick late when the wheel is turned in time,
+ * whatever is armed and cancelled in between; wheel_next_us never lies behind a deadline. Method:
+ * the edges of slots, levels and span by hand; then random arms, cancels and advances against a
+ * model that is an array of deadlines, with steps from one tick to hours.
  */
 #include "base/check.h"
 #include "base/wheel.h"
@@ -186,7 +186,10 @@ static uint64_t random_span(uint64_t *seed)
 	return unit_random(seed) >> (24 + unit_random_below(seed, 40));
 }
 
-/* What the model says after an advance to now: all that is a tick overdue has fired, nothing armed is lost. */
+/*
+ * What the model says after an advance to now: all that is a tick overdue has fired, nothing armed
+ * is lost.
+ */
 static void model_check(const struct probe *probes, const struct wheel *wheel, uint64_t now_us)
 {
 	uint64_t earliest_us = UINT64_MAX;
@@ -228,7 +231,10 @@ static void wheel__random_against_a_model(void **state)
 				probe_arm(&wheel, probe, now_us + random_span(&seed));
 			}
 		}
-		/* As a worker does: often a little, sometimes just to the next deadline, seldom far. */
+		/*
+		 * As a worker does: often a little, sometimes just to the next deadline, seldom
+		 * far.
+		 */
 		if (unit_random_below(&seed, 4) == 0 && wheel_next_us(&wheel) != UINT64_MAX)
 			now_us = MAX(now_us, wheel_next_us(&wheel));
 		else

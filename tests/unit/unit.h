@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * What every unit test includes in place of cmocka.h, which wants four headers before it, in this order; and a
- * small generator of random numbers for tests that print the seed with which they can be run again.
+ * What every unit test includes in place of cmocka.h, which wants four headers before it, in this
+ * order; and a small generator of random numbers for tests that print the seed with which they can
+ * be run again.
  */
 #ifndef UNIT_H
 #define UNIT_H
