@@ -112,16 +112,16 @@ cluster_node_start() {
 cluster_kill() {
 	local pid
 	pid=$(cluster_pid "$1") || return 0
-	kill -KILL "$pid" 2>/dev/null
-	wait "$pid" 2>/dev/null
+	kill -KILL "$pid" 2>/dev/null || true
+	wait "$pid" 2>/dev/null || true
 	rm -f "$CLUSTER_DIR/$1.pid"
 }
 
 cluster_stop() {
 	local pid tries=100
 	pid=$(cluster_pid "$1") || return 0
-	kill -CONT "$pid" 2>/dev/null
-	kill -TERM "$pid" 2>/dev/null
+	kill -CONT "$pid" 2>/dev/null || true
+	kill -TERM "$pid" 2>/dev/null || true
 	while kill -0 "$pid" 2>/dev/null && [ $((tries -= 1)) -gt 0 ]; do
 		sleep 0.05
 	done

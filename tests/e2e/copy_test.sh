@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Goal: a file goes from an application on a into a segment on b and comes back the same, over rudp on a real wire,
 # and haulctl sees the cluster. Method: quickstart's own path with a small file.
+# shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
 e2e_need redis-server
 

@@ -9,7 +9,7 @@
  *   probe loop NAME SECONDS [MS]                  64 KiB WRITEs and READs with data verified, one after another; opens
  *                                                 again after STALE, attaches again after DISCONNECTED
  *
- * Lines: "OK ...", or "STATUS: reason" with the name of the error in capitals. `loop` ends with one line of counts;
+ * With PROBE_UID it becomes that user first. Lines: "OK ...", or "STATUS: reason" with the name of the error in capitals. `loop` ends with one line of counts;
  * its exit status is 1 when an operation did not end, ended twice, or read what was not written.
  */
 #include "api/haul.h"
@@ -261,9 +261,13 @@ static int probe_run(struct probe *probe, int count, char **words)
 int main(int argc, char **argv)
 {
 	struct probe probe = { .timeout_ms = 10000 };
-	int error = probe_attach(&probe);
+	const char *uid = getenv("PROBE_UID");
 	int status;
+	int error;
 
+	if (uid != NULL && setuid((uid_t)strtoul(uid, NULL, 10)) != 0)
+		return 2;
+	error = probe_attach(&probe);
 	if (error != 0)
 		return probe_say(&probe, error);
 	status = probe_run(&probe, argc - 1, argv + 1);

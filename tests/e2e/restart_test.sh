@@ -3,6 +3,7 @@
 # Goal: either daemon of either side may be killed and started again. Operations bound to the old incarnation end with
 # STALE or wait, opening again works, nothing hangs, nothing that is read is wrong. Method: two nodes on a wire, a probe
 # that writes and verifies all the while on a, and one kill after another.
+# shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
 e2e_need redis-server
 
