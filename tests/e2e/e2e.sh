@@ -39,6 +39,10 @@ E2E_PIDS=()
 cluster_begin "$(mktemp -d "${TMPDIR:-/tmp}/haul-e2e.XXXXXX")"
 trap e2e_finish EXIT
 
+# A standard input that neither brings anything nor ends, for applications that live until they are killed.
+mkfifo "$CLUSTER_DIR/hold"
+exec {E2E_HOLD}<>"$CLUSTER_DIR/hold"
+
 # probe NODE WORDS...: run the probe as an application on a node.
 probe() {
 	HAUL_SOCKET=$CLUSTER_DIR/$1.attach.sock "$PROBE" "${@:2}"
@@ -47,7 +51,7 @@ probe() {
 # own NODE NAME BYTES [READERS [WRITERS]]: an application on the node owns a segment until the test ends. Sets OWNER.
 own() {
 	local log=$CLUSTER_DIR/own.$RANDOM.log
-	HAUL_SOCKET=$CLUSTER_DIR/$1.attach.sock "$PROBE" create "${@:2}" < <(exec sleep 600) >"$log" 2>&1 &
+	HAUL_SOCKET=$CLUSTER_DIR/$1.attach.sock "$PROBE" create "${@:2}" <&"$E2E_HOLD" >"$log" 2>&1 &
 	OWNER=$!
 	E2E_PIDS+=("$OWNER")
 	cluster_wait 30 "the segment $2 on $1" grep -q READY "$log"
