@@ -89,7 +89,7 @@ cluster_wire() {
 	else
 		device="net_vhost0,iface=$CLUSTER_DIR/wire.sock,client=1"
 	fi
-	echo "udp = { ports = ( { name = \"wire\"; device = \"$device\"; address = \"$address\"; mtu_bytes = $mtu; } ); };"
+	echo "udp = { ports = ( { name = \"wire\"; device = \"$device\"; address = \"$address\"; mtu = $mtu; } ); };"
 }
 
 cluster_control_start() {
