@@ -115,7 +115,7 @@ static void auth_key_load__good(void **state)
 static void auth_key_load__refuses_contents(void **state)
 {
 	const char *const texts[] = {
-		"", "\n", "00", KEY_TEXT "0", KEY_TEXT "\n\n", KEY_TEXT "00", " " KEY_TEXT
+		"", "\n", "00", (KEY_TEXT "0"), (KEY_TEXT "\n\n"), (KEY_TEXT "00"), (" " KEY_TEXT)
 	};
 	uint8_t key[CLUSTER_KEY_BYTES] = { 0 };
 	const uint8_t zero[CLUSTER_KEY_BYTES] = { 0 };
