@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -83,6 +84,13 @@ static bool port_server_path(const struct port *port, struct sockaddr_un *addres
 	       strstr(device, ",server=1") != NULL &&
 	       port_device_option(device, ",path=", address_out->sun_path,
 				  sizeof(address_out->sun_path));
+}
+
+bool port_waits_for_peer(const struct port *port)
+{
+	struct sockaddr_un address;
+
+	return port_server_path(port, &address);
 }
 
 /* 0 when somebody listens there. */
@@ -245,6 +253,17 @@ static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 	return error;
 }
 
+/* A device without a MAC (net_ring) gets a local one, made of its IPv4 address. */
+static void port_choose_mac(struct port *port, const struct rte_ether_addr *mac)
+{
+	memcpy(port->mac, mac->addr_bytes, FRAME_MAC_BYTES);
+	if (!rte_is_zero_ether_addr(mac))
+		return;
+	port->mac[0] = RTE_ETHER_LOCAL_ADMIN_ADDR;
+	for (int i = 0; i < 4; i++)
+		port->mac[2 + i] = (uint8_t)(port->address >> (24 - 8 * i));
+}
+
 static int port_start(struct port *port)
 {
 	struct rte_eth_conf conf = { 0 };
@@ -266,7 +285,7 @@ static int port_start(struct port *port)
 		port_fail(port, "it cannot be started", error);
 		return error;
 	}
-	memcpy(port->mac, mac.addr_bytes, FRAME_MAC_BYTES);
+	port_choose_mac(port, &mac);
 	port->frame_bytes = port->conf->mtu_bytes + FRAME_ETHERNET_BYTES;
 	return 0;
 }
@@ -281,17 +300,17 @@ static void *port_main(void *argument)
 	/* Release: everything written above is seen by who sees the state. */
 	atomic_store_explicit(&port->state, error == 0 ? PORT_UP : PORT_FAILED,
 			      memory_order_release);
+	eventfd_write(port->event_fd, 1);
 	return NULL;
 }
 
-int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t index,
-	      uint32_t pool_packets)
+int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t pool_packets,
+	      int event_fd)
 {
 	int error;
 
-	memset(port, 0, sizeof(*port));
 	port->conf = conf;
-	port->index = index;
+	port->event_fd = event_fd;
 	port->id = RTE_MAX_ETHPORTS;
 	port->pool_packets = pool_packets;
 	if (!udp_conf_address(conf->address, &port->address, &port->mask)) {
@@ -344,7 +363,7 @@ void port_close(struct port *port)
 		}
 	}
 	rte_mempool_free(port->pool);
-	memset(port, 0, sizeof(*port));
+	port->conf = NULL;
 }
 
 bool port_has_link(const struct port *port)

@@ -42,7 +42,8 @@ struct port {
 	char reason[PORT_REASON_BYTES]; /**< when FAILED */
 	pthread_t thread;
 	bool has_thread;       /**< control: thread is to be joined */
-	uint32_t index;        /**< in the transport */
+	uint32_t index;        /**< in the transport; its owner's to set */
+	int event_fd;          /**< written when the outcome is there */
 	uint32_t pool_packets; /**< packet buffers to make */
 	bool is_adopted;       /**< somebody else made the device: it is only stopped at the end */
 	bool is_on_link;       /**< control: link as last seen */
@@ -62,9 +63,12 @@ struct port {
 /** Bytes of memory that a port's buffers take, for EAL's size. */
 uint64_t port_memory_bytes(const struct udp_port_conf *conf, uint32_t packets);
 
-/** Begin to open a port; the outcome appears in its state. Returns 0 or -errno. Control thread. */
-int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t index,
-	      uint32_t pool_packets);
+/**
+ * Begin to open a port, all zero but for its index; the outcome appears in its state, and event_fd is written then.
+ * Returns 0 or -errno. Control thread.
+ */
+int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t pool_packets,
+	      int event_fd);
 
 /** End it, whatever state it is in, and free its buffers. No worker may use it any more. */
 void port_close(struct port *port);
@@ -73,6 +77,9 @@ static inline enum port_state port_state(const struct port *port)
 {
 	return (enum port_state)atomic_load_explicit(&port->state, memory_order_acquire);
 }
+
+/** Does it wait for its peer while it opens, perhaps for long? */
+bool port_waits_for_peer(const struct port *port);
 
 /** Is there a peer on the link? Control thread; does not block. */
 bool port_has_link(const struct port *port);

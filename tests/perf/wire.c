@@ -171,7 +171,7 @@ static int wire_open(struct wire *wire)
 	wire->conf.queues = 1;
 	eal.memory_mb =
 		64 + (uint32_t)(port_memory_bytes(&wire->conf, options->packets) * 5 / 4 >> 20);
-	if (eal_start(&eal) != 0 || port_open(&wire->port, &wire->conf, 0, options->packets) != 0)
+	if (eal_start(&eal) != 0 || port_open(&wire->port, &wire->conf, options->packets, -1) != 0)
 		return -EIO;
 	eal_thread_enter();
 	while (!port_has_link(&wire->port)) {
