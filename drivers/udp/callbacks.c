@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What rudp calls: memory is touched at once, through the engine's table of regions; ends are noted and told later
+ * (worker.h says why). `context` is the worker half.
+ */
+#include "base/check.h"
+#include "drivers/udp/slices.h"
+#include "drivers/udp/worker.h"
+
+/* The finer cause of what a region refused. */
+static uint16_t udp_reason(enum haul_error error)
+{
+	switch (error) {
+	case HAUL_STALE:
+		return HAUL_REASON_REGION_GENERATION;
+	case HAUL_RANGE:
+		return HAUL_REASON_REMOTE_RANGE;
+	case HAUL_DENIED:
+		return HAUL_REASON_REMOTE_RIGHT;
+	case HAUL_FAULT:
+		return HAUL_REASON_MEMORY_POISONED;
+	default:
+		return HAUL_REASON_NONE;
+	}
+}
+
+static int udp_place(void *context, struct rudp_placement *placement)
+{
+	struct transport_worker *worker = context;
+	struct transport_access access = {
+		.region = placement->region,
+		.offset = placement->offset,
+		.length = placement->length,
+		.not_after_us = placement->not_after_us,
+		.is_remote = true,
+	};
+	enum haul_error error;
+
+	error = worker->host->place(worker->engine, &access, placement->payload,
+				    &placement->version);
+	if (UNLIKELY(error != HAUL_OK))
+		placement->reason = udp_reason(error);
+	return (int)error;
+}
+
+/* The region is looked at by each source of the READ, which refuses as well as this could. */
+static int udp_open(void *context, struct rudp_opening *opening)
+{
+	(void)context;
+	(void)opening;
+	return HAUL_OK;
+}
+
+static void udp_closed(void *context, struct rudp_connection *connection, uint64_t region)
+{
+	(void)context;
+	(void)connection;
+	(void)region;
+}
+
+static struct slice *udp_slice(uint64_t cookie)
+{
+	return (struct slice *)(uintptr_t)cookie;
+}
+
+static int udp_source(void *context, struct rudp_source *source)
+{
+	struct transport_worker *worker = context;
+	struct transport_access access = { .length = source->length, .not_after_us = UINT64_MAX };
+	enum haul_error error;
+
+	if (source->kind == RUDP_WRITE) {
+		const struct slice *slice = udp_slice(source->cookie);
+
+		access.region = slice->local_region;
+		access.offset = slice->local_offset + source->offset;
+		worker->stats[slice->endpoint].bytes_out += source->length;
+	} else {
+		access.region = source->region;
+		access.offset = source->offset;
+		access.is_remote = true;
+	}
+	error = worker->host->source(worker->engine, &access, source->destination,
+				     &source->version);
+	if (UNLIKELY(error != HAUL_OK))
+		source->reason = udp_reason(error);
+	return (int)error;
+}
+
+static int udp_deliver(void *context, uint64_t cookie, uint32_t offset, const void *payload,
+		       uint32_t length)
+{
+	struct transport_worker *worker = context;
+	const struct slice *slice = udp_slice(cookie);
+	struct transport_access access = {
+		.region = slice->local_region,
+		.offset = slice->local_offset + offset,
+		.length = length,
+		.not_after_us = UINT64_MAX,
+	};
+	uint64_t version;
+
+	worker->stats[slice->endpoint].bytes_in += length;
+	/* A local region that is gone means that its owner is: nothing to deliver to. */
+	return worker->host->place(worker->engine, &access, payload, &version) == HAUL_OK
+		       ? HAUL_OK
+		       : HAUL_FAULT;
+}
+
+static void udp_done(void *context, const struct rudp_completion *completion)
+{
+	struct transport_worker *worker = context;
+	struct slice *slice = udp_slice(completion->cookie);
+
+	udp_slice_set_done(slice, completion->status, completion->reason);
+	slice->next = NULL;
+	if (worker->done_head == NULL)
+		worker->done_head = slice;
+	else
+		worker->done_tail->next = slice;
+	worker->done_tail = slice;
+}
+
+static void udp_state(void *context, struct rudp_connection *connection, enum rudp_state state,
+		      enum rudp_end_reason reason)
+{
+	struct transport_worker *worker = context;
+	struct udp_connection *mine = rudp_connection_user(connection);
+
+	mine->state = (uint8_t)state;
+	mine->reason = (uint8_t)reason;
+	if (mine->has_news)
+		return; /* the last state counts; GONE is always the last */
+	mine->has_news = true;
+	TAILQ_INSERT_TAIL(&worker->news, mine, news);
+}
+
+const struct rudp_callbacks udp_callbacks = {
+	.place = udp_place,
+	.open = udp_open,
+	.closed = udp_closed,
+	.source = udp_source,
+	.deliver = udp_deliver,
+	.done = udp_done,
+	.state = udp_state,
+};

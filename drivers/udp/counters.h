@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * The udp transport's counters, one block a worker: its own, and behind them those of rudp and of the handshakes.
+ * Those of the control half stand in the first worker's block; each word has one writer.
+ */
+#ifndef DRIVERS_UDP_COUNTERS_H
+#define DRIVERS_UDP_COUNTERS_H
+
+#include "base/counters.h"
+#include "drivers/udp/frame.h"
+#include "rudp/handshake.h"
+#include "rudp/rudp_counters.h"
+
+/** The first ones in the order of enum frame_verdict: what became of a frame. X(ID, "name", "unit", "sentence") */
+#define UDP_VERDICT_COUNTERS(X)                                                                   \
+	X(UDP_IN_DATAGRAMS, "in_datagrams", "packets", "received for this node, whole and sound") \
+	X(UDP_IN_ARP, "in_arp", "packets", "ARP received")                                        \
+	X(UDP_DROP_SHORT, "drop_short", "packets", "dropped: shorter than their headers")         \
+	X(UDP_DROP_MAC, "drop_foreign_mac", "packets", "dropped: for another station")            \
+	X(UDP_DROP_ETHERTYPE, "drop_ethertype", "packets", "dropped: neither IPv4 nor ARP")       \
+	X(UDP_DROP_IP_HEADER, "drop_ip_header", "packets",                                        \
+	  "dropped: IPv4 header with options or a wrong length")                                  \
+	X(UDP_DROP_IP_SUM, "drop_ip_sum", "packets", "dropped: wrong IPv4 header checksum")       \
+	X(UDP_DROP_FRAGMENT, "drop_fragment", "packets", "dropped: fragments")                    \
+	X(UDP_DROP_PROTOCOL, "drop_protocol", "packets", "dropped: IPv4, but no UDP")             \
+	X(UDP_DROP_IP, "drop_foreign_ip", "packets", "dropped: for another IPv4 address")         \
+	X(UDP_DROP_UDP_LENGTH, "drop_udp_length", "packets",                                      \
+	  "dropped: UDP length that does not fit the packet")                                     \
+	X(UDP_DROP_PORT, "drop_foreign_port", "packets", "dropped: for another UDP port")         \
+	X(UDP_DROP_UDP_SUM, "drop_udp_sum", "packets", "dropped: wrong UDP checksum")             \
+	X(UDP_DROP_NO_SUM, "drop_no_sum", "packets",                                              \
+	  "dropped: no UDP checksum where the port's policy wants one")
+
+#define UDP_WORKER_COUNTERS(X)                                                                     \
+	X(UDP_DROP_CHAINED, "drop_chained", "packets", "dropped: larger than a packet buffer")     \
+	X(UDP_DROP_INVALID, "drop_invalid", "packets", "dropped: no packet of rudp")               \
+	X(UDP_DROP_WORKER, "drop_worker", "packets", "dropped: a connection of another worker")    \
+	X(UDP_DROP_CONTROL, "drop_control", "packets",                                             \
+	  "dropped: the ring to the control thread was full")                                      \
+	X(UDP_OUT_FRAMES, "out_frames", "packets", "taken by ports")                               \
+	X(UDP_OUT_PAUSED, "out_paused", "times", "a port took less than there was: it went later") \
+	X(UDP_OUT_BLOCKED, "out_blocked", "packets",                                               \
+	  "dropped: the port has taken nothing for 50 ms")                                         \
+	X(UDP_OUT_NO_BUFFER, "out_no_buffer", "times", "sending stopped: no free packet buffer")   \
+	X(UDP_OUT_UNRESOLVED, "out_unresolved", "packets",                                         \
+	  "dropped: the destination's MAC is not known yet")                                       \
+	X(UDP_SLICES, "slices", "slices", "ended in any way")                                      \
+	X(UDP_CONNECTIONS, "connections", "connections", "taken up, from here or from a peer")     \
+	X(UDP_CONNECTIONS_REFUSED, "connections_refused", "connections",                           \
+	  "refused: no room on the worker")
+
+#define UDP_CONTROL_COUNTERS(X)                                                                \
+	X(UDP_ARP_BAD, "arp_bad", "packets", "ARP dropped: odd or impossible")                 \
+	X(UDP_ARP_CONFLICT, "arp_conflict", "packets", "ARP from a station with this address") \
+	X(UDP_ARP_QUESTIONS, "arp_questions", "packets", "ARP questions sent")                 \
+	X(UDP_ARP_ANSWERS, "arp_answers", "packets", "ARP answers sent")                       \
+	X(UDP_OUT_NO_ROUTE, "out_no_route", "packets",                                         \
+	  "dropped: no port has this address on its link")                                     \
+	X(UDP_OUT_RING_FULL, "out_ring_full", "packets",                                       \
+	  "dropped: the control thread's ring to a worker was full")
+
+/* rudp's tables name their ids and counters without the prefixes that tell them apart here. */
+#define UDP_COUNTER_RUDP_ENUM(id, name, unit, meaning)      UDP_RUDP_##id,
+#define UDP_COUNTER_HANDSHAKE_ENUM(id, name, unit, meaning) UDP_HANDSHAKE_##id,
+
+enum udp_counter {
+	UDP_VERDICT_COUNTERS(COUNTER_ENUM)
+	UDP_WORKER_COUNTERS(COUNTER_ENUM) UDP_CONTROL_COUNTERS(COUNTER_ENUM)
+		RUDP_COUNTERS(UDP_COUNTER_RUDP_ENUM)
+			HANDSHAKE_COUNTERS(UDP_COUNTER_HANDSHAKE_ENUM) UDP_COUNTER_COUNT
+};
+
+/** Where the blocks of rudp and of the handshakes begin. */
+#define UDP_RUDP_FIRST      (UDP_OUT_RING_FULL + 1)
+#define UDP_HANDSHAKE_FIRST (UDP_RUDP_FIRST + RUDP_COUNTER_COUNT)
+
+_Static_assert((int)UDP_DROP_NO_SUM == (int)FRAME_UDP_NO_SUM, "verdicts index their counters");
+_Static_assert((int)FRAME_VERDICT_COUNT == UDP_DROP_NO_SUM + 1, "each verdict has a counter");
+_Static_assert(UDP_COUNTER_COUNT == UDP_HANDSHAKE_FIRST + HANDSHAKE_COUNTER_COUNT,
+	       "one block behind the other");
+
+extern const struct counter_group udp_counters;
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way in: bursts from the ports, through frame_parse, to rudp or to the control half. */
+#include "base/check.h"
+#include "drivers/udp/counters.h"
+#include "drivers/udp/worker.h"
+
+#include <string.h>
+
+/* Hand something to the control thread. Copies no more than it holds; a full ring drops and counts. */
+static void udp_tell_control(struct transport_worker *worker, struct udp_event *event,
+			     const uint8_t *data)
+{
+	if (event->kind != UDP_EVENT_UNKNOWN)
+		memcpy(event->data, data, event->bytes);
+	if (!spsc_push(&worker->events, event))
+		counter_add(&worker->counters[UDP_DROP_CONTROL], 1);
+	worker->has_events = true;
+}
+
+static void udp_receive_arp(struct transport_worker *worker, const struct udp_queue *queue,
+			    const uint8_t *frame, uint32_t bytes)
+{
+	struct udp_event event = { .kind = UDP_EVENT_ARP, .port = queue->port->index };
+
+	/* What follows an ARP packet is padding. */
+	event.bytes = MIN(bytes, FRAME_BYTES_MIN);
+	udp_tell_control(worker, &event, frame);
+}
+
+static void udp_receive_handshake(struct transport_worker *worker, const struct udp_queue *queue,
+				  const struct rudp_address *address,
+				  const struct frame_datagram *datagram)
+{
+	struct udp_event event = { .kind = UDP_EVENT_HANDSHAKE,
+				   .port = queue->port->index,
+				   .bytes = datagram->bytes,
+				   .address = *address };
+
+	if (datagram->bytes > sizeof(event.data))
+		counter_add(&worker->counters[UDP_DROP_INVALID], 1);
+	else
+		udp_tell_control(worker, &event, datagram->payload);
+}
+
+static void udp_receive_connection(struct transport_worker *worker, const struct udp_queue *queue,
+				   const struct rudp_address *address,
+				   const struct frame_datagram *datagram)
+{
+	if (UNLIKELY(rudp_receive(worker->rudp, worker->now_us, address, datagram->payload,
+				  datagram->bytes) == RUDP_RECEIVE_UNKNOWN)) {
+		struct udp_event event = { .kind = UDP_EVENT_UNKNOWN,
+					   .port = queue->port->index,
+					   .bytes = datagram->bytes,
+					   .address = *address };
+
+		event.connection = rudp_packet_connection(datagram->payload);
+		udp_tell_control(worker, &event, NULL);
+	}
+}
+
+static void udp_receive_datagram(struct transport_worker *worker, const struct udp_queue *queue,
+				 const struct frame_datagram *datagram)
+{
+	struct rudp_address address = { .family = 4, .port = datagram->source_port };
+
+	address.ip[0] = (uint8_t)(datagram->source >> 24);
+	address.ip[1] = (uint8_t)(datagram->source >> 16);
+	address.ip[2] = (uint8_t)(datagram->source >> 8);
+	address.ip[3] = (uint8_t)datagram->source;
+	switch (rudp_packet_kind(datagram->payload, datagram->bytes)) {
+	case RUDP_PACKET_CONNECTION:
+		if (UNLIKELY(rudp_packet_worker(datagram->payload) != worker->number))
+			counter_add(&worker->counters[UDP_DROP_WORKER], 1);
+		else
+			udp_receive_connection(worker, queue, &address, datagram);
+		break;
+	case RUDP_PACKET_RESET:
+		rudp_receive(worker->rudp, worker->now_us, &address, datagram->payload,
+			     datagram->bytes);
+		break;
+	case RUDP_PACKET_HANDSHAKE:
+		udp_receive_handshake(worker, queue, &address, datagram);
+		break;
+	default:
+		counter_add(&worker->counters[UDP_DROP_INVALID], 1);
+		break;
+	}
+}
+
+static void udp_receive_frame(struct transport_worker *worker, struct udp_queue *queue,
+			      const struct rte_mbuf *mbuf)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+	uint64_t sum = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	struct frame_datagram datagram;
+	enum frame_verdict verdict;
+
+	if (UNLIKELY(mbuf->nb_segs != 1)) {
+		counter_add(&worker->counters[UDP_DROP_CHAINED], 1);
+		return;
+	}
+	/* A port that says "bad" may be wrong about the odd packet: then it is computed here. */
+	queue->self.is_sum_known = sum == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	verdict = frame_parse(&queue->self, frame, mbuf->data_len, &datagram);
+	counter_add(&worker->counters[verdict], 1);
+	if (LIKELY(verdict == FRAME_UDP))
+		udp_receive_datagram(worker, queue, &datagram);
+	else if (verdict == FRAME_ARP)
+		udp_receive_arp(worker, queue, frame, mbuf->data_len);
+}
+
+static uint32_t udp_receive_burst(struct transport_worker *worker, struct udp_queue *queue)
+{
+	struct rte_mbuf *mbufs[PORT_BURST];
+	uint16_t count =
+		rte_eth_rx_burst(queue->port->id, (uint16_t)worker->number, mbufs, PORT_BURST);
+
+	if (count == 0)
+		return 0;
+	rte_prefetch0(rte_pktmbuf_mtod(mbufs[0], void *));
+	for (uint16_t i = 0; i < count; i++) {
+		if (i + 1 < count)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 1], void *));
+		udp_receive_frame(worker, queue, mbufs[i]);
+	}
+	rte_pktmbuf_free_bulk(mbufs, count);
+	queue->packets_in += count;
+	return count;
+}
+
+uint32_t udp_receive_all(struct transport_worker *worker, uint32_t budget)
+{
+	uint32_t work = 0;
+
+	for (uint32_t i = 0; i < worker->port_count; i++) {
+		struct udp_queue *queue = &worker->queues[i];
+		uint32_t received = 0;
+		uint32_t count;
+
+		if (queue->port == NULL)
+			continue;
+		do {
+			count = udp_receive_burst(worker, queue);
+			received += count;
+		} while (count == PORT_BURST && received < budget);
+		work += received;
+	}
+	return work;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The way out: rudp writes each packet right into a packet buffer, behind the room for its headers, and bursts of them
+ * go to the ports. A port that takes less than there is keeps the rest waiting, and rudp is not asked for more; only
+ * when it has taken nothing for a while (its peer is gone) are packets dropped, as any wire would.
+ */
+#include "base/check.h"
+#include "drivers/udp/counters.h"
+#include "drivers/udp/worker.h"
+
+#include <string.h>
+
+/*
+ * Where frames begin in a packet buffer: so that the payload behind all headers stands on a cache line, with room for
+ * the header that a virtio port puts in front.
+ */
+#define UDP_FRAME_AT 118u
+
+_Static_assert((UDP_FRAME_AT + FRAME_HEADER_BYTES + RUDP_DATA_HEADER_BYTES) % 64 == 0,
+	       "payloads are aligned");
+_Static_assert(UDP_FRAME_AT <= RTE_PKTMBUF_HEADROOM,
+	       "no frame is shorter of room than its port says");
+
+/* Give the port what waits; true when nothing does any more. */
+static bool udp_queue_push(struct transport_worker *worker, struct udp_queue *queue)
+{
+	uint32_t count = queue->waiting_count;
+	uint16_t sent;
+
+	if (count == 0)
+		return true;
+	sent = rte_eth_tx_burst(queue->port->id, (uint16_t)worker->number,
+				queue->waiting + queue->waiting_first, (uint16_t)count);
+	queue->packets_out += sent;
+	counter_add(&worker->counters[UDP_OUT_FRAMES], sent);
+	if (LIKELY(sent == count)) {
+		queue->waiting_first = 0;
+		queue->waiting_count = 0;
+		queue->blocked_us = 0;
+		return true;
+	}
+	queue->waiting_first += sent;
+	queue->waiting_count -= sent;
+	counter_add(&worker->counters[UDP_OUT_PAUSED], 1);
+	if (sent > 0 || queue->blocked_us == 0)
+		queue->blocked_us = worker->now_us;
+	if (worker->now_us - queue->blocked_us < UDP_BLOCKED_US)
+		return false;
+	/* blocked_us stays: until the port takes something, each packet gets one try. */
+	rte_pktmbuf_free_bulk(queue->waiting + queue->waiting_first, queue->waiting_count);
+	counter_add(&worker->counters[UDP_OUT_BLOCKED], queue->waiting_count);
+	queue->waiting_first = 0;
+	queue->waiting_count = 0;
+	return true;
+}
+
+/* Is there room for one more packet, after a push if need be? */
+static inline bool udp_queue_has_room(struct transport_worker *worker, struct udp_queue *queue)
+{
+	if (LIKELY(queue->waiting_first + queue->waiting_count < PORT_BURST))
+		return true;
+	return udp_queue_push(worker, queue);
+}
+
+/* A packet buffer, from those taken in advance; NULL when the pool is empty. */
+static inline struct rte_mbuf *udp_queue_buffer(struct transport_worker *worker,
+						struct udp_queue *queue)
+{
+	if (UNLIKELY(queue->spare_count == 0)) {
+		if (rte_pktmbuf_alloc_bulk(queue->port->pool, queue->spare, PORT_BURST) != 0) {
+			counter_add(&worker->counters[UDP_OUT_NO_BUFFER], 1);
+			return NULL;
+		}
+		queue->spare_count = PORT_BURST;
+	}
+	return queue->spare[--queue->spare_count];
+}
+
+static inline void udp_queue_add(struct udp_queue *queue, struct rte_mbuf *mbuf, uint32_t at,
+				 uint32_t bytes)
+{
+	mbuf->data_off = (uint16_t)at;
+	mbuf->data_len = (uint16_t)bytes;
+	mbuf->pkt_len = bytes;
+	queue->waiting[queue->waiting_first + queue->waiting_count++] = mbuf;
+}
+
+void udp_queue_empty(struct udp_queue *queue)
+{
+	rte_pktmbuf_free_bulk(queue->spare, queue->spare_count);
+	rte_pktmbuf_free_bulk(queue->waiting + queue->waiting_first, queue->waiting_count);
+	queue->spare_count = 0;
+	queue->waiting_first = 0;
+	queue->waiting_count = 0;
+}
+
+/* Frames that the control thread has made. */
+static uint32_t udp_send_frames(struct transport_worker *worker)
+{
+	struct udp_frame frame;
+	uint32_t work = 0;
+
+	while (work < PORT_BURST && spsc_pop(&worker->frames, &frame)) {
+		struct udp_queue *queue = &worker->queues[frame.port];
+		struct rte_mbuf *mbuf;
+
+		work++;
+		if (queue->port == NULL || !udp_queue_has_room(worker, queue)) {
+			counter_add(&worker->counters[UDP_OUT_BLOCKED], 1);
+			continue;
+		}
+		mbuf = udp_queue_buffer(worker, queue);
+		if (mbuf == NULL)
+			continue;
+		memcpy((uint8_t *)mbuf->buf_addr + RTE_PKTMBUF_HEADROOM, frame.data, frame.bytes);
+		udp_queue_add(queue, mbuf, RTE_PKTMBUF_HEADROOM, frame.bytes);
+	}
+	return work;
+}
+
+/* Ask rudp for one packet of a connection. 1 = added, 0 = it has none now, -1 = there is no room for it. */
+static inline int udp_send_packet(struct transport_worker *worker,
+				  const struct udp_connection *connection)
+{
+	struct udp_queue *queue = connection->queue;
+	const struct port *port = queue->port;
+	struct rte_mbuf *mbuf;
+	uint8_t *frame;
+	size_t bytes;
+
+	if (!udp_queue_has_room(worker, queue))
+		return -1;
+	mbuf = udp_queue_buffer(worker, queue);
+	if (UNLIKELY(mbuf == NULL))
+		return -1;
+	frame = (uint8_t *)mbuf->buf_addr + UDP_FRAME_AT;
+	bytes = rudp_transmit(connection->rudp, worker->now_us, mbuf, frame + FRAME_HEADER_BYTES,
+			      port->frame_bytes - FRAME_HEADER_BYTES);
+	if (UNLIKELY(bytes == 0 || !connection->template.is_resolved)) {
+		queue->spare[queue->spare_count++] = mbuf;
+		if (bytes > 0)
+			counter_add(&worker->counters[UDP_OUT_UNRESOLVED], 1);
+		return bytes > 0;
+	}
+	frame_finish(&connection->template, frame, (uint32_t)bytes, port->sum);
+	udp_queue_add(queue, mbuf, UDP_FRAME_AT, FRAME_HEADER_BYTES + (uint32_t)bytes);
+	if (UNLIKELY(port->tx_flags != 0)) {
+		mbuf->ol_flags |= port->tx_flags;
+		mbuf->l2_len = FRAME_ETHERNET_BYTES;
+		mbuf->l3_len = FRAME_IPV4_BYTES;
+	}
+	return 1;
+}
+
+uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget)
+{
+	uint32_t work = udp_send_frames(worker);
+	struct rudp_connection *rudp;
+	int added = 0;
+
+	while (work < budget && added >= 0 &&
+	       (rudp = rudp_next_to_send(worker->rudp, worker->now_us)) != NULL) {
+		const struct udp_connection *connection = rudp_connection_user(rudp);
+
+		do {
+			added = udp_send_packet(worker, connection);
+			work += added > 0;
+		} while (added > 0 && work < budget);
+	}
+	for (uint32_t i = 0; i < worker->port_count; i++)
+		udp_queue_push(worker, &worker->queues[i]);
+	return work;
+}

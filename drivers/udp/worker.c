@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The worker half's life, its connections and slices; worker.h says what it is, receive.c and send.c move packets. */
+#include "drivers/udp/worker.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "drivers/udp/counters.h"
+#include "drivers/udp/eal.h"
+#include "drivers/udp/slices.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+/* How often the rails' numbers are copied for listings. */
+#define UDP_STATS_US UINT64_C(100000)
+
+/* Commands taken in one round. */
+#define UDP_COMMAND_BUDGET 32u
+
+static int udp_worker_make_rings(struct transport_worker *worker)
+{
+	int error = spsc_init(&worker->commands, sizeof(struct udp_command), UDP_COMMANDS);
+
+	if (error == 0)
+		error = spsc_init(&worker->frames, sizeof(struct udp_frame), UDP_FRAMES);
+	if (error == 0)
+		error = spsc_init(&worker->events, sizeof(struct udp_event), UDP_EVENTS);
+	if (error == 0)
+		error = spsc_init(&worker->results, sizeof(struct udp_result), UDP_COMMANDS);
+	return error;
+}
+
+static int udp_worker_make_rudp(struct transport_worker *worker,
+				const struct udp_worker_setup *setup)
+{
+	struct rudp_config config = {
+		.connections_max = UDP_CONNECTIONS_MAX,
+		.operations = RUDP_OPERATIONS_DEFAULT,
+		.packets = RUDP_PACKETS_DEFAULT,
+		.datagram_bytes = setup->datagram_bytes,
+		.window_packets = setup->conf->window_packets,
+		.silence_us = setup->conf->peer_silence_ms * 1000,
+		.worker = (uint8_t)setup->number,
+		.now_us = clock_now_us(),
+		.counters = worker->counters + UDP_RUDP_FIRST,
+		.callbacks = &udp_callbacks,
+		.context = worker,
+	};
+
+	return rudp_create(&config, &worker->rudp);
+}
+
+int udp_worker_init(struct transport_worker *worker, const struct udp_worker_setup *setup)
+{
+	const struct transport_setup *engine = setup->setup;
+	int error;
+
+	memset(worker, 0, sizeof(*worker));
+	TAILQ_INIT(&worker->news);
+	TAILQ_INIT(&worker->connections);
+	worker->engine = engine->workers[setup->number];
+	worker->host = engine->host;
+	worker->counters = engine->counters[setup->number];
+	worker->number = setup->number;
+	worker->endpoints_max = engine->endpoints_max;
+	worker->ports = setup->ports;
+	worker->port_count = setup->conf->port_count;
+	worker->ports_up = setup->ports_up;
+	worker->udp_port = (uint16_t)setup->conf->udp_port;
+	worker->event_fd = setup->event_fd;
+	worker->endpoints = calloc(worker->endpoints_max, sizeof(*worker->endpoints));
+	worker->stats = calloc(worker->endpoints_max, sizeof(*worker->stats));
+	if (worker->endpoints == NULL || worker->stats == NULL)
+		return -ENOMEM;
+	error = udp_worker_make_rings(worker);
+	if (error == 0)
+		error = pool_init(&worker->pool, sizeof(struct udp_connection),
+				  UDP_CONNECTIONS_MAX);
+	if (error == 0)
+		error = udp_worker_make_rudp(worker, setup);
+	return error;
+}
+
+void udp_worker_destroy(struct transport_worker *worker)
+{
+	for (uint32_t i = 0; i < PORTS_MAX; i++) {
+		if (worker->queues[i].port != NULL)
+			udp_queue_empty(&worker->queues[i]);
+	}
+	rudp_destroy(worker->rudp);
+	pool_destroy(&worker->pool);
+	spsc_destroy(&worker->commands);
+	spsc_destroy(&worker->frames);
+	spsc_destroy(&worker->events);
+	spsc_destroy(&worker->results);
+	free(worker->endpoints);
+	free(worker->stats);
+}
+
+/* Take up the queues of ports that have come up since the last round. */
+static void udp_worker_take_ports(struct transport_worker *worker, uint32_t ports_up)
+{
+	uint32_t fresh = ports_up & ~worker->ports_seen;
+
+	eal_thread_enter();
+	for (uint32_t i = 0; i < worker->port_count; i++) {
+		struct udp_queue *queue = &worker->queues[i];
+		struct port *port = &worker->ports[i];
+
+		if ((fresh & 1u << i) == 0 || worker->number >= port->conf->queues)
+			continue;
+		memcpy(queue->self.mac, port->mac, FRAME_MAC_BYTES);
+		queue->self.address = port->address;
+		queue->self.udp_port = worker->udp_port;
+		queue->self.is_sum_needed = port->is_sum_needed;
+		queue->port = port;
+	}
+	worker->ports_seen = ports_up;
+}
+
+static void udp_worker_rail(struct transport_worker *worker, uint32_t endpoint,
+			    enum rail_state state, enum rail_cause cause)
+{
+	if (endpoint != UDP_NO_ENDPOINT)
+		worker->host->rail_state(worker->engine, endpoint, state, cause);
+}
+
+static uint32_t udp_address_ipv4(const struct rudp_address *address)
+{
+	return (uint32_t)address->ip[0] << 24 | (uint32_t)address->ip[1] << 16 |
+	       (uint32_t)address->ip[2] << 8 | address->ip[3];
+}
+
+static struct udp_connection *udp_connection_make(struct transport_worker *worker,
+						  const struct udp_command *command)
+{
+	struct udp_queue *queue = &worker->queues[command->port];
+	struct udp_connection *connection;
+	struct frame_path path = {
+		.source_mac = queue->self.mac,
+		.target_mac = command->is_resolved ? command->mac : NULL,
+		.source = queue->self.address,
+		.target = udp_address_ipv4(&command->params.address),
+		.source_port = worker->udp_port,
+		.target_port = command->params.address.port,
+	};
+
+	if (queue->port == NULL)
+		return NULL;
+	connection = pool_get(&worker->pool);
+	if (connection == NULL)
+		return NULL;
+	memset(connection, 0, sizeof(*connection));
+	connection->queue = queue;
+	connection->port = command->port;
+	connection->address = path.target;
+	connection->endpoint = command->endpoint;
+	frame_template_make(&connection->template, &path);
+	return connection;
+}
+
+static int udp_worker_add(struct transport_worker *worker, const struct udp_command *command)
+{
+	struct udp_connection *connection = udp_connection_make(worker, command);
+	int error;
+
+	if (connection == NULL)
+		return -ENOSPC;
+	error = rudp_connection_add(worker->rudp, worker->now_us, &command->params, connection,
+				    &connection->rudp);
+	if (error != 0) {
+		pool_put(&worker->pool, connection);
+		return error;
+	}
+	connection->state = RUDP_ESTABLISHED;
+	TAILQ_INSERT_TAIL(&worker->connections, connection, link);
+	if (command->endpoint != UDP_NO_ENDPOINT)
+		worker->endpoints[command->endpoint] = connection;
+	return 0;
+}
+
+static void udp_worker_install(struct transport_worker *worker, const struct udp_command *command)
+{
+	struct udp_result result = { .local_id = command->params.local_id };
+
+	result.result = udp_worker_add(worker, command);
+	counter_add(
+		&worker->counters[result.result == 0 ? UDP_CONNECTIONS : UDP_CONNECTIONS_REFUSED],
+		1);
+	if (command->endpoint == UDP_NO_ENDPOINT) {
+		bool pushed = spsc_push(&worker->results, &result);
+
+		BUG_ON(!pushed); /* as many as commands, which control answers before it sends more */
+		worker->has_events = true;
+	} else if (result.result == 0) {
+		udp_worker_rail(worker, command->endpoint, RAIL_UP, RAIL_CAUSE_NONE);
+	} else {
+		udp_worker_rail(worker, command->endpoint, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+	}
+}
+
+static void udp_worker_disconnect(struct transport_worker *worker, uint32_t endpoint)
+{
+	struct udp_connection *connection = worker->endpoints[endpoint];
+
+	if (connection == NULL) /* it has ended by itself meanwhile */
+		udp_worker_rail(worker, endpoint, RAIL_DOWN, RAIL_CAUSE_CLOSED);
+	else
+		rudp_connection_close(connection->rudp, worker->now_us);
+}
+
+static void udp_worker_resolve(struct transport_worker *worker, const struct udp_command *command)
+{
+	struct udp_connection *connection;
+
+	TAILQ_FOREACH(connection, &worker->connections, link)
+	{
+		if (connection->port == command->port && connection->address == command->address)
+			frame_template_resolve(&connection->template, command->mac);
+	}
+}
+
+static uint32_t udp_worker_obey(struct transport_worker *worker)
+{
+	struct udp_command command;
+	uint32_t work = 0;
+
+	while (work < UDP_COMMAND_BUDGET && spsc_pop(&worker->commands, &command)) {
+		work++;
+		switch (command.kind) {
+		case UDP_INSTALL:
+			udp_worker_install(worker, &command);
+			break;
+		case UDP_DISCONNECT:
+			udp_worker_disconnect(worker, command.endpoint);
+			break;
+		case UDP_RAIL_DOWN:
+			udp_worker_rail(worker, command.endpoint, RAIL_DOWN, command.cause);
+			break;
+		case UDP_RESOLVED:
+			udp_worker_resolve(worker, &command);
+			break;
+		}
+	}
+	return work;
+}
+
+static enum rail_cause udp_cause(enum rudp_end_reason reason)
+{
+	switch (reason) {
+	case RUDP_END_CLOSED:
+		return RAIL_CAUSE_CLOSED;
+	case RUDP_END_PEER:
+		return RAIL_CAUSE_UNREACHABLE; /* it went away in good order: try again after a pause */
+	case RUDP_END_RESTARTED:
+		return RAIL_CAUSE_UNREACHABLE; /* the next handshake tells the new incarnation, proven */
+	default:
+		return RAIL_CAUSE_SILENT;
+	}
+}
+
+/* The endpoint has no rail any more; the connection may still be ending its operations. */
+static void udp_connection_leave(struct transport_worker *worker, struct udp_connection *connection)
+{
+	uint32_t endpoint = connection->endpoint;
+
+	if (endpoint == UDP_NO_ENDPOINT)
+		return;
+	worker->endpoints[endpoint] = NULL;
+	connection->endpoint = UDP_NO_ENDPOINT;
+	udp_worker_rail(worker, endpoint, RAIL_DOWN,
+			udp_cause((enum rudp_end_reason)connection->reason));
+}
+
+static void udp_connection_tell(struct transport_worker *worker, struct udp_connection *connection)
+{
+	switch ((enum rudp_state)connection->state) {
+	case RUDP_ESTABLISHED:
+		udp_worker_rail(worker, connection->endpoint, RAIL_UP, RAIL_CAUSE_NONE);
+		break;
+	case RUDP_DOUBTFUL:
+		udp_worker_rail(worker, connection->endpoint, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+		break;
+	case RUDP_ENDED:
+		/* Ended on purpose: the engine hears of it when all its slices are done. */
+		if (connection->reason != RUDP_END_CLOSED)
+			udp_connection_leave(worker, connection);
+		break;
+	case RUDP_GONE:
+		udp_connection_leave(worker, connection);
+		TAILQ_REMOVE(&worker->connections, connection, link);
+		pool_put(&worker->pool, connection);
+		break;
+	}
+}
+
+/* Tell the engine what rudp has ended, now that no call into rudp is open. The engine may end more meanwhile. */
+static void udp_worker_tell(struct transport_worker *worker)
+{
+	struct udp_connection *connection;
+	struct slice *slice;
+
+	do {
+		while ((slice = worker->done_head) != NULL) {
+			worker->done_head = slice->next;
+			counter_add(&worker->counters[UDP_SLICES], 1);
+			worker->host->slice_done(worker->engine, slice, udp_slice_status(slice),
+						 udp_slice_reason(slice));
+		}
+		connection = TAILQ_FIRST(&worker->news);
+		if (connection != NULL) {
+			TAILQ_REMOVE(&worker->news, connection, news);
+			connection->has_news = false;
+			udp_connection_tell(worker, connection);
+		}
+	} while (connection != NULL || worker->done_head != NULL);
+}
+
+static void udp_worker_copy_stats(struct transport_worker *worker)
+{
+	const struct udp_connection *connection;
+
+	worker->stats_us = worker->now_us;
+	TAILQ_FOREACH(connection, &worker->connections, link)
+	{
+		struct rudp_stats stats;
+
+		if (connection->endpoint == UDP_NO_ENDPOINT)
+			continue;
+		rudp_connection_stats(connection->rudp, &stats);
+		worker->stats[connection->endpoint].rtt_us = stats.rtt_us;
+		worker->stats[connection->endpoint].retransmissions = stats.packets_again;
+	}
+}
+
+/* One write a round at most, and only when something came that is for the control thread: a few a second. */
+static void udp_worker_wake_control(struct transport_worker *worker)
+{
+	if (LIKELY(!worker->has_events))
+		return;
+	worker->has_events = false;
+	eventfd_write(worker->event_fd, 1);
+}
+
+uint32_t udp_worker_poll(struct transport_worker *worker, uint64_t now_us, uint32_t budget)
+{
+	uint32_t ports_up = atomic_load_explicit(worker->ports_up, memory_order_acquire);
+	uint32_t work;
+
+	worker->now_us = now_us;
+	if (UNLIKELY(ports_up != worker->ports_seen))
+		udp_worker_take_ports(worker, ports_up);
+	work = udp_worker_obey(worker);
+	work += udp_receive_all(worker, budget);
+	if (rudp_next_deadline_us(worker->rudp) <= now_us)
+		work += rudp_advance(worker->rudp, now_us);
+	udp_worker_tell(worker);
+	if (now_us - worker->stats_us >= UDP_STATS_US)
+		udp_worker_copy_stats(worker);
+	udp_worker_wake_control(worker);
+	return work;
+}
+
+uint32_t udp_worker_flush(struct transport_worker *worker, uint64_t now_us, uint32_t budget)
+{
+	uint32_t work;
+
+	worker->now_us = now_us;
+	work = udp_send_all(worker, budget);
+	udp_worker_tell(worker); /* a source that was refused ends its operation */
+	return work;
+}
+
+uint32_t udp_worker_post(struct transport_worker *worker, uint32_t endpoint, struct slice **slices,
+			 uint32_t count)
+{
+	const struct udp_connection *connection = worker->endpoints[endpoint];
+	uint32_t taken = 0;
+
+	if (connection == NULL)
+		return 0;
+	while (taken < count) {
+		struct slice *slice = slices[taken];
+		struct rudp_operation_request request = {
+			.kind = slice->kind == SLICE_WRITE ? RUDP_WRITE : RUDP_READ,
+			.length = slice->length,
+			.region = slice->remote_region,
+			.offset = slice->remote_offset,
+			.cookie = (uintptr_t)slice,
+		};
+		uint32_t operation;
+
+		if (rudp_submit(connection->rudp, worker->now_us, &request, &operation) != 0)
+			break;
+		udp_slice_set_posted(slice, rudp_connection_handle(connection->rudp), operation);
+		taken++;
+	}
+	return taken;
+}
+
+void udp_worker_cancel(struct transport_worker *worker, struct slice *slice, enum haul_error status,
+		       enum haul_reason reason)
+{
+	struct rudp_connection *connection;
+
+	if (udp_slice_is_done(slice))
+		return; /* ended already, and told with the others */
+	connection = rudp_connection_find(worker->rudp, udp_slice_connection(slice));
+	BUG_ON(connection == NULL); /* it is not gone before its operations are done */
+	rudp_cancel(connection, worker->now_us, udp_slice_operation(slice), (uint16_t)status,
+		    (uint16_t)reason);
+}
+
+void udp_worker_stats(struct transport_worker *worker, uint32_t endpoint,
+		      struct rail_stats *stats_out)
+{
+	*stats_out = worker->stats[endpoint];
+}
+
+/* No port here can wake a thread: sleeps end by time. */
+int udp_worker_arm(struct transport_worker *worker)
+{
+	(void)worker;
+	return -1;
+}
+
+uint64_t udp_worker_next_deadline_us(struct transport_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->port_count; i++) {
+		if (worker->queues[i].waiting_count > 0)
+			return 0;
+	}
+	if (worker->done_head != NULL)
+		return 0;
+	return rudp_next_deadline_us(worker->rudp);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * The worker half of the udp transport: one rudp, and one queue of each port that it serves.
+ *
+ * Everything in here is called by its worker, but for init and destroy, which the control thread calls while no
+ * worker runs. rudp's callbacks do not go straight up into the engine: what has ended waits in two lists until the call
+ * into rudp is over, since the engine may answer by cancelling another slice, which rudp does not allow inside of one.
+ */
+#ifndef DRIVERS_UDP_WORKER_H
+#define DRIVERS_UDP_WORKER_H
+
+#include "base/pool.h"
+#include "base/ring.h"
+#include "drivers/udp/message.h"
+#include "drivers/udp/port.h"
+#include "engine/transport.h"
+#include "rudp/rudp.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+/** Connections of one worker, from here and from peers: two for each peer the engine can have. */
+#define UDP_CONNECTIONS_MAX 512u
+
+/** After this time without a packet taken, a port's waiting packets are dropped: its peer is gone. */
+#define UDP_BLOCKED_US UINT64_C(50000)
+
+/** One queue pair of a port. */
+struct udp_queue {
+	struct port *port; /**< NULL = not up yet */
+	struct frame_self self;
+	uint32_t spare_count;   /**< packet buffers taken from the pool in advance */
+	uint32_t waiting_first; /**< of `waiting`: the first that the port has not taken */
+	uint32_t waiting_count; /**< packets in `waiting` from there on */
+	uint64_t blocked_us;    /**< since when the port has taken nothing; 0 = it takes */
+	uint64_t packets_in;    /**< worker writes, listings read */
+	uint64_t packets_out;   /**< likewise */
+	struct rte_mbuf *spare[PORT_BURST];
+	struct rte_mbuf *waiting[PORT_BURST];
+};
+
+/** A connection: what rudp does not know of it. */
+struct udp_connection {
+	struct rudp_connection *rudp;
+	struct udp_queue *queue;
+	struct frame_template template;
+	uint32_t port;                    /**< index */
+	uint32_t address;                 /**< the peer's, host order */
+	uint32_t endpoint;                /**< engine's, or UDP_NO_ENDPOINT */
+	uint8_t state;                    /**< enum rudp_state, as last reported */
+	uint8_t reason;                   /**< enum rudp_end_reason */
+	bool has_news;                    /**< in the list of those whose state has changed */
+	TAILQ_ENTRY(udp_connection) link; /**< all of the worker's */
+	TAILQ_ENTRY(udp_connection) news;
+};
+
+TAILQ_HEAD(udp_connection_list, udp_connection);
+
+struct transport_worker {
+	struct worker *engine; /**< for upcalls */
+	const struct transport_host *host;
+	struct rudp *rudp;
+	uint64_t *counters;
+	uint64_t now_us;   /**< of this poll or flush */
+	uint64_t stats_us; /**< when the rails' numbers were copied last */
+	uint32_t number;
+	uint32_t endpoints_max;
+	uint32_t port_count;
+	uint32_t ports_seen; /**< bit set of ports whose queue is in use */
+	bool has_events;     /**< told to control at the end of the round */
+	uint16_t udp_port;   /**< of this node, host order */
+	int event_fd;        /**< wakes the control thread; the transport's */
+
+	const atomic_uint *ports_up; /**< transport's bit set of ports that may be used */
+	struct port *ports;          /**< transport's, port_count of them */
+	struct slice *done_head;     /**< ended, and the engine not told yet; linked by next */
+	struct slice *done_tail;
+	struct udp_connection_list news;
+	struct udp_connection_list connections;
+	struct udp_connection **endpoints; /**< endpoints_max; NULL = no connection */
+	struct rail_stats *stats;          /**< endpoints_max; worker writes, listings read */
+	struct pool pool;                  /**< struct udp_connection */
+	struct udp_queue queues[PORTS_MAX];
+
+	struct spsc commands; /**< struct udp_command, from control */
+	struct spsc frames;   /**< struct udp_frame, from control */
+	struct spsc events;   /**< struct udp_event, to control */
+	struct spsc results;  /**< struct udp_result, to control */
+};
+
+/** What a worker half is made with. */
+struct udp_worker_setup {
+	const struct transport_setup *setup;
+	const struct udp_conf *conf;
+	const atomic_uint *ports_up;
+	struct port *ports;
+	uint32_t datagram_bytes; /**< largest UDP payload that every port carries */
+	uint32_t number;
+	int event_fd;
+};
+
+/** 0 or -errno; a half-made one is for udp_worker_destroy too. */
+int udp_worker_init(struct transport_worker *worker, const struct udp_worker_setup *setup);
+void udp_worker_destroy(struct transport_worker *worker);
+
+/* The worker's part of the operations table. */
+uint32_t udp_worker_post(struct transport_worker *worker, uint32_t endpoint, struct slice **slices,
+			 uint32_t count);
+uint32_t udp_worker_poll(struct transport_worker *worker, uint64_t now_us, uint32_t budget);
+uint32_t udp_worker_flush(struct transport_worker *worker, uint64_t now_us, uint32_t budget);
+void udp_worker_cancel(struct transport_worker *worker, struct slice *slice, enum haul_error status,
+		       enum haul_reason reason);
+void udp_worker_stats(struct transport_worker *worker, uint32_t endpoint,
+		      struct rail_stats *stats_out);
+int udp_worker_arm(struct transport_worker *worker);
+uint64_t udp_worker_next_deadline_us(struct transport_worker *worker);
+
+/* Between the files of the worker half. */
+
+/** Receive on every queue; returns packets. receive.c */
+uint32_t udp_receive_all(struct transport_worker *worker, uint32_t budget);
+/** Send what control and rudp have; returns packets. send.c */
+uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget);
+/** Give back the packet buffers of a queue. send.c */
+void udp_queue_empty(struct udp_queue *queue);
+/** What rudp calls. callbacks.c */
+extern const struct rudp_callbacks udp_callbacks;
+
+#endif
