@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control half; control.h says what it is. */
+#include "drivers/udp/control.h"
+
+#include "base/auth.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "drivers/udp/counters.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+/* How often ports are looked at: a person waits for "up", and a link's news may wait as long. */
+#define UDP_PORTS_US UINT64_C(50000)
+
+/* How often somebody who was asked by ARP is looked for, while anybody is. */
+#define UDP_NEIGHBOURS_US UINT64_C(100000)
+
+/* How long an attempt to connect may take: the engine tries again after a pause. */
+#define UDP_CONNECT_US UINT64_C(2000000)
+
+/* Events taken from each worker, and packets sent, in one call: nobody else waits longer for this thread. */
+#define UDP_EVENT_BUDGET 128u
+#define UDP_SEND_BUDGET  128u
+
+static bool udp_control_command(struct transport *transport, uint32_t worker,
+				const struct udp_command *command)
+{
+	return spsc_push(&transport->workers[worker].commands, command);
+}
+
+static struct udp_attempt *udp_attempt_of(struct transport *transport, uint32_t worker,
+					  uint32_t endpoint)
+{
+	BUG_ON(worker >= transport->worker_count || endpoint >= transport->setup.endpoints_max);
+	return &transport->attempts[(uint64_t)worker * transport->setup.endpoints_max + endpoint];
+}
+
+/* Tell a worker that an endpoint has no connection; the telling itself never gets lost. */
+static void udp_control_down(struct transport *transport, uint32_t worker, uint32_t endpoint,
+			     enum rail_cause cause)
+{
+	struct udp_command command = { .kind = UDP_RAIL_DOWN,
+				       .endpoint = endpoint,
+				       .cause = cause };
+	struct udp_attempt *attempt = udp_attempt_of(transport, worker, endpoint);
+
+	if (udp_control_command(transport, worker, &command))
+		return;
+	transport->downs_due += !attempt->is_down_due;
+	attempt->is_down_due = true;
+	attempt->cause = cause;
+}
+
+static void udp_control_retry_downs(struct transport *transport)
+{
+	uint32_t endpoints = transport->setup.endpoints_max;
+
+	for (uint32_t i = 0; transport->downs_due > 0 && i < transport->worker_count * endpoints;
+	     i++) {
+		struct udp_attempt *attempt = &transport->attempts[i];
+
+		if (!attempt->is_down_due)
+			continue;
+		attempt->is_down_due = false;
+		transport->downs_due--;
+		udp_control_down(transport, i / endpoints, i % endpoints, attempt->cause);
+		if (attempt->is_down_due)
+			return; /* still full */
+	}
+}
+
+/* The port on whose link an address is; NULL when there is none that is up. */
+static struct port *udp_control_route(struct transport *transport, uint32_t address)
+{
+	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
+		struct port *port = &transport->ports[i];
+
+		if (transport->neighbours[i] != NULL &&
+		    (port->address & port->mask) == (address & port->mask))
+			return port;
+	}
+	return NULL;
+}
+
+static uint32_t udp_control_ipv4(const uint8_t *ip)
+{
+	return (uint32_t)ip[0] << 24 | (uint32_t)ip[1] << 16 | (uint32_t)ip[2] << 8 | ip[3];
+}
+
+/* Every port's first queue is the first worker's. */
+static void udp_control_push(struct transport *transport, const struct udp_frame *frame)
+{
+	if (!spsc_push(&transport->workers[0].frames, frame))
+		counter_add(&transport->counters[UDP_OUT_RING_FULL], 1);
+}
+
+static void udp_control_send_arp(struct transport *transport, const struct port *port,
+				 const struct frame_arp *arp)
+{
+	struct udp_frame frame = { .port = port->index, .bytes = FRAME_BYTES_MIN };
+
+	frame_arp_make(arp, frame.data);
+	udp_control_push(transport, &frame);
+}
+
+static void udp_control_send(struct transport *transport, const struct rudp_address *address,
+			     const uint8_t *payload, uint32_t bytes, uint64_t now_us)
+{
+	uint32_t target = udp_control_ipv4(address->ip);
+	struct port *port = udp_control_route(transport, target);
+	struct udp_frame frame;
+	struct frame_template template;
+	struct frame_path path = {
+		.target = target,
+		.source_port = (uint16_t)transport->conf->udp_port,
+		.target_port = address->port,
+	};
+
+	if (port == NULL || address->family != 4) {
+		counter_add(&transport->counters[UDP_OUT_NO_ROUTE], 1);
+		return;
+	}
+	path.source = port->address;
+	path.source_mac = port->mac;
+	path.target_mac = neighbours_find(transport->neighbours[port->index], target, now_us);
+	frame_template_make(&template, &path);
+	memcpy(frame.data + FRAME_HEADER_BYTES, payload, bytes);
+	/* Few and small: always with a checksum, made here, whatever the port's policy. */
+	if (path.target_mac == NULL)
+		frame_template_resolve(&template,
+				       port->mac); /* in place of it, until it is known */
+	frame_finish(&template, frame.data, bytes, FRAME_SUM_WHOLE);
+	frame.port = port->index;
+	frame.bytes = MAX(FRAME_HEADER_BYTES + bytes, FRAME_BYTES_MIN);
+	if (FRAME_HEADER_BYTES + bytes < FRAME_BYTES_MIN)
+		memset(frame.data + FRAME_HEADER_BYTES + bytes, 0,
+		       FRAME_BYTES_MIN - FRAME_HEADER_BYTES - bytes);
+	if (path.target_mac != NULL)
+		udp_control_push(transport, &frame);
+	else
+		neighbours_hold(transport->neighbours[port->index], target, frame.data,
+				frame.bytes);
+}
+
+/* A neighbour's MAC is known now, or has changed: send what waits for it, and tell the connections. */
+static void udp_control_learnt(struct transport *transport, const struct port *port,
+			       struct neighbour *neighbour)
+{
+	struct udp_command command = { .kind = UDP_RESOLVED,
+				       .port = port->index,
+				       .address = neighbour->address };
+
+	memcpy(command.mac, neighbour->mac, FRAME_MAC_BYTES);
+	for (uint32_t i = 0; i < transport->worker_count; i++)
+		udp_control_command(transport, i, &command);
+	if (neighbour->held_bytes > 0) {
+		struct udp_frame frame = { .port = port->index, .bytes = neighbour->held_bytes };
+
+		memcpy(frame.data, neighbour->held, neighbour->held_bytes);
+		memcpy(frame.data, neighbour->mac, FRAME_MAC_BYTES); /* the target stands first */
+		udp_control_push(transport, &frame);
+		neighbour->held_bytes = 0;
+	}
+}
+
+static void udp_control_arp(struct transport *transport, const struct udp_event *event,
+			    uint64_t now_us)
+{
+	const struct port *port = &transport->ports[event->port];
+	struct neighbour *learnt;
+	struct frame_arp answer;
+	struct frame_arp arp;
+	bool is_answer_due;
+
+	if (!frame_arp_parse(event->data, event->bytes, &arp)) {
+		counter_add(&transport->counters[UDP_ARP_BAD], 1);
+		return;
+	}
+	switch (neighbours_receive(transport->neighbours[event->port], &arp, now_us, &learnt,
+				   &answer, &is_answer_due)) {
+	case NEIGHBOUR_LEARNT:
+		udp_control_learnt(transport, port, learnt);
+		break;
+	case NEIGHBOUR_CONFLICT:
+		counter_add(&transport->counters[UDP_ARP_CONFLICT], 1);
+		log_limited(&transport->limit, LOG_LEVEL_WARNING, "udp",
+			    "port %s: another station has the address %s too", port->conf->name,
+			    port->conf->address);
+		break;
+	case NEIGHBOUR_NOTHING:
+		break;
+	}
+	if (is_answer_due) {
+		counter_add(&transport->counters[UDP_ARP_ANSWERS], 1);
+		udp_control_send_arp(transport, port, &answer);
+	}
+}
+
+static void udp_control_questions(struct transport *transport, uint64_t now_us)
+{
+	struct frame_arp question;
+
+	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
+		if (transport->neighbours[i] == NULL)
+			continue;
+		while (neighbours_question(transport->neighbours[i], now_us, &question)) {
+			counter_add(&transport->counters[UDP_ARP_QUESTIONS], 1);
+			udp_control_send_arp(transport, &transport->ports[i], &question);
+		}
+	}
+}
+
+static void udp_control_event(struct transport *transport, const struct udp_event *event,
+			      uint64_t now_us)
+{
+	switch (event->kind) {
+	case UDP_EVENT_ARP:
+		udp_control_arp(transport, event, now_us);
+		break;
+	case UDP_EVENT_HANDSHAKE:
+		handshake_receive(transport->handshake, now_us, &event->address, event->data,
+				  event->bytes);
+		break;
+	case UDP_EVENT_UNKNOWN:
+		handshake_reset(transport->handshake, now_us, &event->address, event->connection,
+				event->bytes);
+		break;
+	}
+}
+
+/* True when there is more than one call takes. */
+static bool udp_control_events(struct transport *transport, uint64_t now_us)
+{
+	struct udp_event event;
+	struct udp_result result;
+	bool is_more = false;
+
+	for (uint32_t i = 0; i < transport->worker_count; i++) {
+		struct transport_worker *worker = &transport->workers[i];
+		uint32_t count = 0;
+
+		while (spsc_pop(&worker->results, &result))
+			handshake_accepted(transport->handshake, now_us, result.local_id,
+					   result.result);
+		while (count < UDP_EVENT_BUDGET && spsc_pop(&worker->events, &event)) {
+			udp_control_event(transport, &event, now_us);
+			count++;
+		}
+		is_more |= count == UDP_EVENT_BUDGET;
+	}
+	return is_more;
+}
+
+static void udp_control_transmit(struct transport *transport, uint64_t now_us)
+{
+	uint8_t packet[HANDSHAKE_PACKET_BYTES_MAX];
+	struct rudp_address address;
+
+	for (uint32_t i = 0; i < UDP_SEND_BUDGET; i++) {
+		size_t bytes = handshake_transmit(transport->handshake, now_us, &address, packet,
+						  sizeof(packet));
+
+		if (bytes == 0)
+			return;
+		udp_control_send(transport, &address, packet, (uint32_t)bytes, now_us);
+	}
+}
+
+/* A port has come up: workers may use it, and the link learns its address. */
+static void udp_control_port_up(struct transport *transport, struct port *port)
+{
+	struct neighbours *neighbours = malloc(sizeof(*neighbours));
+	struct frame_arp announcement;
+
+	if (neighbours == NULL) {
+		log_error("udp", "port %s: no memory for its neighbours", port->conf->name);
+		return;
+	}
+	neighbours_init(neighbours, port->address, port->mac);
+	transport->neighbours[port->index] = neighbours;
+	atomic_fetch_or_explicit(&transport->ports_up, 1u << port->index, memory_order_release);
+	neighbours_announce(neighbours, &announcement);
+	udp_control_send_arp(transport, port, &announcement);
+	log_info("udp", "port %s: up: %s, mtu %u, %02x:%02x:%02x:%02x:%02x:%02x, checksums %s",
+		 port->conf->name, port->conf->address, port->conf->mtu_bytes, port->mac[0],
+		 port->mac[1], port->mac[2], port->mac[3], port->mac[4], port->mac[5],
+		 port->sum == FRAME_SUM_NONE    ? "not sent"
+		 : port->sum == FRAME_SUM_WHOLE ? "made here"
+						: "made by the port");
+}
+
+static void udp_control_link(struct transport *transport, struct port *port)
+{
+	bool has_link = port_has_link(port);
+	struct frame_arp announcement;
+
+	if (has_link == port->is_on_link)
+		return;
+	port->is_on_link = has_link;
+	log_info("udp", "port %s: link %s", port->conf->name, has_link ? "up" : "down");
+	if (!has_link || transport->neighbours[port->index] == NULL)
+		return;
+	neighbours_announce(transport->neighbours[port->index], &announcement);
+	udp_control_send_arp(transport, port, &announcement);
+}
+
+void udp_control_ports(struct transport *transport, uint64_t now_us)
+{
+	transport->ports_us = now_us;
+	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
+		struct port *port = &transport->ports[i];
+		enum port_state state = port_state(port);
+
+		if (state != PORT_OPENING && (transport->ports_told & 1u << i) == 0) {
+			transport->ports_told |= 1u << i;
+			if (state == PORT_UP)
+				udp_control_port_up(transport, port);
+			else
+				log_error("udp", "port %s: %s: %s", port->conf->name,
+					  port->conf->device, port->reason);
+		}
+		if (state == PORT_UP)
+			udp_control_link(transport, port);
+	}
+}
+
+/* Has a port been opened, or failed, that was not told of yet? */
+static bool udp_control_has_port_news(const struct transport *transport)
+{
+	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
+		if ((transport->ports_told & 1u << i) == 0 &&
+		    port_state(&transport->ports[i]) != PORT_OPENING)
+			return true;
+	}
+	return false;
+}
+
+uint64_t udp_control(struct transport *transport, uint64_t now_us)
+{
+	uint64_t next_us = now_us + UDP_NEIGHBOURS_US;
+	eventfd_t value;
+	bool is_more;
+
+	if (transport->conf->port_count == 0)
+		return UINT64_MAX;
+	eventfd_read(transport->event_fd, &value);
+	if (now_us - transport->ports_us >= UDP_PORTS_US || udp_control_has_port_news(transport))
+		udp_control_ports(transport, now_us);
+	is_more = udp_control_events(transport, now_us);
+	handshake_advance(transport->handshake, now_us);
+	udp_control_transmit(transport, now_us);
+	udp_control_questions(transport, now_us);
+	udp_control_retry_downs(transport);
+	if (is_more)
+		return now_us;
+	next_us = MIN(next_us, transport->ports_us + UDP_PORTS_US);
+	return MIN(next_us, handshake_next_deadline_us(transport->handshake));
+}
+
+/* The first of a peer's addresses that is on the link of a port; false when none is. */
+static bool udp_control_target(struct transport *transport, const struct transport_peer *peer,
+			       struct rudp_address *address_out, uint64_t now_us)
+{
+	for (uint32_t i = 0; i < peer->address_count; i++) {
+		const struct haul_address *address = &peer->addresses[i];
+		uint32_t ip = udp_control_ipv4(address->ip);
+		struct port *port;
+
+		if (address->transport != HAUL_TRANSPORT_UDP || address->family != 4)
+			continue;
+		port = udp_control_route(transport, ip);
+		if (port == NULL)
+			continue;
+		neighbours_doubt(transport->neighbours[port->index], ip, now_us);
+		*address_out = (struct rudp_address){ .family = 4, .port = address->port };
+		memcpy(address_out->ip, address->ip, sizeof(address_out->ip));
+		return true;
+	}
+	return false;
+}
+
+void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t endpoint,
+			 const struct transport_peer *peer)
+{
+	struct udp_attempt *attempt = udp_attempt_of(transport, worker, endpoint);
+	uint64_t now_us = clock_now_us();
+	struct handshake_target target = {
+		.incarnation = peer->incarnation,
+		.worker = (uint8_t)worker,
+		.deadline_us = now_us + UDP_CONNECT_US,
+		.user = attempt,
+	};
+
+	BUG_ON(attempt->number != 0);
+	strncpy(target.name, peer->node, sizeof(target.name) - 1);
+	if (transport->conf->port_count == 0 ||
+	    !udp_control_target(transport, peer, &target.address, now_us)) {
+		log_limited(&transport->limit, LOG_LEVEL_INFO, "udp",
+			    "peer %s: none of its addresses is on the link of a port that is up",
+			    peer->node);
+		udp_control_down(transport, worker, endpoint, RAIL_CAUSE_UNREACHABLE);
+		return;
+	}
+	if (handshake_connect(transport->handshake, now_us, &target, &attempt->number) != 0) {
+		udp_control_down(transport, worker, endpoint, RAIL_CAUSE_UNREACHABLE);
+		return;
+	}
+	udp_control_transmit(transport, now_us);
+	udp_control_questions(transport, now_us);
+}
+
+void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32_t endpoint)
+{
+	struct udp_attempt *attempt = udp_attempt_of(transport, worker, endpoint);
+	struct udp_command command = { .kind = UDP_DISCONNECT, .endpoint = endpoint };
+
+	if (attempt->number != 0) {
+		handshake_drop(transport->handshake, attempt->number);
+		attempt->number = 0;
+		udp_control_down(transport, worker, endpoint, RAIL_CAUSE_CLOSED);
+	} else if (!udp_control_command(transport, worker, &command)) {
+		log_warning("udp", "worker %u: too busy to disconnect endpoint %u", worker,
+			    endpoint);
+	}
+}
+
+/* The command that hands a connection to its worker. */
+static bool udp_control_install(struct transport *transport, uint32_t worker, uint32_t endpoint,
+				const struct rudp_params *params)
+{
+	uint32_t address = udp_control_ipv4(params->address.ip);
+	struct port *port = udp_control_route(transport, address);
+	struct udp_command command = { .kind = UDP_INSTALL,
+				       .endpoint = endpoint,
+				       .params = *params };
+	const uint8_t *mac;
+
+	if (port == NULL)
+		return false;
+	command.port = port->index;
+	mac = neighbours_find(transport->neighbours[port->index], address, clock_now_us());
+	if (mac != NULL) {
+		memcpy(command.mac, mac, FRAME_MAC_BYTES);
+		command.is_resolved = true;
+	}
+	return udp_control_command(transport, worker, &command);
+}
+
+static void udp_handshake_random(void *context, void *out, size_t bytes)
+{
+	(void)context;
+	auth_random(out, bytes);
+}
+
+static void udp_handshake_established(void *context, void *user, const struct rudp_params *params)
+{
+	struct transport *transport = context;
+	struct udp_attempt *attempt = user;
+	uint32_t index = (uint32_t)(attempt - transport->attempts);
+	uint32_t worker = index / transport->setup.endpoints_max;
+	uint32_t endpoint = index % transport->setup.endpoints_max;
+
+	attempt->number = 0;
+	if (!udp_control_install(transport, worker, endpoint, params))
+		udp_control_down(transport, worker, endpoint, RAIL_CAUSE_UNREACHABLE);
+}
+
+/* One line for the person who has to find out why two nodes do not come together. */
+static void udp_handshake_log(struct transport *transport, const struct handshake_report *report)
+{
+	struct log_limit *limit = &transport->limit;
+
+	switch (report->failure) {
+	case HANDSHAKE_TIMEOUT:
+		log_limited(limit, LOG_LEVEL_DEBUG, "udp", "connect: no answer");
+		break;
+	case HANDSHAKE_INCARNATION:
+		log_limited(limit, LOG_LEVEL_INFO, "udp",
+			    "connect: node %s lives there, incarnation %016llx: it was restarted",
+			    report->name, (unsigned long long)report->incarnation);
+		break;
+	case HANDSHAKE_VERSION:
+		log_limited(limit, LOG_LEVEL_WARNING, "udp",
+			    "connect: the peer speaks versions %u to %u, this node %u to %u",
+			    report->version_min, report->version_max, report->version_min_here,
+			    report->version_max_here);
+		break;
+	case HANDSHAKE_BUSY:
+		log_limited(limit, LOG_LEVEL_WARNING, "udp", "connect: the peer has no room");
+		break;
+	case HANDSHAKE_KEY:
+		log_limited(limit, LOG_LEVEL_WARNING, "udp",
+			    "connect: the peer has another cluster key");
+		break;
+	}
+}
+
+static void udp_handshake_failed(void *context, void *user, const struct handshake_report *report)
+{
+	struct transport *transport = context;
+	struct udp_attempt *attempt = user;
+	uint32_t index = (uint32_t)(attempt - transport->attempts);
+	enum rail_cause cause = RAIL_CAUSE_UNREACHABLE;
+
+	attempt->number = 0;
+	udp_handshake_log(transport, report);
+	if (report->failure == HANDSHAKE_INCARNATION)
+		cause = RAIL_CAUSE_RESTARTED;
+	else if (report->failure == HANDSHAKE_VERSION || report->failure == HANDSHAKE_KEY)
+		cause = RAIL_CAUSE_REFUSED;
+	udp_control_down(transport, index / transport->setup.endpoints_max,
+			 index % transport->setup.endpoints_max, cause);
+}
+
+/* Workers take turns; only those that have a queue of the port can serve a connection on it. */
+static int udp_handshake_choose(void *context, const struct rudp_address *address)
+{
+	struct transport *transport = context;
+	const struct port *port = udp_control_route(transport, udp_control_ipv4(address->ip));
+
+	if (port == NULL || address->family != 4)
+		return -1;
+	return (int)(transport->worker_next++ % MIN(port->conf->queues, transport->worker_count));
+}
+
+static int udp_handshake_accept(void *context, const struct rudp_params *params)
+{
+	struct transport *transport = context;
+	uint32_t worker = (uint32_t)(params->local_id >> 56);
+
+	BUG_ON(worker >= transport->worker_count); /* choose named it */
+	return udp_control_install(transport, worker, UDP_NO_ENDPOINT, params) ? -EINPROGRESS
+									       : -EBUSY;
+}
+
+const struct handshake_callbacks udp_handshake_callbacks = {
+	.random = udp_handshake_random,
+	.established = udp_handshake_established,
+	.failed = udp_handshake_failed,
+	.choose = udp_handshake_choose,
+	.accept = udp_handshake_accept,
+};

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * The control half of the udp transport: what makes connections, on the control thread, never blocking.
+ *
+ * It owns the handshakes and the ARP caches, watches ports come up and links come and go, and sends through the
+ * workers, since every queue of a port is one worker's. Each endpoint has at most one attempt under way.
+ */
+#ifndef DRIVERS_UDP_CONTROL_H
+#define DRIVERS_UDP_CONTROL_H
+
+#include "base/log.h"
+#include "drivers/udp/conf.h"
+#include "drivers/udp/neighbour.h"
+#include "drivers/udp/port.h"
+#include "drivers/udp/worker.h"
+#include "engine/transport.h"
+#include "rudp/handshake.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/** An endpoint that is being connected, or whose end the worker has not been told yet. */
+struct udp_attempt {
+	uint64_t number; /**< the handshake's; 0 = none is under way */
+	bool is_down_due; /**< RAIL_DOWN did not fit into the worker's ring: again at the next tick */
+	enum rail_cause cause; /**< of that */
+};
+
+struct transport {
+	struct transport_setup setup;
+	const struct udp_conf *conf;
+	bool has_eal;
+	struct port ports[PORTS_MAX];
+	struct neighbours *neighbours[PORTS_MAX]; /**< NULL until the port is up */
+	uint32_t ports_told;                      /**< bit set: outcome logged */
+	atomic_uint ports_up; /**< bit set: control writes (release), workers read (acquire) */
+	struct handshake *handshake;
+	struct udp_attempt *attempts; /**< worker * endpoints_max + endpoint */
+	uint32_t downs_due;           /**< attempts with is_down_due */
+	uint32_t worker_next;         /**< where the next connection from a peer goes */
+	uint64_t ports_us;            /**< when ports were looked at last */
+	uint64_t *counters;           /**< block 0, where those of this half stand */
+	int event_fd;
+	struct log_limit limit; /**< for lines that a peer can cause */
+	uint32_t worker_count;
+	struct transport_worker workers[];
+};
+
+/** Callbacks of the handshakes; `context` is the transport. */
+extern const struct handshake_callbacks udp_handshake_callbacks;
+
+/** The operations of the table that this half has. */
+void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t endpoint,
+			 const struct transport_peer *peer);
+void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32_t endpoint);
+uint64_t udp_control(struct transport *transport, uint64_t now_us);
+
+/** Look at what has become of the ports; logs each outcome once. */
+void udp_control_ports(struct transport *transport, uint64_t now_us);
+
+#endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The udp transport's operations table, its life and its listings; udp.h names the other files. */
+#include "drivers/udp/udp.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "drivers/udp/conf.h"
+#include "drivers/udp/control.h"
+#include "drivers/udp/counters.h"
+#include "drivers/udp/eal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What EAL, the PMDs and the rings of ports take beside the packet buffers. */
+#define UDP_MEMORY_EXTRA_MB 48u
+
+/* How long opening waits for ports that are required; one that waits for its peer is not waited for. */
+#define UDP_REQUIRED_US  UINT64_C(3000000)
+#define UDP_OPEN_STEP_NS 5000000
+
+#define UDP_SPEC_RUDP(id, name, unit, meaning)      { "rudp_" name, (unit), (meaning) },
+#define UDP_SPEC_HANDSHAKE(id, name, unit, meaning) { "handshake_" name, (unit), (meaning) },
+
+static const struct counter_spec udp_specs[] = {
+	UDP_VERDICT_COUNTERS(COUNTER_SPEC) UDP_WORKER_COUNTERS(COUNTER_SPEC)
+		UDP_CONTROL_COUNTERS(COUNTER_SPEC) RUDP_COUNTERS(UDP_SPEC_RUDP)
+			HANDSHAKE_COUNTERS(UDP_SPEC_HANDSHAKE)
+};
+
+const struct counter_group udp_counters = { "udp", udp_specs, UDP_COUNTER_COUNT };
+
+static void udp_close(struct transport *transport)
+{
+	if (transport == NULL)
+		return;
+	for (uint32_t i = 0; i < transport->worker_count; i++)
+		udp_worker_destroy(&transport->workers[i]);
+	handshake_destroy(transport->handshake);
+	for (uint32_t i = 0; i < PORTS_MAX; i++) {
+		port_close(&transport->ports[i]);
+		free(transport->neighbours[i]);
+	}
+	free(transport->attempts);
+	if (transport->event_fd >= 0)
+		close(transport->event_fd);
+	if (transport->has_eal)
+		eal_stop();
+	free(transport);
+}
+
+static uint32_t udp_memory_mb(const struct udp_conf *conf)
+{
+	uint64_t bytes = 0;
+
+	if (conf->memory_mb != 0)
+		return conf->memory_mb;
+	for (uint32_t i = 0; i < conf->port_count; i++)
+		bytes += port_memory_bytes(&conf->ports[i], conf->mempool_packets);
+	return UDP_MEMORY_EXTRA_MB + (uint32_t)(bytes >> 20) * 9 / 8;
+}
+
+static int udp_open_eal(struct transport *transport)
+{
+	const struct udp_conf *conf = transport->conf;
+	struct eal_options options = {
+		.node = transport->setup.node,
+		.memory_mb = udp_memory_mb(conf),
+		.huge_pages = (enum udp_huge_pages)conf->huge_pages,
+		.args = conf->eal_args,
+		.arg_count = conf->eal_arg_count,
+	};
+	int error = eal_start(&options);
+
+	transport->has_eal = error == 0;
+	return error;
+}
+
+/* Ports open side by side, each on a thread of its own. */
+static int udp_open_ports(struct transport *transport)
+{
+	const struct udp_conf *conf = transport->conf;
+
+	for (uint32_t i = 0; i < conf->port_count; i++) {
+		int error;
+
+		transport->ports[i].index = i;
+		error = port_open(&transport->ports[i], &conf->ports[i], conf->mempool_packets,
+				  transport->event_fd);
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+static bool udp_is_required_open(const struct transport *transport)
+{
+	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
+		const struct port *port = &transport->ports[i];
+
+		if (port->conf->is_required && port_state(port) == PORT_OPENING &&
+		    !port_waits_for_peer(port))
+			return false;
+	}
+	return true;
+}
+
+/* Required ports that fail at once end the daemon's start. */
+static int udp_await_required(struct transport *transport)
+{
+	const struct timespec step = { .tv_nsec = UDP_OPEN_STEP_NS };
+	uint64_t end_us = clock_now_us() + UDP_REQUIRED_US;
+
+	while (!udp_is_required_open(transport) && clock_now_us() < end_us)
+		nanosleep(&step, NULL);
+	udp_control_ports(transport, clock_now_us());
+	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
+		const struct port *port = &transport->ports[i];
+
+		if (port->conf->is_required && port_state(port) == PORT_FAILED) {
+			log_error("udp", "port %s: it is required", port->conf->name);
+			return -ENODEV;
+		}
+	}
+	return 0;
+}
+
+/* The largest UDP payload that every port carries: a connection may move from one to another. */
+static uint32_t udp_datagram_bytes(const struct udp_conf *conf)
+{
+	uint32_t mtu_bytes = UINT16_MAX;
+
+	for (uint32_t i = 0; i < conf->port_count; i++)
+		mtu_bytes = MIN(mtu_bytes, conf->ports[i].mtu_bytes);
+	return MIN(mtu_bytes - FRAME_IP_UDP_BYTES, RUDP_DATAGRAM_BYTES_MAX);
+}
+
+static int udp_open_handshake(struct transport *transport)
+{
+	struct handshake_config config = {
+		.incarnation = transport->setup.incarnation,
+		.datagram_bytes = (uint16_t)udp_datagram_bytes(transport->conf),
+		.operations = RUDP_OPERATIONS_DEFAULT,
+		.packets = RUDP_PACKETS_DEFAULT,
+		.counters = transport->counters + UDP_HANDSHAKE_FIRST,
+		.callbacks = &udp_handshake_callbacks,
+		.context = transport,
+	};
+
+	memcpy(config.key, transport->setup.cluster_key, sizeof(config.key));
+	strncpy(config.name, transport->setup.node, sizeof(config.name) - 1);
+	return handshake_create(&config, clock_now_us(), &transport->handshake);
+}
+
+static int udp_open_workers(struct transport *transport)
+{
+	struct udp_worker_setup setup = {
+		.setup = &transport->setup,
+		.conf = transport->conf,
+		.ports_up = &transport->ports_up,
+		.ports = transport->ports,
+		.datagram_bytes = udp_datagram_bytes(transport->conf),
+		.event_fd = transport->event_fd,
+	};
+
+	for (uint32_t i = 0; i < transport->setup.worker_count; i++) {
+		int error;
+
+		setup.number = i;
+		transport->worker_count = i + 1; /* closing takes a half-made one down too */
+		error = udp_worker_init(&transport->workers[i], &setup);
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+static int udp_open_parts(struct transport *transport)
+{
+	const struct transport_setup *setup = &transport->setup;
+	int error;
+
+	transport->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (transport->event_fd < 0)
+		return -errno;
+	transport->attempts = calloc((size_t)setup->worker_count * setup->endpoints_max,
+				     sizeof(*transport->attempts));
+	if (transport->attempts == NULL)
+		return -ENOMEM;
+	error = udp_open_workers(transport);
+	if (error == 0)
+		error = udp_open_handshake(transport);
+	if (error == 0 && transport->conf->port_count > 0)
+		error = udp_open_eal(transport);
+	if (error == 0)
+		error = udp_open_ports(transport);
+	if (error == 0)
+		error = udp_await_required(transport);
+	return error;
+}
+
+static int udp_open(const struct transport_setup *setup, struct transport **transport_out)
+{
+	struct transport *transport;
+	int error;
+
+	transport =
+		calloc(1, sizeof(*transport) + setup->worker_count * sizeof(transport->workers[0]));
+	if (transport == NULL)
+		return -ENOMEM;
+	transport->setup = *setup;
+	transport->conf = setup->conf;
+	transport->counters = setup->counters[0];
+	transport->event_fd = -1;
+	error = udp_open_parts(transport);
+	if (error != 0) {
+		log_error("udp", "cannot open: %s", strerrordesc_np(-error));
+		udp_close(transport);
+		return error;
+	}
+	*transport_out = transport;
+	return 0;
+}
+
+static struct transport_worker *udp_worker(struct transport *transport, uint32_t index)
+{
+	BUG_ON(index >= transport->worker_count);
+	return &transport->workers[index];
+}
+
+/* Also of ports that are not up yet: their peer may be what they wait for. */
+static uint32_t udp_addresses(struct transport *transport, struct haul_address *addresses_out,
+			      uint32_t max)
+{
+	uint32_t count = MIN(transport->conf->port_count, max);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t address = htonl(transport->ports[i].address);
+
+		addresses_out[i] = (struct haul_address){
+			.transport = HAUL_TRANSPORT_UDP,
+			.family = 4,
+			.port = (uint16_t)transport->conf->udp_port,
+		};
+		memcpy(addresses_out[i].ip, &address, sizeof(address));
+	}
+	return count;
+}
+
+static int udp_control_fd(struct transport *transport)
+{
+	return transport->event_fd;
+}
+
+static const char *udp_port_text(const struct port *port)
+{
+	switch (port_state(port)) {
+	case PORT_OPENING:
+		return "opening";
+	case PORT_FAILED:
+		return "failed";
+	default:
+		return port->is_on_link ? "up" : "no link";
+	}
+}
+
+static uint32_t udp_describe(struct transport *transport, struct haul_transport_row *rows_out,
+			     uint32_t max)
+{
+	uint32_t count = MIN(transport->conf->port_count, max);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct port *port = &transport->ports[i];
+		struct haul_transport_row *row = &rows_out[i];
+
+		memset(row, 0, sizeof(*row));
+		strcpy(row->transport, "udp");
+		strcpy(row->device, port->conf->name);
+		strcpy(row->state, udp_port_text(port));
+		strcpy(row->address, port->conf->address);
+		row->mtu_bytes = port->conf->mtu_bytes;
+		for (uint32_t j = 0; j < transport->worker_count; j++) {
+			row->packets_in += transport->workers[j].queues[i].packets_in;
+			row->packets_out += transport->workers[j].queues[i].packets_out;
+		}
+	}
+	return count;
+}
+
+const struct transport_ops udp_ops = {
+	.name = "udp",
+	.id = HAUL_TRANSPORT_UDP,
+	.keys = &udp_conf_table,
+	.conf_bytes = sizeof(struct udp_conf),
+	.counters = &udp_counters,
+	.open = udp_open,
+	.close = udp_close,
+	.worker = udp_worker,
+	.addresses = udp_addresses,
+	.connect = udp_control_connect,
+	.disconnect = udp_control_disconnect,
+	.control = udp_control,
+	.control_fd = udp_control_fd,
+	.describe = udp_describe,
+	.post = udp_worker_post,
+	.poll = udp_worker_poll,
+	.flush = udp_worker_flush,
+	.cancel = udp_worker_cancel,
+	.stats = udp_worker_stats,
+	.arm = udp_worker_arm,
+	.next_deadline_us = udp_worker_next_deadline_us,
+};
