@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Goal: two udp transports move bytes both ways, end what is refused or cancelled, and come back together after one of
+ * them was restarted; each outcome is told once, and no packet buffer is lost.
+ * Method: both in this process, over a pair of net_ring ports, each with a piece of memory for an engine; one thread
+ * gives them turns until something is so, or too much time has passed.
+ */
+#include "base/clock.h"
+#include "drivers/udp/eal.h"
+#include "drivers/udp/udp.h"
+#include "udp_node.h"
+#include "unit.h"
+
+#include <rte_eth_ring.h>
+#include <rte_ring.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY_BYTES (4u << 20)
+#define SLICE_BYTES  (1u << 20)
+#define RING_PACKETS 1024u
+#define PATIENCE_US  UINT64_C(10000000)
+
+static struct udp_node a;
+static struct udp_node b;
+
+/* Two ports, one's transmit ring the other's receive ring. */
+static int set_up_eal(void **state)
+{
+	struct eal_options options = { .node = "test-udp",
+				       .memory_mb = 160,
+				       .huge_pages = UDP_HUGE_PAGES_OFF };
+	struct rte_ring *to_a;
+	struct rte_ring *to_b;
+
+	(void)state;
+	if (eal_start(&options) != 0)
+		return -1;
+	to_a = rte_ring_create("to_a", RING_PACKETS, 0, 0);
+	to_b = rte_ring_create("to_b", RING_PACKETS, 0, 0);
+	if (to_a == NULL || to_b == NULL)
+		return -1;
+	return rte_eth_from_rings("a", &to_a, 1, &to_b, 1, 0) < 0 ||
+	       rte_eth_from_rings("b", &to_b, 1, &to_a, 1, 0) < 0;
+}
+
+static int tear_down_eal(void **state)
+{
+	(void)state;
+	eal_stop();
+	return 0;
+}
+
+static void fill(uint8_t *memory, uint32_t seed)
+{
+	uint32_t value = seed * 2654435761u + 1;
+
+	for (uint32_t i = 0; i < MEMORY_BYTES; i++) {
+		value = value * 1664525u + 1013904223u;
+		memory[i] = (uint8_t)(value >> 24);
+	}
+}
+
+static bool is_port_up(struct udp_node *node)
+{
+	struct haul_transport_row row;
+
+	udp_ops.describe(node->transport, &row, 1);
+	return strcmp(row.state, "up") == 0;
+}
+
+static int set_up(void **state)
+{
+	uint64_t end_us = clock_now_us() + PATIENCE_US;
+
+	(void)state;
+	udp_node_init(&a, "a", "net_ring_a", "10.0.0.1/24");
+	udp_node_init(&b, "b", "net_ring_b", "10.0.0.2/24");
+	a.worker.memory = malloc(MEMORY_BYTES);
+	b.worker.memory = malloc(MEMORY_BYTES);
+	a.worker.bytes = MEMORY_BYTES;
+	b.worker.bytes = MEMORY_BYTES;
+	fill(a.worker.memory, 1);
+	fill(b.worker.memory, 2);
+	if (udp_node_open(&a, 0xa) != 0 || udp_node_open(&b, 0xb) != 0)
+		return -1;
+	while (!is_port_up(&a) || !is_port_up(&b)) {
+		udp_node_turn(&a);
+		udp_node_turn(&b);
+		if (clock_now_us() > end_us)
+			return -1;
+	}
+	return 0;
+}
+
+/* What is still in the rings goes back to its pool before that is gone. */
+static void drain(void)
+{
+	for (int i = 0; i < 20; i++) {
+		udp_ops.poll(a.half, clock_now_us(), 1024);
+		udp_ops.poll(b.half, clock_now_us(), 1024);
+	}
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	drain();
+	udp_node_close(&a);
+	udp_node_close(&b);
+	free(a.worker.memory);
+	free(b.worker.memory);
+	return 0;
+}
+
+static void turn(void)
+{
+	udp_node_turn(&a);
+	udp_node_turn(&b);
+}
+
+/* Turns until *word is value. */
+static bool turn_until(const volatile uint32_t *word, uint32_t value)
+{
+	uint64_t end_us = clock_now_us() + PATIENCE_US;
+
+	while (*word != value && clock_now_us() < end_us)
+		turn();
+	return *word == value;
+}
+
+static bool turn_until_rail(struct udp_node *node, enum rail_state state)
+{
+	return turn_until((const uint32_t *)&node->worker.rail, state);
+}
+
+static void connect_both(void)
+{
+	udp_node_connect(&a, "b", b.incarnation, "10.0.0.2");
+	udp_node_connect(&b, "a", a.incarnation, "10.0.0.1");
+	assert_true(turn_until_rail(&a, RAIL_UP));
+	assert_true(turn_until_rail(&b, RAIL_UP));
+}
+
+static void post__writes(void **state)
+{
+	struct slice slices[4];
+
+	(void)state;
+	connect_both();
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(
+			udp_node_post(&a, &slices[i], SLICE_WRITE, i * SLICE_BYTES, SLICE_BYTES));
+	assert_true(turn_until(&a.worker.done, 4));
+	assert_int_equal(a.worker.refused, 0);
+	assert_memory_equal(a.worker.memory, b.worker.memory, MEMORY_BYTES);
+	assert_int_equal(a.counters[UDP_SLICES], 4);
+	assert_int_equal(b.worker.placed, MEMORY_BYTES);
+}
+
+static void post__reads(void **state)
+{
+	struct slice slices[4];
+
+	(void)state;
+	connect_both();
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(
+			udp_node_post(&a, &slices[i], SLICE_READ, i * SLICE_BYTES, SLICE_BYTES));
+	assert_true(turn_until(&a.worker.done, 4));
+	assert_int_equal(a.worker.refused, 0);
+	assert_memory_equal(a.worker.memory, b.worker.memory, MEMORY_BYTES);
+}
+
+static void post__moves_both_ways_at_once(void **state)
+{
+	uint8_t *was_a = malloc(MEMORY_BYTES);
+	uint8_t *was_b = malloc(MEMORY_BYTES);
+	struct slice slices[2];
+
+	(void)state;
+	memcpy(was_a, a.worker.memory, MEMORY_BYTES);
+	memcpy(was_b, b.worker.memory, MEMORY_BYTES);
+	connect_both();
+	assert_true(udp_node_post(&a, &slices[0], SLICE_WRITE, 1, SLICE_BYTES + 11));
+	assert_true(udp_node_post(&b, &slices[1], SLICE_WRITE, 2 * SLICE_BYTES, SLICE_BYTES));
+	assert_true(turn_until(&a.worker.done, 1));
+	assert_true(turn_until(&b.worker.done, 1));
+	memcpy(was_b + 1, was_a + 1, SLICE_BYTES + 11);
+	memcpy(was_a + 2 * SLICE_BYTES, was_b + 2 * SLICE_BYTES, SLICE_BYTES);
+	assert_memory_equal(was_a, a.worker.memory, MEMORY_BYTES);
+	assert_memory_equal(was_b, b.worker.memory, MEMORY_BYTES);
+	free(was_a);
+	free(was_b);
+}
+
+static void post__ends_what_the_target_refuses(void **state)
+{
+	struct slice slice;
+	struct slice *slices[] = { &slice };
+
+	(void)state;
+	connect_both();
+	assert_true(udp_node_post(&a, &slice, SLICE_WRITE, MEMORY_BYTES, 1));
+	assert_true(turn_until(&a.worker.done, 1)); /* the source is out of range at home */
+	assert_int_equal(a.worker.status, HAUL_RANGE);
+
+	memset(&slice, 0, sizeof(slice));
+	slice.local_region = UDP_NODE_REGION;
+	slice.remote_region = UDP_NODE_STALE;
+	slice.length = SLICE_BYTES;
+	slice.kind = SLICE_WRITE;
+	slice.endpoint = UDP_NODE_ENDPOINT;
+	assert_int_equal(udp_ops.post(a.half, UDP_NODE_ENDPOINT, slices, 1), 1);
+	assert_true(turn_until(&a.worker.done, 2));
+	assert_int_equal(a.worker.status, HAUL_STALE);
+	assert_int_equal(a.worker.reason, HAUL_REASON_REGION_GENERATION);
+
+	slice.kind = SLICE_READ;
+	assert_int_equal(udp_ops.post(a.half, UDP_NODE_ENDPOINT, slices, 1), 1);
+	assert_true(turn_until(&a.worker.done, 3));
+	assert_int_equal(a.worker.status, HAUL_STALE);
+	assert_int_equal(b.worker.placed, 0);
+}
+
+static void post__takes_nothing_without_a_connection(void **state)
+{
+	struct slice slice;
+
+	(void)state;
+	assert_false(udp_node_post(&a, &slice, SLICE_WRITE, 0, 1));
+}
+
+static void cancel__ends_a_slice_once_and_nothing_lands_after(void **state)
+{
+	struct slice slice;
+	uint64_t placed;
+
+	(void)state;
+	connect_both();
+	b.worker.is_deaf = true; /* so that it stays under way */
+	assert_true(udp_node_post(&a, &slice, SLICE_WRITE, 0, SLICE_BYTES));
+	for (int i = 0; i < 5; i++)
+		turn();
+	assert_int_equal(a.worker.done, 0);
+	udp_ops.cancel(a.half, &slice, HAUL_TIMEOUT, HAUL_REASON_PEER_SILENT);
+	assert_true(turn_until(&a.worker.done, 1));
+	assert_int_equal(a.worker.status, HAUL_TIMEOUT);
+	b.worker.is_deaf = false;
+	placed = b.worker.placed;
+	for (int i = 0; i < 100; i++)
+		turn();
+	assert_int_equal(a.worker.done, 1);
+	assert_int_equal(b.worker.placed, placed);
+}
+
+static void disconnect__ends_slices_then_tells_once(void **state)
+{
+	struct slice slice;
+
+	(void)state;
+	connect_both();
+	b.worker.is_deaf = true;
+	assert_true(udp_node_post(&a, &slice, SLICE_WRITE, 0, SLICE_BYTES));
+	turn();
+	udp_ops.disconnect(a.transport, 0, UDP_NODE_ENDPOINT);
+	assert_true(turn_until_rail(&a, RAIL_DOWN));
+	assert_int_equal(a.worker.cause, RAIL_CAUSE_CLOSED);
+	assert_int_equal(a.worker.done, 1);
+	assert_int_equal(a.worker.rail_news, 2);
+	b.worker.is_deaf = false;
+	udp_node_connect(&a, "b", b.incarnation, "10.0.0.2");
+	assert_true(turn_until_rail(&a, RAIL_UP));
+	assert_true(udp_node_post(&a, &slice, SLICE_WRITE, 0, SLICE_BYTES));
+	assert_true(turn_until(&a.worker.done, 2));
+	assert_memory_equal(a.worker.memory, b.worker.memory, SLICE_BYTES);
+}
+
+static void connect__fails_when_nobody_is_there(void **state)
+{
+	(void)state;
+	a.worker.rail = RAIL_UP;
+	udp_node_connect(&a, "c", 0xc, "10.0.0.77");
+	assert_true(turn_until_rail(&a, RAIL_DOWN));
+	assert_int_equal(a.worker.cause, RAIL_CAUSE_UNREACHABLE);
+	assert_true(a.counters[UDP_ARP_QUESTIONS] >= 1);
+	a.worker.rail = RAIL_UP;
+	udp_node_connect(&a, "c", 0xc, "192.168.1.1"); /* no port's link */
+	assert_true(turn_until_rail(&a, RAIL_DOWN));
+}
+
+static void connect__fails_with_another_key(void **state)
+{
+	(void)state;
+	drain();
+	udp_node_close(&b);
+	b.key[0] ^= 1;
+	assert_int_equal(udp_node_open(&b, 0xb), 0);
+	a.worker.rail = RAIL_UP;
+	udp_node_connect(&a, "b", 0xb, "10.0.0.2");
+	assert_true(turn_until_rail(&a, RAIL_DOWN));
+	assert_int_equal(a.worker.cause, RAIL_CAUSE_REFUSED);
+}
+
+static void connect__comes_back_after_a_restart_of_the_peer(void **state)
+{
+	struct slice slice;
+
+	(void)state;
+	connect_both();
+	drain();
+	udp_node_close(&b);
+	memset(&b.worker, 0, offsetof(struct worker, done));
+	b.worker.memory = malloc(MEMORY_BYTES);
+	b.worker.bytes = MEMORY_BYTES;
+	assert_int_equal(udp_node_open(&b, 0xbb), 0);
+
+	/* What is posted on the old connection comes back: the new one's node does not know it. */
+	assert_true(udp_node_post(&a, &slice, SLICE_WRITE, 0, SLICE_BYTES));
+	assert_true(turn_until_rail(&a, RAIL_DOWN));
+	assert_true(turn_until(&a.worker.done, 1));
+	assert_int_equal(a.worker.refused, 1);
+	assert_int_equal(b.worker.placed, 0);
+
+	/* The old incarnation is refused with proof. */
+	a.worker.rail = RAIL_UP;
+	udp_node_connect(&a, "b", 0xb, "10.0.0.2");
+	assert_true(turn_until_rail(&a, RAIL_DOWN));
+	assert_int_equal(a.worker.cause, RAIL_CAUSE_RESTARTED);
+
+	udp_node_connect(&a, "b", 0xbb, "10.0.0.2");
+	assert_true(turn_until_rail(&a, RAIL_UP));
+	assert_true(udp_node_post(&a, &slice, SLICE_WRITE, 0, SLICE_BYTES));
+	assert_true(turn_until(&a.worker.done, 2));
+	assert_memory_equal(a.worker.memory, b.worker.memory, SLICE_BYTES);
+}
+
+static void addresses__names_each_port(void **state)
+{
+	struct haul_address addresses[4];
+	struct haul_transport_row row;
+
+	(void)state;
+	assert_int_equal(udp_ops.addresses(a.transport, addresses, 4), 1);
+	assert_int_equal(addresses[0].port, UDP_NODE_PORT);
+	assert_int_equal(addresses[0].ip[3], 1);
+	turn();
+	assert_int_equal(udp_ops.describe(a.transport, &row, 1), 1);
+	assert_string_equal(row.device, "a");
+	assert_int_equal(row.mtu_bytes, 1500);
+}
+
+static void open__goes_on_without_a_port_that_fails(void **state)
+{
+	struct haul_transport_row row;
+	struct udp_node c;
+
+	(void)state;
+	udp_node_init(&c, "c", "net_nothing0", "10.0.0.3/24");
+	assert_int_equal(udp_node_open(&c, 0xc), 0);
+	for (uint64_t end_us = clock_now_us() + PATIENCE_US; clock_now_us() < end_us;) {
+		udp_node_turn(&c);
+		udp_ops.describe(c.transport, &row, 1);
+		if (strcmp(row.state, "opening") != 0)
+			break;
+	}
+	assert_string_equal(row.state, "failed");
+	udp_node_close(&c);
+	c.conf.ports[0].is_required = true;
+	assert_int_not_equal(udp_node_open(&c, 0xc), 0);
+}
+
+static void open__works_without_ports(void **state)
+{
+	struct udp_node c;
+
+	(void)state;
+	udp_node_init(&c, "c", "", "");
+	c.conf.port_count = 0;
+	assert_int_equal(udp_node_open(&c, 0xc), 0);
+	udp_node_turn(&c);
+	c.worker.rail = RAIL_UP;
+	udp_node_connect(&c, "b", 0xb, "10.0.0.2");
+	udp_node_turn(&c);
+	assert_int_equal(c.worker.rail, RAIL_DOWN);
+	udp_node_close(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(post__writes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(post__reads, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(post__moves_both_ways_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(post__ends_what_the_target_refuses, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(post__takes_nothing_without_a_connection, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(cancel__ends_a_slice_once_and_nothing_lands_after,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(disconnect__ends_slices_then_tells_once, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(connect__fails_when_nobody_is_there, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(connect__fails_with_another_key, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(connect__comes_back_after_a_restart_of_the_peer,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(addresses__names_each_port, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(open__goes_on_without_a_port_that_fails, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(open__works_without_ports, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, set_up_eal, tear_down_eal);
+}

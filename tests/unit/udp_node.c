@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A node with the udp transport alone; udp_node.h says what it is. */
+#include "udp_node.h"
+
+#include "base/clock.h"
+#include "drivers/udp/udp.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#define ENDPOINTS 8u
+#define SLICES    64u
+
+static void node_rail_state(struct worker *worker, uint32_t endpoint, enum rail_state state,
+			    enum rail_cause cause)
+{
+	if (endpoint != UDP_NODE_ENDPOINT)
+		return;
+	worker->rail = state;
+	worker->cause = cause;
+	worker->rail_news++;
+}
+
+static void node_slice_done(struct worker *worker, struct slice *slice, enum haul_error status,
+			    enum haul_reason reason)
+{
+	(void)slice;
+	worker->done++;
+	if (status == HAUL_OK)
+		return;
+	worker->refused++;
+	worker->status = status;
+	worker->reason = reason;
+}
+
+static enum haul_error node_check(const struct worker *worker,
+				  const struct transport_access *access)
+{
+	if (access->region != UDP_NODE_REGION)
+		return HAUL_STALE;
+	if (access->offset + access->length > worker->bytes)
+		return HAUL_RANGE;
+	return clock_now_us() > access->not_after_us ? HAUL_TIMEOUT : HAUL_OK;
+}
+
+static enum haul_error node_place(struct worker *worker, const struct transport_access *access,
+				  const void *payload, uint64_t *version_out)
+{
+	enum haul_error error = node_check(worker, access);
+
+	(void)version_out;
+	if (worker->is_deaf && error == HAUL_OK)
+		return HAUL_TIMEOUT;
+	if (error == HAUL_OK) {
+		memcpy(worker->memory + access->offset, payload, access->length);
+		worker->placed += access->length;
+	}
+	return error;
+}
+
+static enum haul_error node_source(struct worker *worker, const struct transport_access *access,
+				   void *destination, uint64_t *version_out)
+{
+	enum haul_error error = node_check(worker, access);
+
+	(void)version_out;
+	if (error == HAUL_OK)
+		memcpy(destination, worker->memory + access->offset, access->length);
+	return error;
+}
+
+static enum haul_error node_copy(struct worker *worker, const struct transport_access *target,
+				 const struct transport_access *source)
+{
+	(void)worker;
+	(void)target;
+	(void)source;
+	return HAUL_INVALID;
+}
+
+static const struct transport_host node_host = {
+	.rail_state = node_rail_state,
+	.slice_done = node_slice_done,
+	.place = node_place,
+	.source = node_source,
+	.copy = node_copy,
+};
+
+void udp_node_init(struct udp_node *node, const char *name, const char *device, const char *address)
+{
+	struct udp_port_conf *port = &node->conf.ports[0];
+
+	memset(node, 0, sizeof(*node));
+	conf_defaults(&udp_conf_table, &node->conf);
+	node->conf.port_count = 1;
+	node->conf.huge_pages = UDP_HUGE_PAGES_OFF;
+	node->conf.mempool_packets = 2048;
+	strcpy(port->name, name);
+	strcpy(port->device, device);
+	strcpy(port->address, address);
+	port->mtu_bytes = 1500;
+	port->queues = 1;
+	strcpy(node->name, name);
+	memset(node->key, 0x5a, sizeof(node->key));
+}
+
+int udp_node_open(struct udp_node *node, uint64_t incarnation)
+{
+	struct transport_setup setup = {
+		.node = node->name,
+		.incarnation = incarnation,
+		.cluster_key = node->key,
+		.conf = &node->conf,
+		.worker_count = 1,
+		.endpoints_max = ENDPOINTS,
+		.slices_max = SLICES,
+		.host = &node_host,
+		.workers = node->workers,
+		.counters = node->blocks,
+	};
+	int error;
+
+	node->incarnation = incarnation;
+	node->workers[0] = &node->worker;
+	node->blocks[0] = node->counters;
+	error = udp_ops.open(&setup, &node->transport);
+	if (error == 0)
+		node->half = udp_ops.worker(node->transport, 0);
+	return error;
+}
+
+void udp_node_close(struct udp_node *node)
+{
+	udp_ops.close(node->transport);
+	node->transport = NULL;
+}
+
+void udp_node_turn(struct udp_node *node)
+{
+	uint64_t now_us = clock_now_us();
+
+	udp_ops.control(node->transport, now_us);
+	udp_ops.poll(node->half, now_us, 256);
+	udp_ops.flush(node->half, now_us, 256);
+}
+
+void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,
+		      const char *address)
+{
+	struct haul_address where = { .transport = HAUL_TRANSPORT_UDP,
+				      .family = 4,
+				      .port = UDP_NODE_PORT };
+	struct transport_peer peer = {
+		.node = name, .incarnation = incarnation, .addresses = &where, .address_count = 1
+	};
+
+	inet_pton(AF_INET, address, where.ip);
+	udp_ops.connect(node->transport, 0, UDP_NODE_ENDPOINT, &peer);
+}
+
+bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind kind,
+		   uint64_t offset, uint32_t length)
+{
+	memset(slice, 0, sizeof(*slice));
+	slice->local_region = UDP_NODE_REGION;
+	slice->remote_region = UDP_NODE_REGION;
+	slice->local_offset = offset;
+	slice->remote_offset = offset;
+	slice->length = length;
+	slice->kind = (uint8_t)kind;
+	slice->endpoint = UDP_NODE_ENDPOINT;
+	return udp_ops.post(node->half, UDP_NODE_ENDPOINT, &slice, 1) == 1;
+}

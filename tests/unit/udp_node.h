@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * A node with the udp transport alone, for tests: in place of the engine stands a piece of memory, which is
+ * region UDP_NODE_REGION for everybody, and a record of what the driver has told.
+ */
+#ifndef TESTS_UNIT_UDP_NODE_H
+#define TESTS_UNIT_UDP_NODE_H
+
+#include "drivers/udp/conf.h"
+#include "drivers/udp/counters.h"
+#include "engine/transport.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UDP_NODE_REGION   UINT64_C(0x000001000007)
+#define UDP_NODE_STALE    UINT64_C(0x000002000007) /* another generation */
+#define UDP_NODE_ENDPOINT 3u
+#define UDP_NODE_PORT     7471
+
+/* The engine's worker, as this test has it. */
+struct worker {
+	uint8_t *memory;
+	uint64_t bytes;
+	enum rail_state rail;   /**< last told */
+	enum rail_cause cause;  /**< of that */
+	uint32_t rail_news;     /**< times told */
+	uint32_t done;          /**< slices ended */
+	uint32_t refused;       /**< of them, not with HAUL_OK */
+	enum haul_error status; /**< of the last that was refused */
+	enum haul_reason reason;
+	uint64_t placed; /**< bytes */
+	bool is_deaf;    /**< place refuses as too late: nothing lands */
+};
+
+struct udp_node {
+	struct udp_conf conf;
+	struct worker worker;
+	struct worker *workers[1];
+	uint64_t counters[UDP_COUNTER_COUNT];
+	uint64_t *blocks[1];
+	uint8_t key[TRANSPORT_KEY_BYTES];
+	char name[HAUL_NAME_BYTES];
+	uint64_t incarnation;
+	struct transport *transport;
+	struct transport_worker *half;
+};
+
+/** Fill in a node's configuration: one port with this device and address. */
+void udp_node_init(struct udp_node *node, const char *name, const char *device,
+		   const char *address);
+
+/** Open and close its transport; 0 or -errno. */
+int udp_node_open(struct udp_node *node, uint64_t incarnation);
+void udp_node_close(struct udp_node *node);
+
+/** One round of its control thread and of its worker. */
+void udp_node_turn(struct udp_node *node);
+
+/** Begin to connect its endpoint to a peer's only port. */
+void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,
+		      const char *address);
+
+/** Post a slice from or to the same offset of both nodes' memory; false when it was not taken. */
+bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind kind,
+		   uint64_t offset, uint32_t length);
+
+#endif
