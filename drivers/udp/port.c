@@ -345,6 +345,8 @@ static void port_end_thread(struct port *port)
 	}
 	pthread_join(port->thread, NULL);
 	port->has_thread = false;
+	if (is_server && port_state(port) == PORT_FAILED)
+		port_remove_stale_socket(port); /* its device leaves it behind */
 }
 
 void port_close(struct port *port)
