@@ -46,11 +46,11 @@ void conn_init(struct rudp_connection *connection, uint64_t now_us)
 	connection->cc.window_packets = MIN(config->window_packets, connection->cc.packets_max);
 	config->cc->init(&connection->cc);
 	timer_init(&connection->timer, timer_fire_connection);
-	/* The initiator's worker may not have the connection yet, and would answer with a reset. */
-	connection->is_quiet = params->initiator == 0;
 	/* The first ping brings the peer's tick and a round-trip time before the first operation. */
 	connection->ping_pending = true;
-	connection->state = RUDP_ESTABLISHED;
+	/* A responder is silent at first: the initiator's worker may not have the connection yet, and
+	 * would answer with a reset. */
+	connection->state = params->initiator != 0 ? RUDP_ESTABLISHED : RUDP_OPENING;
 	conn_wake(connection);
 	conn_arm(connection, now_us + LOSS_PROBE_US_MIN);
 }
@@ -72,8 +72,9 @@ void conn_state_set(struct rudp_connection *connection, enum rudp_state state)
 {
 	struct rudp *rudp = connection->rudp;
 
-	/* Established and doubtful alternate; both end; what has ended is gone at last. */
-	ASSERT(state != (enum rudp_state)connection->state);
+	/* Established and doubtful alternate; all end; what has ended is gone at last. */
+	ASSERT(state != (enum rudp_state)connection->state && state != RUDP_OPENING);
+	ASSERT(state != RUDP_DOUBTFUL || connection->state == RUDP_ESTABLISHED);
 	ASSERT(connection->state < RUDP_ENDED || state == RUDP_GONE);
 	ASSERT(state != RUDP_GONE || connection->state == RUDP_ENDED);
 	connection->state = (uint8_t)state;
@@ -160,7 +161,8 @@ void conn_end(struct rudp_connection *connection, enum rudp_end_reason reason, u
 	connection->reason = (uint8_t)reason;
 	connection->ended_us = now_us;
 	/* A peer that closed, or does not know the connection, need not be told. */
-	connection->close_pending = reason != RUDP_END_PEER && reason != RUDP_END_RESTARTED;
+	connection->close_pending = reason != RUDP_END_PEER && reason != RUDP_END_RESTARTED &&
+				    connection->state != RUDP_OPENING;
 	list_remove(&connection->ready);
 	conn_state_set(connection, RUDP_ENDED);
 	served_end(&connection->served);

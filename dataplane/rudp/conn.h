@@ -51,7 +51,6 @@ struct rudp_connection {
 	bool probe_pending;     /**< one data packet may go beyond the window */
 	bool done_urgent;       /**< DONE must go now, somebody waits for its acknowledgement */
 	bool close_pending;     /**< ENDED: the peer has not been told */
-	bool is_quiet;          /**< responder: sends nothing before the initiator was heard */
 	bool tick_known;        /**< tick is valid */
 	bool read_turn;         /**< READ data goes next, if there is any */
 	bool done_said;         /**< done_number is valid */

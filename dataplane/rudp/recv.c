@@ -377,8 +377,8 @@ static enum rudp_receive recv_reset(const struct recv *recv, const struct rudp_a
 static enum rudp_receive recv_dispatch(struct recv *recv, const uint8_t *packet, size_t bytes)
 {
 	recv->connection->heard_us = recv->now_us;
-	if (UNLIKELY(recv->connection->is_quiet)) {
-		recv->connection->is_quiet = false;
+	if (UNLIKELY(recv->connection->state == RUDP_OPENING)) {
+		conn_state_set(recv->connection, RUDP_ESTABLISHED);
 		conn_wake(recv->connection);
 	}
 	if (recv->header.type == WIRE_CONTROL)

@@ -220,6 +220,8 @@ int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
 	(void)now_us;
 	if (UNLIKELY(connection->state >= RUDP_ENDED))
 		return -ENOTCONN;
+	if (UNLIKELY(connection->state == RUDP_OPENING))
+		return -EAGAIN;
 	if ((request->kind != RUDP_WRITE && request->kind != RUDP_READ) || request->length == 0 ||
 	    request->length > RUDP_OPERATION_BYTES_MAX || request->region > WIRE_U48_MAX ||
 	    request->offset > WIRE_U48_MAX - (request->length - 1))

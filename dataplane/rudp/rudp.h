@@ -146,7 +146,9 @@ int rudp_create(const struct rudp_config *config, struct rudp **out);
 void rudp_destroy(struct rudp *rudp);
 
 /**
- * A connection from a finished handshake; `user` is the owner's and never looked at.
+ * A connection from a finished handshake; `user` is the owner's and never looked at. On the
+ * initiator's side it is ESTABLISHED at once; on the responder's it is OPENING, and `state` reports
+ * ESTABLISHED with the first packet.
  * Returns 0, -ENOSPC (connections_max), -EEXIST (local id in use), -EINVAL (limits, worker number).
  */
 int rudp_connection_add(struct rudp *rudp, uint64_t now_us, const struct rudp_params *params,
@@ -166,8 +168,8 @@ enum rudp_state rudp_connection_state(const struct rudp_connection *connection);
 void rudp_connection_stats(const struct rudp_connection *connection, struct rudp_stats *out);
 
 /**
- * Returns 0 and the operation's id, -EAGAIN (back-pressure: all ids are in use; try again after a
- * done), -ENOTCONN (the connection has ended), -EINVAL (kind or length).
+ * Returns 0 and the operation's id, -EAGAIN (back-pressure: all ids are in use, or OPENING; try
+ * again after a done), -ENOTCONN (the connection has ended), -EINVAL (kind or length).
  */
 int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
 		const struct rudp_operation_request *request, uint32_t *operation_out);

@@ -49,10 +49,12 @@ enum rudp_kind {
 };
 
 enum rudp_state {
-	RUDP_ESTABLISHED = 1, /**< also reported when a doubtful one has been heard again */
-	RUDP_DOUBTFUL = 2,    /**< two probes and 8 ms unanswered: use another rail if one lives */
-	RUDP_ENDED = 3,       /**< takes and sends nothing more; operations are ending */
-	RUDP_GONE = 4,        /**< all its operations have ended; the pointer is dead */
+	RUDP_OPENING =
+		1, /**< accepted from a peer that has not been heard on it yet: no submissions */
+	RUDP_ESTABLISHED = 2, /**< also reported when a doubtful one has been heard again */
+	RUDP_DOUBTFUL = 3,    /**< two probes and 8 ms unanswered: use another rail if one lives */
+	RUDP_ENDED = 4,       /**< takes and sends nothing more; operations are ending */
+	RUDP_GONE = 5,        /**< all its operations have ended; the pointer is dead */
 };
 
 enum rudp_end_reason {

@@ -456,7 +456,7 @@ size_t rudp_transmit(struct rudp_connection *connection, uint64_t now_us, void *
 	(void)capacity;
 	if (UNLIKELY(connection->state == RUDP_ENDED)) {
 		bytes = send_close(connection, buffer);
-	} else if (UNLIKELY(connection->is_quiet)) {
+	} else if (UNLIKELY(connection->state == RUDP_OPENING)) {
 		bytes = 0;
 	} else {
 		bytes = send_control(connection, now_us, buffer);

@@ -120,7 +120,7 @@ static uint64_t timer_idle(struct rudp_connection *connection, uint64_t now_us)
 	const struct rudp_config *config = &connection->rudp->config;
 	uint64_t ping_us = connection->heard_us + config->keepalive_us;
 
-	if (connection->is_quiet)
+	if (connection->state == RUDP_OPENING)
 		return connection->heard_us + config->silence_us;
 	if (now_us < ping_us)
 		return ping_us;
@@ -134,7 +134,7 @@ static void timer_alive(struct rudp_connection *connection, uint64_t now_us)
 	uint64_t silence_us = connection->rudp->config.silence_us;
 	uint64_t next_us;
 
-	if ((connection->sent.in_flight > 0 || connection->is_quiet) &&
+	if ((connection->sent.in_flight > 0 || connection->state == RUDP_OPENING) &&
 	    now_us >= MAX(connection->heard_us, connection->waiting_us) + silence_us) {
 		rudp_count(connection->rudp, RUDP_COUNTER_SILENT);
 		conn_end(connection, RUDP_END_SILENCE, now_us);

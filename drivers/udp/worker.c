@@ -174,7 +174,7 @@ static int udp_worker_add(struct transport_worker *worker, const struct udp_comm
 		pool_put(&worker->pool, connection);
 		return error;
 	}
-	connection->state = RUDP_ESTABLISHED;
+	connection->state = (uint8_t)rudp_connection_state(connection->rudp);
 	TAILQ_INSERT_TAIL(&worker->connections, connection, link);
 	if (command->endpoint != UDP_NO_ENDPOINT)
 		worker->endpoints[command->endpoint] = connection;
@@ -277,6 +277,8 @@ static void udp_connection_leave(struct transport_worker *worker, struct udp_con
 static void udp_connection_tell(struct transport_worker *worker, struct udp_connection *connection)
 {
 	switch ((enum rudp_state)connection->state) {
+	case RUDP_OPENING: /* only ever of accepted ones, which are no rail of this node's */
+		break;
 	case RUDP_ESTABLISHED:
 		udp_worker_rail(worker, connection->endpoint, RAIL_UP, RAIL_CAUSE_NONE);
 		break;

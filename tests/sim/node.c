@@ -32,6 +32,8 @@ static void node_state(void *context, struct rudp_connection *connection, enum r
 	struct node *node = CONTAINER_OF((struct memory *)context, struct node, memory);
 
 	(void)reason;
+	if (state == RUDP_ESTABLISHED && rudp_connection_params(connection)->initiator == 0)
+		node->connection = connection;
 	if (state == RUDP_ENDED)
 		node->ended++;
 	if (state >= RUDP_ENDED && node->connection == connection)
@@ -57,8 +59,12 @@ static int node_choose(void *context, const struct rudp_address *address)
 static int node_accept(void *context, const struct rudp_params *params)
 {
 	struct node *node = context;
+	struct rudp_connection *connection;
+	int result = rudp_connection_add(node->rudp, *node->now_us, params, NULL, &connection);
 
-	return rudp_connection_add(node->rudp, *node->now_us, params, NULL, &node->connection);
+	if (result == 0 && params->initiator != 0)
+		node->connection = connection;
+	return result;
 }
 
 static void node_established(void *context, void *user, const struct rudp_params *params)
@@ -338,8 +344,9 @@ static void node_fate(struct node *node)
 		node_restart(node);
 		node->next_restart_us = is_over ? UINT64_MAX : due_us(node, scenario->restart_us);
 	}
-	if (now_us >= node->next_close_us && node->connection != NULL) {
-		rudp_connection_close(node->connection, now_us);
+	if (now_us >= node->next_close_us) {
+		if (node->connection != NULL)
+			rudp_connection_close(node->connection, now_us);
 		node->next_close_us = is_over ? UINT64_MAX : due_us(node, scenario->close_us);
 	}
 	if (now_us >= node->next_pause_us) {
