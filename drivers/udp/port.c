@@ -328,25 +328,26 @@ int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t pool
 
 /*
  * A device that waits for its peer waits in accept(). Knocking there and leaving makes it go on, and fail, since
- * nobody talks to it then.
+ * nobody talks to it then. The PMD leaves the socket behind that it had made.
  */
 static void port_end_thread(struct port *port)
 {
 	const struct timespec pause = { .tv_nsec = PORT_KNOCK_NS };
 	struct sockaddr_un address;
 	bool is_server = port_server_path(port, &address);
+	bool is_woken = false;
 
 	if (!port->has_thread)
 		return;
 	while (port_state(port) == PORT_OPENING) {
-		if (is_server)
-			port_knock(&address);
+		if (is_server && port_knock(&address) == 0)
+			is_woken = true;
 		nanosleep(&pause, NULL);
 	}
 	pthread_join(port->thread, NULL);
 	port->has_thread = false;
-	if (is_server && port_state(port) == PORT_FAILED)
-		port_remove_stale_socket(port); /* its device leaves it behind */
+	if (is_woken && port_state(port) == PORT_FAILED)
+		unlink(address.sun_path);
 }
 
 void port_close(struct port *port)
