@@ -39,6 +39,7 @@ struct request {
 	bool is_asked;         /* a script is under way */
 	bool is_orphan;        /* answered, or nobody waits */
 	unsigned int attempts; /* scripts sent; more than one only when an earlier one was lost */
+	uint64_t asked_us;     /* when the script was sent */
 	uint32_t rights;       /* OPEN */
 	struct haul_descriptor *descriptor; /* PUBLISH */
 	size_t length;
@@ -129,13 +130,12 @@ static void deadline_fired(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	registry_reason(conf->registry, reason);
+	if (reason[0] == '\0' && request->is_asked)
+		registry_silence(conf->registry, clock_now_us() - request->asked_us, reason);
 	if (reason[0] == '\0')
 		(void)snprintf(reason, sizeof(reason), "%s", request->reason);
-	if (reason[0] == '\0' && request->type != HAUL_CONTROL_SEGMENT_OPEN)
-		standing_reason(conf->standing, reason);
 	if (reason[0] == '\0')
-		(void)snprintf(reason, sizeof(reason), "redis has not answered within %u ms",
-			       conf->timeout_ms);
+		standing_reason(conf->standing, reason);
 	/* It may have happened or not; what the dataplane takes for true now is written again. */
 	if (request->type == HAUL_CONTROL_SEGMENT_PUBLISH && request->attempts > 0)
 		publications_doubt(conf->publications, request->segment);
@@ -344,6 +344,7 @@ static void request_ask(struct request *request)
 	if (error != 0)
 		return;
 	request->is_asked = true;
+	request->asked_us = clock_now_us();
 	request->attempts++;
 }
 

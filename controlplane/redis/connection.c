@@ -459,6 +459,13 @@ void connection_reason(const struct connection *connection, char reason[HAUL_REA
 		       connection->name, connection->cause, since_s);
 }
 
+void connection_silence(const struct connection *connection, uint64_t silent_us,
+			char reason[HAUL_REASON_BYTES])
+{
+	(void)snprintf(reason, HAUL_REASON_BYTES, "redis at %.64s does not answer since %.1f s",
+		       connection->name, (double)silent_us / 1e6);
+}
+
 int connection_command(struct connection *connection, const struct text *texts, unsigned int count,
 		       unsigned int wait_ms, connection_reply_fn *fn, void *arg)
 {

@@ -78,6 +78,10 @@ const char *connection_run_id(const struct connection *connection);
 /** "redis at unix:/x does not answer since 3.2 s", or "" while it is READY. */
 void connection_reason(const struct connection *connection, char reason[HAUL_REASON_BYTES]);
 
+/** The same sentence for a command that has not been answered for so long, while the connection counts as READY. */
+void connection_silence(const struct connection *connection, uint64_t silent_us,
+			char reason[HAUL_REASON_BYTES]);
+
 /** reply is NULL when the server was lost before it answered; it is freed when the function returns. */
 typedef void connection_reply_fn(void *arg, const struct redisReply *reply);
 

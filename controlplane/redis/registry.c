@@ -404,6 +404,12 @@ void registry_reason(const struct registry *registry, char reason[HAUL_REASON_BY
 		(void)snprintf(reason, HAUL_REASON_BYTES, "the data set in redis is being opened");
 }
 
+void registry_silence(const struct registry *registry, uint64_t silent_us,
+		      char reason[HAUL_REASON_BYTES])
+{
+	connection_silence(registry->connection, silent_us, reason);
+}
+
 /* The writer's three texts; they live as long as the struct. */
 struct writer_texts {
 	char incarnation[TEXT_IDENTITY_BYTES];

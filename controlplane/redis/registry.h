@@ -95,6 +95,10 @@ uint64_t registry_epoch(const struct registry *registry);
 /** Why it is not ready. */
 void registry_reason(const struct registry *registry, char reason[HAUL_REASON_BYTES]);
 
+/** The sentence for a call that has not been answered for so long. */
+void registry_silence(const struct registry *registry, uint64_t silent_us,
+		      char reason[HAUL_REASON_BYTES]);
+
 /*
  * The transitions, each as its script says. They return 0 when fn will be called, exactly once and later, or
  * -HAUL_UNAVAILABLE when it will not.
