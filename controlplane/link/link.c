@@ -28,8 +28,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* PINGs that may go unanswered before the dataplane counts as not answering. */
+/* Beats that may pass without an answer to a PING before the dataplane counts as not answering. */
 #define LINK_PING_SILENT_MAX 2u
+
+/* One PING is under way at a time; after so many silent beats another one is tried. */
+#define LINK_PING_AGAIN 10u
 
 struct link {
 	const struct controlplane_conf *conf;
@@ -52,7 +55,7 @@ struct link {
 	bool is_leave_sent;
 	uint64_t incarnation; /* of the dataplane that said HELLO last */
 	uint32_t ping_id;
-	unsigned int pings_silent; /* sent since the last answer */
+	unsigned int pings_silent; /* beats since the last answer */
 	struct link_stats stats;
 };
 
@@ -133,6 +136,9 @@ static void registry_event(void *arg, const struct streams_event *event)
 			       epoch);
 	else if (event->kind == STREAMS_ERASE)
 		watches_erased(link->watches, event->name, event->version, epoch);
+	else if (event->kind == STREAMS_NODE && event->incarnation != link->incarnation &&
+		 strcmp(event->name, standing_writer(link->standing)->node) == 0)
+		standing_doubt(link->standing);
 }
 
 static void registry_gap(void *arg)
@@ -371,8 +377,7 @@ static void ping_fired(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	timer_arm(link->ping, link->conf->beat_ms);
-	/* One is under way at a time: what does not answer this one would not answer more. */
-	if (link->pings_silent++ > 0)
+	if (link->pings_silent++ % LINK_PING_AGAIN != 0)
 		return;
 	link->ping_id = link->ping_id == UINT32_MAX ? 1 : link->ping_id + 1;
 	link->stats.pings++;
