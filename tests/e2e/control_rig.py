@@ -278,7 +278,8 @@ class ControlPlane:
         answer = connection.getresponse()
         raw = answer.read()
         connection.close()
-        return answer.status, json.loads(raw) if raw else None
+        # What breaks HTTP itself is answered by the library, in HTML.
+        return answer.status, json.loads(raw) if raw[:1] == b"{" else None
 
     def status(self):
         return self.get("/v1/status")[1]
