@@ -100,19 +100,19 @@ static enum haul_error operation_resolve(struct operation *operation)
 		&operation->worker->engine->remotes.remotes[operation->remote];
 	const struct remote_view *view;
 	struct remote_range range;
+	enum haul_error error;
 
 	if (atomic_load_explicit(&remote->state, memory_order_acquire) != REMOTE_OPEN)
 		return HAUL_STALE;
 	view = atomic_load_explicit(&remote->view, memory_order_acquire);
 	if (view->version != atomic_load_explicit(&remote->version_seen, memory_order_acquire))
 		return HAUL_UNAVAILABLE;
-	if (operation->entry_region != 0) {
-		range.region = operation->entry_region;
-		range.offset = operation->entry_offset;
-	} else if (remote_resolve(view, operation->entry_offset, operation->length, &range) !=
-		   HAUL_OK) {
-		return HAUL_RANGE;
-	}
+	error = operation->entry_region != 0
+			? remote_resolve_region(view, operation->entry_region,
+						operation->entry_offset, operation->length, &range)
+			: remote_resolve(view, operation->entry_offset, operation->length, &range);
+	if (error != HAUL_OK)
+		return error;
 	operation->remote_region = range.region;
 	operation->remote_offset = range.offset;
 	operation->incarnation = view->incarnation;
@@ -256,7 +256,6 @@ static bool operation_post(struct operation *operation, const struct endpoint *e
 
 	slice->transport = endpoint->transport;
 	slice->endpoint = (uint16_t)number;
-	/* Counted before the post, since a driver may be done with it within the call. */
 	TAILQ_INSERT_TAIL(&operation->posted, slice, siblings);
 	operation->slices_count++;
 	if (ops->post(worker->transports[endpoint->transport], number, &slice, 1) == 1) {

@@ -24,6 +24,7 @@ struct remote_view {
 	uint64_t bytes;
 	uint32_t peer; /**< index in the peer table */
 	uint32_t buffer_count;
+	uint32_t *by_region; /**< indexes of buffers, ascending by their regions; behind them */
 	struct haul_descriptor_buffer buffers[]; /**< ascending, disjoint */
 };
 
@@ -43,6 +44,11 @@ struct remote {
 };
 
 struct remote_table {
+	/**
+	 * Control: wo, workers: ro. Moves with each retirement, so that a worker sees by one load that it has operations
+	 * to end. It does within its next whole round, that is before a quiescent point that was asked for later.
+	 */
+	_Atomic uint32_t retirements;
 	struct remote remotes[ENGINE_REMOTES_MAX];
 };
 
@@ -64,5 +70,16 @@ struct remote_view *remote_view_make(const struct haul_descriptor *descriptor, u
  */
 enum haul_error remote_resolve(const struct remote_view *view, uint64_t offset, uint64_t length,
 			       struct remote_range *range_out);
+
+/**
+ * The same for a range of a region that the client named itself. It must be one of this segment's: a grant is for a
+ * segment, and its owner has regions that were never granted. Returns HAUL_OK or HAUL_RANGE. Worker.
+ */
+enum haul_error remote_resolve_region(const struct remote_view *view, uint64_t region,
+				      uint64_t offset, uint64_t length,
+				      struct remote_range *range_out);
+
+/** Take a remote segment away: every operation on it ends with STALE. Control thread. */
+void remote_retire(struct remote_table *table, uint32_t index);
 
 #endif
