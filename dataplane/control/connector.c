@@ -28,10 +28,17 @@ static void connector_connect(struct node *node, uint32_t worker, uint32_t endpo
 		.address_count = peer->address_count,
 	};
 
-	if (peer->references == 0)
-		return; /* given up meanwhile; the worker hears of that by PEER_FORGET */
+	/* Also when the peer was given up meanwhile: the worker's DISCONNECT then follows, and ends what it began. */
 	node->engine.ops[transport]->connect(node->engine.transports[transport], worker, endpoint,
 					     &whom);
+}
+
+static void connector_disconnect(struct node *node, uint32_t worker, uint32_t endpoint)
+{
+	uint32_t transport = endpoint % ENGINE_TRANSPORTS;
+
+	node->engine.ops[transport]->disconnect(node->engine.transports[transport], worker,
+						endpoint);
 }
 
 static void connector_obey(struct node *node, const struct worker_request *request)
@@ -51,6 +58,12 @@ static void connector_obey(struct node *node, const struct worker_request *reque
 		break;
 	case WORKER_PEER_RESTARTED:
 		opening_retire_peer(node, request->index);
+		break;
+	case WORKER_DISCONNECT:
+		connector_disconnect(node, request->worker, request->index);
+		break;
+	case WORKER_PEER_FORGOTTEN:
+		peer_forgotten(&node->engine.peers, request->index);
 		break;
 	}
 }
@@ -158,17 +171,4 @@ void connector_stop(struct node *node)
 	if (connector->timer != NULL)
 		event_free(connector->timer);
 	connector->timer = NULL;
-}
-
-void connector_disconnect_peer(struct node *node, uint32_t peer)
-{
-	const struct engine *engine = &node->engine;
-
-	for (uint32_t i = 0; i < engine->order_count; i++) {
-		uint32_t id = engine->order[i];
-
-		for (uint32_t worker = 0; worker < engine->options.worker_count; worker++)
-			engine->ops[id]->disconnect(engine->transports[id], worker,
-						    endpoint_number(peer, id));
-	}
 }

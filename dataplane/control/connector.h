@@ -24,7 +24,4 @@ struct connector {
 int connector_start(struct node *node);
 void connector_stop(struct node *node);
 
-/** Drop every rail to a peer whose slot is given up. */
-void connector_disconnect_peer(struct node *node, uint32_t peer);
-
 #endif

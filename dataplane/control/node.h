@@ -72,7 +72,7 @@ void node_destroy(struct node *node);
 /** The addresses of every transport, for HELLO and descriptors; returns their number. */
 uint32_t node_addresses(struct node *node, struct haul_address addresses[]);
 
-/** Send a command to every worker; a full ring is a defect, since what is outstanding is bounded. */
+/** Send a command to every worker; a full ring is a defect, since what is under way is bounded (ENGINE_COMMANDS). */
 void node_command_all(struct node *node, const struct worker_command *command);
 
 #endif

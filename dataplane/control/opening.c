@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/memfd.h"
 #include "base/names.h"
-#include "control/connector.h"
 #include "control/node.h"
 #include "control/rings.h"
 
@@ -59,10 +58,8 @@ static void opening_drop_peer(struct node *node, uint32_t peer)
 {
 	struct worker_command command = { .kind = WORKER_PEER_FORGET, .index = peer };
 
-	if (!peer_drop(&node->engine.peers, peer))
-		return;
-	connector_disconnect_peer(node, peer);
-	node_command_all(node, &command);
+	if (peer_drop(&node->engine.peers, peer, node->engine.options.worker_count))
+		node_command_all(node, &command);
 }
 
 static void opening_quiesced(struct quiesce_action *action)
@@ -82,16 +79,12 @@ static void opening_quiesced(struct quiesce_action *action)
 /* Every operation on it ends with STALE; handles stay until their clients close them. */
 static void opening_retire(struct opening *opening, const char *why)
 {
-	struct worker_command command = { .kind = WORKER_REMOTE_RETIRED, .index = opening->remote };
-
 	if (opening->is_retired)
 		return;
 	log_info("opening", "segment %s: retired: %s", opening->name, why);
 	opening->is_retired = true;
 	event_del(opening->timer);
-	atomic_store_explicit(&opening_remote(opening)->state, REMOTE_RETIRED,
-			      memory_order_release);
-	node_command_all(opening->node, &command);
+	remote_retire(&opening->node->engine.remotes, opening->remote);
 }
 
 /* One handle or refresh less; the last one closes the segment. */

@@ -8,20 +8,24 @@
 const char *endpoint_state_text(unsigned int state)
 {
 	static const char *const texts[ENDPOINT_STATE_COUNT] = {
-		[ENDPOINT_IDLE] = "idle",     [ENDPOINT_CONNECTING] = "connecting",
-		[ENDPOINT_UP] = "up",         [ENDPOINT_DOUBTFUL] = "doubtful",
-		[ENDPOINT_PAUSED] = "paused", [ENDPOINT_GONE] = "gone",
+		[ENDPOINT_IDLE] = "idle",       [ENDPOINT_CONNECTING] = "connecting",
+		[ENDPOINT_UP] = "up",           [ENDPOINT_DOUBTFUL] = "doubtful",
+		[ENDPOINT_PAUSED] = "paused",   [ENDPOINT_GONE] = "gone",
+		[ENDPOINT_CLOSING] = "closing",
 	};
 
 	return state < ENDPOINT_STATE_COUNT ? texts[state] : "unknown";
 }
 
-/* The legal transitions, one bit a target state. Forgetting a peer brings any state back to IDLE. */
+/* The legal transitions, one bit a target state. endpoint_init brings CLOSING, and what has no rail, back to IDLE. */
 static const uint8_t endpoint_transitions[ENDPOINT_STATE_COUNT] = {
 	[ENDPOINT_IDLE] = 1 << ENDPOINT_CONNECTING,
-	[ENDPOINT_CONNECTING] = 1 << ENDPOINT_UP | 1 << ENDPOINT_PAUSED | 1 << ENDPOINT_GONE,
-	[ENDPOINT_UP] = 1 << ENDPOINT_DOUBTFUL | 1 << ENDPOINT_PAUSED | 1 << ENDPOINT_GONE,
-	[ENDPOINT_DOUBTFUL] = 1 << ENDPOINT_UP | 1 << ENDPOINT_PAUSED | 1 << ENDPOINT_GONE,
+	[ENDPOINT_CONNECTING] = 1 << ENDPOINT_UP | 1 << ENDPOINT_PAUSED | 1 << ENDPOINT_GONE |
+				1 << ENDPOINT_CLOSING,
+	[ENDPOINT_UP] = 1 << ENDPOINT_DOUBTFUL | 1 << ENDPOINT_PAUSED | 1 << ENDPOINT_GONE |
+			1 << ENDPOINT_CLOSING,
+	[ENDPOINT_DOUBTFUL] = 1 << ENDPOINT_UP | 1 << ENDPOINT_PAUSED | 1 << ENDPOINT_GONE |
+			      1 << ENDPOINT_CLOSING,
 	[ENDPOINT_PAUSED] = 1 << ENDPOINT_CONNECTING | 1 << ENDPOINT_UP | 1 << ENDPOINT_GONE,
 	[ENDPOINT_GONE] = 0,
 };
@@ -164,8 +168,8 @@ uint32_t endpoint_drive_all(struct worker *worker, uint64_t now_us)
 }
 
 /* End what waits here: no path will come any more, or not to the incarnation that was meant. */
-static void endpoint_fail_waiting(struct worker *worker, struct endpoint *endpoint,
-				  enum haul_error status, enum haul_reason reason)
+static void endpoint_fail_waiting(struct endpoint *endpoint, enum haul_error status,
+				  enum haul_reason reason)
 {
 	while (endpoint->waiting_count > 0) {
 		struct operation *operation = TAILQ_FIRST(&endpoint->waiting);
@@ -174,7 +178,6 @@ static void endpoint_fail_waiting(struct worker *worker, struct endpoint *endpoi
 		operation_end(operation, status, reason);
 		BUG_ON(endpoint->waiting_count != before - 1);
 	}
-	(void)worker;
 }
 
 /* The next pause is twice the last one, within bounds. */
@@ -196,17 +199,33 @@ static void endpoint_down(struct worker *worker, struct endpoint *endpoint, enum
 	switch (cause) {
 	case RAIL_CAUSE_RESTARTED:
 		endpoint_set_state(endpoint, ENDPOINT_GONE, worker->now_us);
-		endpoint_fail_waiting(worker, endpoint, HAUL_STALE, HAUL_REASON_INCARNATION);
+		endpoint_fail_waiting(endpoint, HAUL_STALE, HAUL_REASON_INCARNATION);
 		worker_ask(worker, &request);
 		break;
 	case RAIL_CAUSE_REFUSED:
 		endpoint_pause(endpoint, worker->now_us);
-		endpoint_fail_waiting(worker, endpoint, HAUL_NO_PATH, HAUL_REASON_PEER_REFUSED);
+		endpoint_fail_waiting(endpoint, HAUL_NO_PATH, HAUL_REASON_PEER_REFUSED);
 		break;
 	default:
 		endpoint_pause(endpoint, worker->now_us);
 		break;
 	}
+}
+
+/* When none of a forgotten peer's endpoints can have a rail any more its slot may be used again: say so. */
+static void endpoint_tell_forgotten(struct worker *worker, uint32_t peer)
+{
+	struct worker_request request = { .kind = WORKER_PEER_FORGOTTEN,
+					  .worker = worker->number,
+					  .index = peer };
+
+	for (uint32_t transport = 0; transport < ENGINE_TRANSPORTS; transport++) {
+		uint32_t number = endpoint_number(peer, transport);
+
+		if (worker->endpoints[number].state == ENDPOINT_CLOSING)
+			return;
+	}
+	worker_ask(worker, &request);
 }
 
 void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state state,
@@ -217,6 +236,14 @@ void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state
 	BUG_ON(number >= ENGINE_ENDPOINTS_MAX);
 	if (endpoint->state == ENDPOINT_IDLE || endpoint->state == ENDPOINT_GONE)
 		return; /* news of a connection that is not wanted any more */
+	if (endpoint->state == ENDPOINT_CLOSING) {
+		if (state != RAIL_DOWN)
+			return;
+		endpoint_fail_waiting(endpoint, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
+		endpoint_init(endpoint, endpoint->peer, endpoint->transport);
+		endpoint_tell_forgotten(worker, endpoint->peer);
+		return;
+	}
 	switch (state) {
 	case RAIL_UP:
 		endpoint->pause_us = 0;
@@ -234,13 +261,28 @@ void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state
 	}
 }
 
+/* May the driver have, or be about to make, a connection for it? */
+static bool endpoint_has_rail(const struct endpoint *endpoint)
+{
+	return endpoint->state == ENDPOINT_CONNECTING || endpoint_takes(endpoint);
+}
+
 void endpoint_forget_peer(struct worker *worker, uint32_t peer)
 {
+	struct worker_request request = { .kind = WORKER_DISCONNECT, .worker = worker->number };
+
 	for (uint32_t transport = 0; transport < ENGINE_TRANSPORTS; transport++) {
 		uint32_t number = endpoint_number(peer, transport);
 		struct endpoint *endpoint = &worker->endpoints[number];
 
-		endpoint_fail_waiting(worker, endpoint, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-		endpoint_init(endpoint, peer, transport);
+		endpoint_fail_waiting(endpoint, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
+		if (!endpoint_has_rail(endpoint)) {
+			endpoint_init(endpoint, peer, transport);
+			continue;
+		}
+		endpoint_set_state(endpoint, ENDPOINT_CLOSING, worker->now_us);
+		request.index = number;
+		worker_ask(worker, &request);
 	}
+	endpoint_tell_forgotten(worker, peer);
 }

@@ -7,7 +7,8 @@
  *             v            v        v
  *           PAUSED <----------------+       (after a growing pause: IDLE again, when someone asks)
  *
- * A peer that has proven another incarnation ends the endpoint for good (GONE) with everything bound to it.
+ * A peer that has proven another incarnation ends the endpoint for good (GONE) with everything bound to it. When a
+ * peer's slot is given up, endpoints that may have a rail are CLOSING until their drivers have said that it is down.
  * Endpoints belong to one worker; connecting itself is done by the control thread on the worker's request.
  */
 #ifndef ENGINE_ENDPOINT_H
@@ -30,6 +31,7 @@ enum endpoint_state {
 	ENDPOINT_DOUBTFUL = 3,   /**< takes slices when no other rail is up */
 	ENDPOINT_PAUSED = 4,     /**< failed; not before retry_at_us again */
 	ENDPOINT_GONE = 5,       /**< the peer is another incarnation now */
+	ENDPOINT_CLOSING = 6,    /**< the peer's slot is given up; its rail is going down */
 	ENDPOINT_STATE_COUNT,
 };
 
@@ -82,7 +84,10 @@ uint32_t endpoint_drive_all(struct worker *worker, uint64_t now_us);
 void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state state,
 			 enum rail_cause cause);
 
-/** The peer's slot is given up: forget its endpoints, once drivers hold no rail for them. */
+/**
+ * The peer's slot is given up: forget its endpoints. The control thread is asked to disconnect those that may have a
+ * rail, and is told by PEER_FORGOTTEN when the last one is down.
+ */
 void endpoint_forget_peer(struct worker *worker, uint32_t peer);
 
 #endif

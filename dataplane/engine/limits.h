@@ -48,12 +48,18 @@
 /** What a transport may do in one round: packets received, or packets sent. */
 #define ENGINE_TRANSPORT_BUDGET 256u
 
-/** Commands taken from the control thread in one round; the rings' sizes are powers of two. */
-#define ENGINE_COMMAND_BUDGET 16u
-#define ENGINE_COMMANDS       1024u
+/**
+ * Commands to a worker, a power of two. There is room for all that can be under way: the beginning and the end of each
+ * channel, and one word on each peer. A round takes all of them, so that a quiescent point says that they are obeyed.
+ */
+#define ENGINE_COMMANDS 1024u
 
-/** Requests of a worker to the control thread. */
-#define ENGINE_REQUESTS 4096u
+/**
+ * Requests of a worker to the control thread, a power of two: room for all that can be under way (each channel's two,
+ * each endpoint's three, each peer's one) and, below ENGINE_REQUESTS_STALE, for news that may get lost.
+ */
+#define ENGINE_REQUESTS       8192u
+#define ENGINE_REQUESTS_STALE 1024u
 
 /** A pause before an unreachable peer is tried again: grows by doubling between these. */
 #define ENGINE_RETRY_MIN_US 10000u

@@ -19,7 +19,8 @@ static uint32_t peer_find(const struct peer_table *table, const struct haul_desc
 	for (uint32_t i = 0; i < ENGINE_PEERS_MAX; i++) {
 		if (peer_matches(&table->peers[i], descriptor))
 			return i;
-		if (free == ENGINE_PEERS_MAX && table->peers[i].references == 0)
+		if (free == ENGINE_PEERS_MAX && table->peers[i].references == 0 &&
+		    table->peers[i].forgetting == 0)
 			free = i;
 	}
 	return free;
@@ -48,10 +49,21 @@ uint32_t peer_take(struct peer_table *table, const struct haul_descriptor *descr
 	return index;
 }
 
-bool peer_drop(struct peer_table *table, uint32_t index)
+bool peer_drop(struct peer_table *table, uint32_t index, uint32_t worker_count)
 {
 	struct peer *peer = &table->peers[index];
 
 	BUG_ON(index >= ENGINE_PEERS_MAX || peer->references == 0);
-	return --peer->references == 0;
+	if (--peer->references > 0)
+		return false;
+	peer->forgetting = worker_count;
+	return true;
+}
+
+void peer_forgotten(struct peer_table *table, uint32_t index)
+{
+	struct peer *peer = &table->peers[index];
+
+	BUG_ON(index >= ENGINE_PEERS_MAX || peer->forgetting == 0);
+	peer->forgetting--;
 }

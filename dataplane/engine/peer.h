@@ -19,7 +19,8 @@ struct peer {
 	char node[HAUL_NAME_BYTES];
 	uint64_t incarnation;
 	uint64_t since_us;      /**< control only: when it was met */
-	uint32_t references;    /**< control only: remote segments of it; 0 = the slot is free */
+	uint32_t references;    /**< control only: remote segments of it */
+	uint32_t forgetting;    /**< control only: workers that may still have something for it */
 	uint32_t address_count; /**< control only */
 	bool is_self;           /**< this very node and incarnation */
 	struct haul_address addresses[HAUL_DESCRIPTOR_ADDRESSES_MAX]; /**< control only */
@@ -37,7 +38,13 @@ uint32_t peer_take(struct peer_table *table, const struct haul_descriptor *descr
 		   const struct haul_address *addresses, uint64_t self_incarnation,
 		   uint64_t now_us);
 
-/** Drop one reference; true when it was the last. The slot must not be reused before a quiescent point. */
-bool peer_drop(struct peer_table *table, uint32_t index);
+/**
+ * Drop one reference; true when it was the last. Then the slot is kept until each of worker_count workers has said by
+ * peer_forgotten that no endpoint of it is left, so that no rail to the old peer is ever taken for one to the next.
+ */
+bool peer_drop(struct peer_table *table, uint32_t index, uint32_t worker_count);
+
+/** One more worker has forgotten the peer. */
+void peer_forgotten(struct peer_table *table, uint32_t index);
 
 #endif

@@ -148,10 +148,16 @@ struct transport_ops {
 	/** Addresses to publish; returns how many of `max` were filled. */
 	uint32_t (*addresses)(struct transport *transport, struct haul_address *addresses_out,
 			      uint32_t max);
-	/** Begin to connect an endpoint of a worker. Ends in one rail_state there: UP or DOWN. */
+	/**
+	 * Begin to connect an endpoint of a worker. Ends in one rail_state there: UP or DOWN. Never called while it has a
+	 * connection; in rare races twice before the first has ended, when the second changes nothing.
+	 */
 	void (*connect)(struct transport *transport, uint32_t worker, uint32_t endpoint,
 			const struct transport_peer *peer);
-	/** End whatever the endpoint has; slices are done first, then one rail_state DOWN with CLOSED. */
+	/**
+	 * End whatever the endpoint has; slices are done first, then one rail_state DOWN with CLOSED. When nothing is there
+	 * any more, which the worker has been told, that may be left out.
+	 */
 	void (*disconnect)(struct transport *transport, uint32_t worker, uint32_t endpoint);
 	/** Handshakes, timers and what the workers left to do; returns the time of its next call at the latest. */
 	uint64_t (*control)(struct transport *transport, uint64_t now_us);

@@ -28,6 +28,13 @@
 /* Events looked at after a sleep: they only say that it is time to go round. */
 #define WORKER_EVENTS 8
 
+_Static_assert(2 * ENGINE_CHANNELS_MAX + ENGINE_PEERS_MAX <= ENGINE_COMMANDS,
+	       "a worker's ring has room for every command that can be under way");
+_Static_assert(ENGINE_REQUESTS_STALE + 2 * ENGINE_CHANNELS_MAX + 3 * ENGINE_ENDPOINTS_MAX +
+			       ENGINE_PEERS_MAX <=
+		       ENGINE_REQUESTS,
+	       "so has the ring of its requests");
+
 static const struct counter_spec worker_counter_specs[WORKER_COUNTER_COUNT] = {
 	[WORKER_ROUNDS] = { "rounds", "rounds", "times the poll loop went round" },
 	[WORKER_SLEEPS] = { "sleeps", "sleeps", "times it slept since there was no work" },
@@ -186,20 +193,33 @@ static void worker_give_channel(struct worker *worker, struct channel *channel)
 	worker_ask(worker, &request);
 }
 
-/* End what is bound to a remote segment that is gone. Rare, so a walk over everything open will do. */
-static void worker_end_remote(struct worker *worker, uint32_t remote)
+static void worker_end_retired(struct worker *worker, struct channel *channel)
 {
-	for (uint32_t i = 0; i < worker->channel_count; i++) {
-		struct operation *operation = TAILQ_FIRST(&worker->channels[i]->operations);
+	const struct remote *remotes = worker->engine->remotes.remotes;
+	struct operation *operation = TAILQ_FIRST(&channel->operations);
 
-		while (operation != NULL) {
-			struct operation *next = TAILQ_NEXT(operation, siblings);
+	while (operation != NULL) {
+		struct operation *next = TAILQ_NEXT(operation, siblings);
 
-			if (operation->remote == remote)
-				operation_end(operation, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-			operation = next;
-		}
+		if (atomic_load_explicit(&remotes[operation->remote].state, memory_order_acquire) !=
+		    REMOTE_OPEN)
+			operation_end(operation, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
+		operation = next;
 	}
+}
+
+/* End what is bound to remote segments that are gone. Rare, so a walk over everything open will do. */
+static uint32_t worker_poll_retirements(struct worker *worker)
+{
+	uint32_t retirements =
+		atomic_load_explicit(&worker->engine->remotes.retirements, memory_order_acquire);
+
+	if (LIKELY(retirements == worker->retirements))
+		return 0;
+	worker->retirements = retirements;
+	for (uint32_t i = 0; i < worker->channel_count; i++)
+		worker_end_retired(worker, worker->channels[i]);
+	return 1;
 }
 
 static void worker_obey(struct worker *worker, const struct worker_command *command)
@@ -212,9 +232,6 @@ static void worker_obey(struct worker *worker, const struct worker_command *comm
 		channel_close(command->channel, command->error, command->reason);
 		command->channel->is_released = true;
 		break;
-	case WORKER_REMOTE_RETIRED:
-		worker_end_remote(worker, command->index);
-		break;
 	case WORKER_PEER_FORGET:
 		endpoint_forget_peer(worker, command->index);
 		break;
@@ -226,7 +243,7 @@ static uint32_t worker_poll_commands(struct worker *worker)
 	struct worker_command command;
 	uint32_t work = 0;
 
-	while (work < ENGINE_COMMAND_BUDGET && spsc_pop(&worker->commands, &command)) {
+	while (work < ENGINE_COMMANDS && spsc_pop(&worker->commands, &command)) {
 		worker_obey(worker, &command);
 		work++;
 	}
@@ -311,14 +328,26 @@ static void worker_tell_requests(struct worker *worker)
 	eventfd_write(worker->request_fd, 1);
 }
 
-uint32_t worker_round(struct worker *worker)
+/* The quiescent point: nothing shared is held from here to the next round. */
+static void worker_pass(struct worker *worker)
+{
+	uint64_t rounds = atomic_load_explicit(&worker->rounds, memory_order_relaxed);
+
+	/* Orders this round's reads before the number, against worker_has_passed. */
+	atomic_store_explicit(&worker->rounds, rounds + 1, memory_order_release);
+	/* Orders the number before the next round's reads, against the fence in worker_mark. */
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+uint32_t worker_round(struct worker *worker, uint64_t now_us)
 {
 	uint32_t work = 0;
 
-	worker->now_us = clock_now_us();
+	worker->now_us = now_us;
 	work += worker_poll_transports(worker);
 	work += wheel_advance(&worker->wheel, worker->now_us, ENGINE_OPERATIONS_MAX);
 	work += worker_poll_commands(worker);
+	work += worker_poll_retirements(worker);
 	work += worker_poll_channels(worker);
 	worker_poll_parked(worker);
 	work += endpoint_drive_all(worker, worker->now_us);
@@ -326,8 +355,7 @@ uint32_t worker_round(struct worker *worker)
 	worker_finish_channels(worker);
 	worker_tell_requests(worker);
 	worker->counters[WORKER_ROUNDS]++;
-	/* The quiescent point: nothing shared is held from here to the next round. */
-	atomic_fetch_add_explicit(&worker->rounds, 1, memory_order_release);
+	worker_pass(worker);
 	return work;
 }
 
@@ -421,7 +449,7 @@ static void *worker_main(void *argument)
 	prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);
 	worker->busy_at_us = clock_now_us();
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
-		if (worker_round(worker) > 0) {
+		if (worker_round(worker, clock_now_us()) > 0) {
 			worker->busy_at_us = worker->now_us;
 			worker->sleep_us = 0;
 		} else {
@@ -467,13 +495,15 @@ bool worker_command(struct worker *worker, const struct worker_command *command)
 
 void worker_ask(struct worker *worker, const struct worker_request *request)
 {
-	/*
-	 * What can be asked is bounded: an endpoint connects once, a channel ends once. Stale news may repeat, and one
-	 * that finds the ring full is only a refresh less.
-	 */
-	bool pushed = spsc_push(&worker->requests, request);
+	bool pushed;
 
-	BUG_ON(!pushed && request->kind != WORKER_REMOTE_STALE);
+	/* A target decides how often it says STALE: it must not take the room of what has to be said. */
+	if (request->kind == WORKER_REMOTE_STALE &&
+	    spsc_count(&worker->requests) >= ENGINE_REQUESTS_STALE)
+		return;
+	pushed = spsc_push(&worker->requests, request);
+	/* What can be asked is bounded: an endpoint connects once, a channel ends once. */
+	BUG_ON(!pushed);
 	worker->is_request_due = true;
 }
 

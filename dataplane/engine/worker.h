@@ -56,16 +56,15 @@ struct engine {
 };
 
 enum worker_command_kind {
-	WORKER_CHANNEL_ADD = 1,    /**< serve this channel */
-	WORKER_CHANNEL_CLOSE = 2,  /**< end it; a CHANNEL_GONE request answers */
-	WORKER_REMOTE_RETIRED = 3, /**< end the operations on this remote segment with STALE */
-	WORKER_PEER_FORGET = 4,    /**< the peer's slot is given up */
+	WORKER_CHANNEL_ADD = 1,   /**< serve this channel */
+	WORKER_CHANNEL_CLOSE = 2, /**< end it; a CHANNEL_GONE request answers */
+	WORKER_PEER_FORGET = 3,   /**< the peer's slot is given up; a PEER_FORGOTTEN answers */
 };
 
 /** Control thread -> worker. */
 struct worker_command {
 	enum worker_command_kind kind;
-	uint32_t index; /**< remote, peer or endpoint */
+	uint32_t index; /**< peer */
 	struct channel *channel;
 	enum haul_error error; /**< for CHANNEL_CLOSE */
 	const char *reason;    /**< static text, for CHANNEL_CLOSE */
@@ -78,6 +77,8 @@ enum worker_request_kind {
 	WORKER_REMOTE_STALE = 4, /**< a target refused as stale: fetch the descriptor */
 	WORKER_PEER_RESTARTED =
 		5, /**< a peer proved another incarnation: fetch all of its descriptors */
+	WORKER_DISCONNECT = 6,     /**< end what this endpoint has, its peer is given up */
+	WORKER_PEER_FORGOTTEN = 7, /**< no endpoint of this peer is left here */
 };
 
 /** Worker -> control thread. */
@@ -86,6 +87,7 @@ struct worker_request {
 	uint32_t worker;
 	uint32_t index; /**< endpoint, remote or peer */
 	struct channel *channel;
+	const char *reason; /**< static text, for CHANNEL_BAD */
 };
 
 /** Counters of a worker, written by it. */
@@ -136,6 +138,7 @@ struct worker {
 	struct transport_worker *transports[ENGINE_TRANSPORTS];
 	struct channel *channels[ENGINE_CHANNELS_MAX];
 	uint32_t channel_count;
+	uint32_t retirements;  /**< of remote segments, as last looked at */
 	uint64_t parked_at_us; /**< when the parked were looked at last */
 	uint64_t busy_at_us;   /**< when a round last found work */
 	uint32_t sleep_us;     /**< the last sleep's length */
@@ -154,13 +157,16 @@ void worker_destroy(struct worker *worker);
 int worker_start(struct worker *worker, int cpu);
 void worker_stop(struct worker *worker);
 
-/** One round of the loop; returns the work done. For tests, which have no thread. */
-uint32_t worker_round(struct worker *worker);
+/** One round of the loop at the given time; returns the work done. For tests, which have neither thread nor clock. */
+uint32_t worker_round(struct worker *worker, uint64_t now_us);
 
 /** Hand a command to a worker. False when its ring is full: try again later. Control thread. */
 bool worker_command(struct worker *worker, const struct worker_command *command);
 
-/** Ask the control thread. The ring has room for everything that can be asked at a time. Worker. */
+/**
+ * Ask the control thread. The ring has room for everything that can be asked at a time; REMOTE_STALE, which may come
+ * once an operation, is dropped when many requests wait already. Worker.
+ */
 void worker_ask(struct worker *worker, const struct worker_request *request);
 
 /** A mark of where a worker is: worker_has_passed is true once it has been at a quiescent point since. */
