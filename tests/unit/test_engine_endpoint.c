@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Goal: an endpoint goes through its states only as the picture in endpoint.h has it; work goes to the best one; what
+ * waits is served or ended, never lost; a forgotten peer's rails are down before its slot is said to be free.
+ * Method: drivers' news by hand, time by hand.
+ */
+#include "api/haul_attach.h"
+#include "engine/endpoint.h"
+#include "engine_rig.h"
+#include "unit.h"
+
+#define UDP   HAUL_TRANSPORT_UDP
+#define LOCAL HAUL_TRANSPORT_LOCAL
+
+static struct endpoint *endpoint_of(struct rig *rig, uint32_t peer, uint32_t transport)
+{
+	return &rig->worker->endpoints[endpoint_number(peer, transport)];
+}
+
+static void tell(struct rig *rig, uint32_t peer, enum rail_state state, enum rail_cause cause)
+{
+	rig->worker->now_us = rig->now_us;
+	worker_host.rail_state(rig->worker, endpoint_number(peer, UDP), state, cause);
+}
+
+static void endpoint_pick__asks_for_a_connection_once(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t remote = rig_add_remote(rig, false, 1, 64);
+	uint32_t peer = rig->engine.remotes.remotes[remote].peer;
+	struct endpoint *endpoint = endpoint_of(rig, peer, UDP);
+	struct worker_request request;
+
+	(void)state;
+	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), endpoint);
+	assert_int_equal(endpoint->state, ENDPOINT_CONNECTING);
+	assert_false(endpoint_takes(endpoint));
+	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), endpoint);
+	assert_true(rig_request(rig, &request));
+	assert_int_equal(request.kind, WORKER_CONNECT);
+	assert_int_equal(request.index, endpoint_number(peer, UDP));
+	assert_false(rig_request(rig, &request));
+	rig_destroy(rig);
+}
+
+static void endpoint_pick__keeps_this_node_and_peers_apart(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t here = rig_add_remote(rig, true, 1, 64);
+	uint32_t there = rig_add_remote(rig, false, 1, 64);
+
+	(void)state;
+	assert_int_equal(endpoint_pick(rig->worker, here, rig->now_us)->transport, LOCAL);
+	assert_int_equal(endpoint_pick(rig->worker, there, rig->now_us)->transport, UDP);
+	rig->engine.order_count = 1; /* local alone */
+	assert_null(endpoint_pick(rig->worker, there, rig->now_us));
+	rig_destroy(rig);
+}
+
+/* Two transports that reach peers: the order decides between equals, the state before it. */
+static void endpoint_pick__prefers_up_then_doubtful_then_order(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t peer = rig_add_remote(rig, false, 1, 64);
+	struct transport_ops second = *rig->engine.ops[UDP];
+	struct endpoint *first;
+	struct endpoint *other;
+
+	(void)state;
+	second.id = HAUL_TRANSPORT_TCP;
+	rig->engine.ops[second.id] = &second;
+	rig->engine.order[rig->engine.order_count++] = second.id;
+	rig->worker->transports[second.id] = &rig->udp;
+	first = endpoint_of(rig, peer, UDP);
+	other = endpoint_of(rig, peer, second.id);
+	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), first);
+	assert_int_equal(other->state, ENDPOINT_CONNECTING);
+	worker_host.rail_state(rig->worker, endpoint_number(peer, second.id), RAIL_UP,
+			       RAIL_CAUSE_NONE);
+	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), other);
+	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);
+	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), first);
+	tell(rig, peer, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), other);
+	worker_host.rail_state(rig->worker, endpoint_number(peer, second.id), RAIL_DOWN,
+			       RAIL_CAUSE_SILENT);
+	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), first);
+	assert_true(endpoint_takes(first)); /* the last rail is kept */
+	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);
+	assert_int_equal(first->state, ENDPOINT_UP);
+	rig_destroy(rig);
+}
+
+static void endpoint_pause__grows_and_is_bounded(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t peer = rig_add_remote(rig, false, 1, 64);
+	struct endpoint *endpoint = endpoint_of(rig, peer, UDP);
+	uint32_t expected_us = ENGINE_RETRY_MIN_US;
+	struct worker_request request;
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		endpoint_pick(rig->worker, peer, rig->now_us);
+		assert_int_equal(endpoint->state, ENDPOINT_CONNECTING);
+		tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+		assert_int_equal(endpoint->state, ENDPOINT_PAUSED);
+		assert_int_equal(endpoint->pause_us, expected_us);
+		rig->now_us += expected_us - 1;
+		endpoint_pick(rig->worker, peer, rig->now_us);
+		assert_int_equal(endpoint->state, ENDPOINT_PAUSED);
+		rig->now_us++;
+		expected_us = expected_us * 2 < ENGINE_RETRY_MAX_US ? expected_us * 2
+								    : ENGINE_RETRY_MAX_US;
+		assert_true(rig_request(rig, &request));
+		assert_false(rig_request(rig, &request));
+	}
+	assert_int_equal(expected_us, ENGINE_RETRY_MAX_US);
+	/* A success is forgiven at once. */
+	endpoint_pick(rig->worker, peer, rig->now_us);
+	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);
+	tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_SILENT);
+	assert_int_equal(endpoint->pause_us, ENGINE_RETRY_MIN_US);
+	rig_destroy(rig);
+}
+
+static void endpoint_rail_state__ignores_news_nobody_wants(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t peer = rig_add_remote(rig, false, 1, 64);
+	struct endpoint *endpoint = endpoint_of(rig, peer, UDP);
+
+	(void)state;
+	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);
+	tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_CLOSED);
+	assert_int_equal(endpoint->state, ENDPOINT_IDLE);
+	endpoint_pick(rig->worker, peer, rig->now_us);
+	tell(rig, peer, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	assert_int_equal(endpoint->state, ENDPOINT_CONNECTING);
+	tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_RESTARTED);
+	assert_int_equal(endpoint->state, ENDPOINT_GONE);
+	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);
+	assert_int_equal(endpoint->state, ENDPOINT_GONE);
+	rig_destroy(rig);
+}
+
+/* Have channel 1 wait for a peer that is being connected, and return its completion once the news is told. */
+static struct haul_completion outcome(enum rail_cause cause, enum endpoint_state state_expected)
+{
+	struct channel *channel;
+	struct rig *rig = rig_create_ready(&channel);
+	struct endpoint *endpoint = endpoint_of(rig, RIG_PEER, UDP);
+	struct haul_entry entry = rig_write(rig, 5, 100);
+	struct haul_completion completion = { 0 };
+
+	tell(rig, RIG_PEER, RAIL_DOWN, RAIL_CAUSE_SILENT);
+	rig->now_us += ENGINE_RETRY_MIN_US;
+	rig_submit(channel, &entry);
+	rig_round(rig, 1);
+	assert_int_equal(endpoint->state, ENDPOINT_CONNECTING);
+	assert_int_equal(endpoint->waiting_count, 1);
+	tell(rig, RIG_PEER, RAIL_DOWN, cause);
+	assert_int_equal(endpoint->state, state_expected);
+	assert_int_equal(endpoint->waiting_count, 0);
+	assert_true(rig_reap(channel, &completion));
+	if (cause == RAIL_CAUSE_RESTARTED)
+		assert_int_equal(rig_expect_request(rig, WORKER_PEER_RESTARTED).index, RIG_PEER);
+	rig_destroy_ready(rig, channel);
+	return completion;
+}
+
+static void endpoint_down__restarted_ends_what_waits_as_stale(void **state)
+{
+	struct haul_completion completion = outcome(RAIL_CAUSE_RESTARTED, ENDPOINT_GONE);
+
+	(void)state;
+	assert_int_equal(completion.status, HAUL_STALE);
+	assert_int_equal(completion.reason, HAUL_REASON_INCARNATION);
+}
+
+static void endpoint_down__refused_ends_what_waits(void **state)
+{
+	struct haul_completion completion = outcome(RAIL_CAUSE_REFUSED, ENDPOINT_PAUSED);
+
+	(void)state;
+	assert_int_equal(completion.status, HAUL_NO_PATH);
+	assert_int_equal(completion.reason, HAUL_REASON_PEER_REFUSED);
+}
+
+static void endpoint_down__unreachable_keeps_what_waits(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rig_create_ready(&channel);
+	struct endpoint *endpoint = endpoint_of(rig, RIG_PEER, UDP);
+	struct haul_entry entry = rig_write(rig, 5, 100);
+	struct haul_completion completion;
+
+	(void)state;
+	tell(rig, RIG_PEER, RAIL_DOWN, RAIL_CAUSE_SILENT);
+	rig_submit(channel, &entry);
+	rig_round(rig, ENGINE_RETRY_MIN_US);
+	assert_int_equal(endpoint->state, ENDPOINT_PAUSED);
+	rig_round(rig, 1); /* somebody waits, so it is tried again */
+	assert_int_equal(endpoint->state, ENDPOINT_CONNECTING);
+	tell(rig, RIG_PEER, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+	assert_int_equal(endpoint->waiting_count, 1);
+	rig_round(rig, 2 * ENGINE_RETRY_MIN_US);
+	rig_round(rig, 1);
+	tell(rig, RIG_PEER, RAIL_UP, RAIL_CAUSE_NONE);
+	rig_round(rig, 1);
+	assert_int_equal(rig_drain(&rig->udp, HAUL_OK), 1);
+	assert_true(rig_reap(channel, &completion));
+	assert_int_equal(completion.status, HAUL_OK);
+	rig_destroy_ready(rig, channel);
+}
+
+static void endpoint_forget_peer__without_rails_is_told_at_once(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t peer = rig_add_remote(rig, false, 1, 64);
+	struct worker_request request;
+
+	(void)state;
+	endpoint_forget_peer(rig->worker, peer);
+	assert_true(rig_request(rig, &request));
+	assert_int_equal(request.kind, WORKER_PEER_FORGOTTEN);
+	assert_int_equal(request.index, peer);
+	assert_false(rig_request(rig, &request));
+	rig_destroy(rig);
+}
+
+static void endpoint_forget_peer__waits_for_the_rail_to_go_down(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t peer = rig_add_remote(rig, false, 1, 64);
+	struct endpoint *endpoint = endpoint_of(rig, peer, UDP);
+	struct worker_request request;
+
+	(void)state;
+	rig_connect(rig, peer, UDP);
+	rig_expect_request(rig, WORKER_CONNECT);
+	endpoint_forget_peer(rig->worker, peer);
+	assert_int_equal(endpoint->state, ENDPOINT_CLOSING);
+	assert_false(endpoint_takes(endpoint));
+	assert_true(rig_request(rig, &request));
+	assert_int_equal(request.kind, WORKER_DISCONNECT);
+	assert_int_equal(request.index, endpoint_number(peer, UDP));
+	/* Late news of the old rail are not news of it being gone. */
+	tell(rig, peer, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);
+	assert_int_equal(endpoint->state, ENDPOINT_CLOSING);
+	assert_false(rig_request(rig, &request));
+	tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_CLOSED);
+	assert_int_equal(endpoint->state, ENDPOINT_IDLE);
+	assert_int_equal(rig_expect_request(rig, WORKER_PEER_FORGOTTEN).index, peer);
+	tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_CLOSED); /* once more: nobody cares */
+	assert_false(rig_request(rig, &request));
+	rig_destroy(rig);
+}
+
+static void endpoint_forget_peer__ends_what_waits(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rig_create_ready(&channel);
+	struct haul_entry entry = rig_write(rig, 5, 100);
+	struct haul_completion completion;
+
+	(void)state;
+	rig->udp.accept = 0;
+	rig_submit(channel, &entry);
+	rig_round(rig, 1);
+	endpoint_forget_peer(rig->worker, RIG_PEER);
+	assert_true(rig_reap(channel, &completion));
+	assert_int_equal(completion.status, HAUL_STALE);
+	rig_destroy_ready(rig, channel);
+}
+
+/* One endpoint's back-pressure must not end the walk, and a walk must end though lists change under it. */
+static void endpoint_drive_all__serves_every_endpoint(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rig_create_ready(&channel);
+	struct haul_entry entries[3];
+	struct haul_completion completion;
+
+	(void)state;
+	rig->udp.accept = 0;
+	for (uint32_t i = 0; i < 3; i++) {
+		entries[i] = rig_write(rig, i, 100);
+		if (i > 0) {
+			uint32_t remote = rig_add_remote(rig, false, 1, 4096);
+
+			rig_connect(rig, rig->engine.remotes.remotes[remote].peer, UDP);
+			entries[i].remote_segment =
+				rig_open_handle(channel, i, remote, HAUL_RIGHT_WRITE);
+		}
+		rig_submit(channel, &entries[i]);
+	}
+	rig_round(rig, 1);
+	assert_int_equal(rig->udp.held_count, 0);
+	rig->udp.accept = 2;
+	rig_round(rig, 1);
+	assert_int_equal(rig->udp.held_count, 2);
+	rig->udp.accept = UINT32_MAX;
+	rig_round(rig, 1);
+	assert_int_equal(rig_drain(&rig->udp, HAUL_OK), 3);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_true(rig_reap(channel, &completion));
+	assert_true(TAILQ_EMPTY(&rig->worker->ready));
+	rig_destroy_ready(rig, channel);
+}
+
+static void endpoint_state_text__names_every_state(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < ENDPOINT_STATE_COUNT; i++)
+		assert_string_not_equal(endpoint_state_text(i), "unknown");
+	assert_string_equal(endpoint_state_text(ENDPOINT_STATE_COUNT), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(endpoint_pick__asks_for_a_connection_once),
+		cmocka_unit_test(endpoint_pick__keeps_this_node_and_peers_apart),
+		cmocka_unit_test(endpoint_pick__prefers_up_then_doubtful_then_order),
+		cmocka_unit_test(endpoint_pause__grows_and_is_bounded),
+		cmocka_unit_test(endpoint_rail_state__ignores_news_nobody_wants),
+		cmocka_unit_test(endpoint_down__restarted_ends_what_waits_as_stale),
+		cmocka_unit_test(endpoint_down__refused_ends_what_waits),
+		cmocka_unit_test(endpoint_down__unreachable_keeps_what_waits),
+		cmocka_unit_test(endpoint_forget_peer__without_rails_is_told_at_once),
+		cmocka_unit_test(endpoint_forget_peer__waits_for_the_rail_to_go_down),
+		cmocka_unit_test(endpoint_forget_peer__ends_what_waits),
+		cmocka_unit_test(endpoint_drive_all__serves_every_endpoint),
+		cmocka_unit_test(endpoint_state_text__names_every_state),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
