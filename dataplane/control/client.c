@@ -172,9 +172,8 @@ void client_channel_bad(struct node *node, const struct worker_request *request)
 	}
 	if (client == NULL || client->fd < 0)
 		return;
-	log_warning("attach", "client %u (%s, pid %d): its channel is closed: %.191s",
-		    client->number, client->name, client->pid,
-		    (const char *)client->rings->channel.header->reason);
+	log_warning("attach", "client %u (%s, pid %d): its channel is closed: %s", client->number,
+		    client->name, client->pid, request->reason);
 	client_end(client, HAUL_INVALID, "the client broke its rings");
 }
 

@@ -27,8 +27,8 @@ enum haul_error channel_resolve(const struct channel *channel, uint32_t handle, 
 	return HAUL_OK;
 }
 
-/* Is there room for the completion of one more entry, and for the aggregate that it may close? */
-static bool channel_has_room(struct channel *channel)
+/* Is there room for so many more completions than are promised? */
+static bool channel_has_room(struct channel *channel, uint32_t count)
 {
 	uint32_t seen = ring_load_acquire(&channel->header->completion_head.value);
 	uint32_t unseen = channel->completion_tail - seen;
@@ -38,7 +38,7 @@ static bool channel_has_room(struct channel *channel)
 			      "completion_head lies outside the completions that were written");
 		return false;
 	}
-	return unseen + channel->reserved + 2 <= channel->completions_count;
+	return unseen + channel->reserved + count <= channel->completions_count;
 }
 
 /* How many entries are there to take; closes the channel when the index cannot be. */
@@ -47,6 +47,7 @@ static uint32_t channel_pending(struct channel *channel)
 	uint32_t tail = ring_load_acquire(&channel->header->submission_tail.value);
 	uint32_t pending = tail - channel->submission_head;
 
+	channel->submission_seen = tail;
 	if (pending <= channel->entries_count)
 		return pending;
 	channel_close(channel, HAUL_INVALID,
@@ -54,15 +55,26 @@ static uint32_t channel_pending(struct channel *channel)
 	return 0;
 }
 
-/* A member joins its batch. Returns false when the batch has had its last entry. */
+/* The batch that an entry names; NULL when it names none that there is. */
+static struct batch *channel_batch(struct channel *channel, const struct haul_entry *entry)
+{
+	if (entry->batch == 0 || entry->batch > HAUL_BATCHES_MAX)
+		return NULL;
+	return &channel->batches[entry->batch];
+}
+
+/*
+ * A member joins its batch. Returns false when the batch has had its last entry, or has room for that one only, since
+ * a batch that cannot be closed would never complete.
+ */
 static bool channel_join_batch(struct channel *channel, const struct haul_entry *entry)
 {
-	struct batch *batch;
+	struct batch *batch = channel_batch(channel, entry);
+	bool is_last = (entry->flags & HAUL_ENTRY_BATCH_LAST) != 0;
 
-	if (entry->batch == 0 || entry->batch > HAUL_BATCHES_MAX)
+	if (batch == NULL)
 		return true;
-	batch = &channel->batches[entry->batch];
-	if (batch->is_closed || batch->members == UINT16_MAX)
+	if (batch->is_closed || (batch->members == UINT16_MAX - 1 && !is_last))
 		return false;
 	if (batch->members == 0) {
 		memset(batch, 0, sizeof(*batch));
@@ -71,7 +83,7 @@ static bool channel_join_batch(struct channel *channel, const struct haul_entry 
 	}
 	batch->members++;
 	batch->open++;
-	if ((entry->flags & HAUL_ENTRY_BATCH_LAST) != 0) {
+	if (is_last) {
 		batch->is_closed = true;
 		batch->user_data = entry->user_data;
 	}
@@ -81,15 +93,32 @@ static bool channel_join_batch(struct channel *channel, const struct haul_entry 
 /* Undo the join of an entry that stays in its ring. */
 static void channel_unjoin_batch(struct channel *channel, const struct haul_entry *entry)
 {
-	struct batch *batch;
+	struct batch *batch = channel_batch(channel, entry);
 
-	if (entry->batch == 0 || entry->batch > HAUL_BATCHES_MAX)
+	if (batch == NULL)
 		return;
-	batch = &channel->batches[entry->batch];
 	batch->open--;
 	batch->is_closed = false;
 	if (--batch->members == 0)
 		channel->reserved--;
+}
+
+/* Make an entry that cannot join its batch one that is refused for that, and completes by itself. */
+static void channel_spoil(struct haul_entry *entry)
+{
+	const struct haul_entry spoilt = { .opcode = HAUL_OP_NOP,
+					   .user_data = entry->user_data,
+					   .batch = HAUL_BATCHES_MAX + 1 };
+
+	*entry = spoilt;
+}
+
+/* Completions that taking an entry promises: its own, and the aggregate's when it is the first of its batch. */
+static uint32_t channel_needs(struct channel *channel, const struct haul_entry *entry)
+{
+	const struct batch *batch = channel_batch(channel, entry);
+
+	return batch != NULL && batch->members == 0 ? 2 : 1;
 }
 
 /* Take one entry out of the ring; false when it must stay there. */
@@ -100,12 +129,10 @@ static bool channel_take(struct channel *channel, uint64_t now_us)
 
 	/* The one copy: the client may change the ring's entry at any moment, and what is checked must be used. */
 	memcpy(&entry, &channel->entries[index], sizeof(entry));
-	if (!channel_join_batch(channel, &entry)) {
-		entry.opcode =
-			UINT8_MAX; /* refused as any malformed entry, and completed by itself */
-		entry.batch = 0;
-		entry.flags = 0;
-	}
+	if (!channel_has_room(channel, channel_needs(channel, &entry)))
+		return false;
+	if (!channel_join_batch(channel, &entry))
+		channel_spoil(&entry);
 	channel->reserved++;
 	if (!operation_start(channel->worker, channel, &entry, now_us)) {
 		channel->reserved--;
@@ -126,9 +153,7 @@ uint32_t channel_poll(struct channel *channel, uint64_t now_us, uint32_t budget)
 	if (channel->is_closing)
 		return 0;
 	pending = MIN(channel_pending(channel), budget);
-	while (taken < pending && !channel->is_closing && channel_has_room(channel)) {
-		if (!channel_take(channel, now_us))
-			break;
+	while (taken < pending && !channel->is_closing && channel_take(channel, now_us)) {
 		channel->submission_head++;
 		taken++;
 	}
@@ -194,7 +219,8 @@ static bool channel_fold(struct channel *channel, const struct channel_result *r
 		batch->status = (uint16_t)result->status;
 		batch->reason = (uint16_t)result->reason;
 	}
-	batch->transport = result->transport;
+	if (result->transport != HAUL_TRANSPORT_NONE)
+		batch->transport = result->transport;
 	batch->attempts = MAX(batch->attempts, result->attempts);
 	return (result->flags & HAUL_ENTRY_BATCH_MEMBER) != 0;
 }
@@ -270,7 +296,8 @@ void channel_close(struct channel *channel, enum haul_error error, const char *r
 	if (error == HAUL_INVALID) {
 		struct worker_request request = { .kind = WORKER_CHANNEL_BAD,
 						  .worker = channel->worker->number,
-						  .channel = channel };
+						  .channel = channel,
+						  .reason = reason };
 
 		channel->worker->counters[WORKER_CHANNELS_BROKEN]++;
 		worker_ask(channel->worker, &request);

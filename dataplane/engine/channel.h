@@ -58,6 +58,7 @@ struct channel {
 	struct worker *worker;
 	struct operation_list operations; /**< open ones */
 	uint32_t submission_head;         /**< own copy of what the header shows */
+	uint32_t submission_seen;         /**< submission_tail at the last look */
 	uint32_t completion_tail;         /**< own copy */
 	uint32_t reserved;                /**< completions promised to what is open */
 	uint32_t slot;                    /**< in the worker's array */
@@ -112,7 +113,7 @@ void channel_complete(struct channel *channel, const struct channel_result *resu
 /** Wake the client when it sleeps and something was completed since the last call. Worker, once a round. */
 void channel_wake(struct channel *channel);
 
-/** Begin the end of a channel: no more entries, open operations are cancelled. Worker. */
+/** Begin the end of a channel: no more entries, open operations are cancelled. `reason` is static text. Worker. */
 void channel_close(struct channel *channel, enum haul_error error, const char *reason);
 
 /** Closed and nothing open any more? Worker. */

@@ -380,14 +380,17 @@ static void worker_show_sleep(struct worker *worker, uint32_t value)
 		ring_store_relaxed(&worker->channels[i]->header->daemon_sleeps.value, value);
 }
 
-/* After the flags are up: is there an entry that its client submitted without ringing the bell? */
+/*
+ * After the flags are up: is there an entry that its client submitted without ringing the bell? Those that were seen
+ * and left, for want of room, do not count: a client that reaps nothing must not keep the worker awake.
+ */
 static bool worker_has_entries(const struct worker *worker)
 {
 	for (uint32_t i = 0; i < worker->channel_count; i++) {
 		const struct channel *channel = worker->channels[i];
 
 		if (ring_load_acquire(&channel->header->submission_tail.value) !=
-			    channel->submission_head &&
+			    channel->submission_seen &&
 		    !channel->is_closing)
 			return true;
 	}
