@@ -57,6 +57,7 @@ struct channel {
 	/* Worker only. */
 	struct worker *worker;
 	struct operation_list operations; /**< open ones */
+	uint32_t operations_open;         /**< their number */
 	uint32_t submission_head;         /**< own copy of what the header shows */
 	uint32_t submission_seen;         /**< submission_tail at the last look */
 	uint32_t completion_tail;         /**< own copy */

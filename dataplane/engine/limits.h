@@ -27,8 +27,11 @@
 /** Operations open on one worker, over all its channels; beyond it entries stay in their rings. */
 #define ENGINE_OPERATIONS_MAX 8192u
 
-/** Slices posted at a time by one worker. */
-#define ENGINE_SLICES_MAX 8192u
+/** Of those, what each channel gets in any case: no client can take the operations of all others. */
+#define ENGINE_OPERATIONS_SHARE (ENGINE_OPERATIONS_MAX / ENGINE_CHANNELS_MAX)
+
+/** Slices posted at a time by one worker: one for each operation in any case, and as many again to share. */
+#define ENGINE_SLICES_MAX (2 * ENGINE_OPERATIONS_MAX)
 
 /**
  * The longest slice in bytes. Large enough that its bookkeeping is nothing beside its copy, small enough that

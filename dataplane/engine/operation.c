@@ -73,6 +73,38 @@ static enum haul_error entry_admit(const struct worker *worker, const struct cha
 	return error;
 }
 
+/*
+ * An operation for a channel: out of its share, or out of what no channel's share needs. NULL when there is none; then
+ * the entry waits for one to end.
+ */
+static struct operation *operation_get(struct worker *worker, struct channel *channel)
+{
+	struct operation *operation;
+
+	if (channel->operations_open >= ENGINE_OPERATIONS_SHARE &&
+	    pool_free_count(&worker->operations) <= worker->operations_promised)
+		return NULL;
+	operation = pool_get(&worker->operations);
+	if (operation == NULL)
+		return NULL;
+	if (channel->operations_open++ < ENGINE_OPERATIONS_SHARE)
+		worker->operations_promised--;
+	worker->operations_bare++;
+	return operation;
+}
+
+static void operation_put(struct operation *operation)
+{
+	struct worker *worker = operation->worker;
+
+	ASSERT(operation->slices_held == 0);
+	ASSERT(operation->channel->operations_open > 0);
+	if (--operation->channel->operations_open < ENGINE_OPERATIONS_SHARE)
+		worker->operations_promised++;
+	worker->operations_bare--;
+	pool_put(&worker->operations, operation);
+}
+
 static void operation_fill(struct operation *operation, struct worker *worker,
 			   struct channel *channel, const struct haul_entry *entry)
 {
@@ -167,7 +199,7 @@ bool operation_start(struct worker *worker, struct channel *channel, const struc
 		entry_complete(worker, channel, entry, error, reason);
 		return true;
 	}
-	operation = pool_get(&worker->operations);
+	operation = operation_get(worker, channel);
 	if (operation == NULL)
 		return false;
 
@@ -209,7 +241,36 @@ static void operation_finish(struct operation *operation)
 	wheel_cancel(&worker->wheel, &operation->deadline);
 	TAILQ_REMOVE(&operation->channel->operations, operation, siblings);
 	channel_complete(operation->channel, &result);
-	pool_put(&worker->operations, operation);
+	operation_put(operation);
+}
+
+/*
+ * A slice for an operation: its first one always, another when more are left than operations that have none, those
+ * that are still to come included.
+ */
+static struct slice *operation_get_slice(struct operation *operation)
+{
+	struct worker *worker = operation->worker;
+	uint32_t kept = worker->operations_bare + pool_free_count(&worker->operations);
+	struct slice *slice;
+
+	if (operation->slices_held > 0 && pool_free_count(&worker->slices) <= kept)
+		return NULL;
+	slice = pool_get(&worker->slices);
+	BUG_ON(slice == NULL);
+	if (operation->slices_held++ == 0)
+		worker->operations_bare--;
+	return slice;
+}
+
+static void operation_put_slice(struct operation *operation, struct slice *slice)
+{
+	struct worker *worker = operation->worker;
+
+	ASSERT(operation->slices_held > 0);
+	if (--operation->slices_held == 0)
+		worker->operations_bare++;
+	pool_put(&worker->slices, slice);
 }
 
 /* Cut the next slice, or take one that came back; NULL when there is none to be had now. */
@@ -226,7 +287,7 @@ static struct slice *operation_next_slice(struct operation *operation)
 	}
 	if (length == 0)
 		return NULL;
-	slice = pool_get(&operation->worker->slices);
+	slice = operation_get_slice(operation);
 	if (slice == NULL)
 		return NULL;
 	memset(slice, 0, sizeof(*slice));
@@ -322,7 +383,7 @@ static void operation_free_returned(struct operation *operation)
 		struct slice *slice = TAILQ_FIRST(&operation->returned);
 
 		TAILQ_REMOVE(&operation->returned, slice, siblings);
-		pool_put(&operation->worker->slices, slice);
+		operation_put_slice(operation, slice);
 	}
 }
 
@@ -373,7 +434,10 @@ static void operation_deadline(struct timer *timer, uint64_t now_us)
 	struct operation *operation = CONTAINER_OF(timer, struct operation, deadline);
 
 	(void)now_us;
-	operation_end(operation, HAUL_TIMEOUT, HAUL_REASON_PEER_SILENT);
+	/* A parked one never got as far as its peer. */
+	operation_end(operation, HAUL_TIMEOUT,
+		      operation->state == OPERATION_PARKED ? HAUL_REASON_NONE
+							   : HAUL_REASON_PEER_SILENT);
 }
 
 /* Can another try cure it? Everything else is the same on every path. */
@@ -411,7 +475,9 @@ void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_
 	struct operation *operation = slice->operation;
 	bool is_ending = operation->state == OPERATION_ENDING;
 
+	ASSERT(operation->worker == worker);
 	ASSERT(operation->slices_count > 0);
+	(void)worker;
 	TAILQ_REMOVE(&operation->posted, slice, siblings);
 	operation->slices_count--;
 	if (status == HAUL_OK)
@@ -420,7 +486,7 @@ void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_
 		operation_take_back(operation, slice);
 		return;
 	}
-	pool_put(&worker->slices, slice);
+	operation_put_slice(operation, slice);
 	if (status != HAUL_OK && !is_ending) {
 		if (status == HAUL_STALE)
 			operation_tell_stale(operation);

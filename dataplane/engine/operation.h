@@ -58,6 +58,7 @@ struct operation {
 	uint32_t cut;          /**< bytes that have become slices */
 	uint32_t placed;       /**< bytes of slices that came back OK */
 	uint32_t slices_count; /**< length of `posted` */
+	uint32_t slices_held;  /**< of that and `returned` */
 	uint32_t batch;        /**< id, 0 = none */
 	uint32_t remote;       /**< index in the table of remote segments */
 	uint32_t peer;         /**< index in the table of peers */

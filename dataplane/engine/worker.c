@@ -177,6 +177,7 @@ static void worker_add_channel(struct worker *worker, struct channel *channel)
 	BUG_ON(worker->channel_count >= ENGINE_CHANNELS_MAX);
 	channel->worker = worker;
 	channel->slot = worker->channel_count;
+	worker->operations_promised += ENGINE_OPERATIONS_SHARE;
 	worker->channels[worker->channel_count++] = channel;
 }
 
@@ -188,6 +189,7 @@ static void worker_give_channel(struct worker *worker, struct channel *channel)
 					  .channel = channel };
 	struct channel *last = worker->channels[--worker->channel_count];
 
+	worker->operations_promised -= ENGINE_OPERATIONS_SHARE;
 	worker->channels[channel->slot] = last;
 	last->slot = channel->slot;
 	worker_ask(worker, &request);

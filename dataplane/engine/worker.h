@@ -132,6 +132,8 @@ struct worker {
 	struct wheel wheel;
 	struct pool operations;
 	struct pool slices;
+	uint32_t operations_promised; /**< of the channels' shares, what is not taken */
+	uint32_t operations_bare;     /**< open operations that hold no slice */
 	struct operation_list parked;
 	struct endpoint_list ready;
 	struct endpoint *endpoints; /**< ENGINE_ENDPOINTS_MAX */
