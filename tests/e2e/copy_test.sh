@@ -19,4 +19,8 @@ expect 'over udp' "$COPY" put "$CLUSTER_DIR/file" target
 expect 'over udp' "$COPY" get target "$CLUSTER_DIR/back" 33000000
 cmp "$CLUSTER_DIR/file" "$CLUSTER_DIR/back"
 expect 'target' "$HAULCTL" --socket "$CLUSTER_DIR/a.http.sock" segment list
-expect '(^|[^a-z])b .*up' "$HAULCTL" --socket "$CLUSTER_DIR/a.http.sock" peer list
+probe a loop target 3 >"$CLUSTER_DIR/loop.out" 2>&1 &
+loop=$!
+cluster_wait 3 "the peer b in a's list" bash -c "'$HAULCTL' --socket '$CLUSTER_DIR/a.http.sock' peer list | grep -qE '^b .*udp.* up'"
+wait "$loop"
+expect ' wrong=0 overdue=0 ' cat "$CLUSTER_DIR/loop.out"
