@@ -10,7 +10,7 @@ cluster_redis_start
 cluster_node a "$(cluster_wire server 10.77.0.1/24)"
 cluster_node b "$(cluster_wire client 10.77.0.2/24)"
 (umask 077 && od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$CLUSTER_DIR/other.key")
-sed -i "s|cluster.key|other.key|" "$CLUSTER_DIR/b.data.conf"
+sed -i "s|/cluster[.]key|/other.key|" "$CLUSTER_DIR/b.data.conf"
 cluster_node_start a
 cluster_node_start b
 own b data 1048576

@@ -75,11 +75,11 @@ static void copy_add_counter(const struct counter_value *value, void *argument)
 {
 	struct copy_packets *packets = argument;
 
-	if (strcmp(value->name, "packets_sent") == 0)
+	if (strcmp(value->name, "rudp_packets_sent") == 0)
 		packets->sent += value->value;
-	if (strcmp(value->name, "packets_received") == 0)
+	if (strcmp(value->name, "rudp_packets_received") == 0)
 		packets->received += value->value;
-	if (strcmp(value->name, "retransmitted") == 0)
+	if (strcmp(value->name, "rudp_retransmitted") == 0)
 		packets->retransmitted += value->value;
 }
 
