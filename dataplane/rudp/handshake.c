@@ -3,6 +3,8 @@
  * The interface of the handshake, its queue of answers, and what both halves share. Tables are searched
  * linearly: they are short, and everything here costs an HMAC anyway.
  */
+#include "rudp/handshake.h"
+
 #include "rudp/handshake_state.h"
 #include "rudp/wire.h"
 

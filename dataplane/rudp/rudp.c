@@ -3,6 +3,8 @@
  * The instance: its memory, its connections, and the calls that begin and end operations. What becomes of
  * packets is in send.c, recv.c and ack.c.
  */
+#include "rudp/rudp.h"
+
 #include "api/haul_error.h"
 #include "rudp/conn.h"
 
