@@ -29,7 +29,7 @@
 #include "rudp/window.h"
 
 /** A tick this old is refreshed before WRITE data goes out: two of the four ticks are left for the way. */
-#define CONN_TICK_FRESH_US (2u * RUDP_TICK_US)
+#define CONN_TICK_FRESH_US (UINT64_C(2) * RUDP_TICK_US)
 /** DONE may wait this long for company: only drains wait for it, and they take milliseconds anyway. */
 #define CONN_DONE_DELAY_US 1000u
 /** Doubtful: probes, and time without an acknowledgement. Schedulers take 10 ms as a matter of course. */

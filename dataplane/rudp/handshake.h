@@ -132,7 +132,7 @@ void handshake_destroy(struct handshake *handshake);
 int handshake_connect(struct handshake *handshake, uint64_t now_us,
 		      const struct handshake_target *target, uint64_t *attempt_out);
 /** Drops an attempt without a callback; unknown numbers are ignored. */
-void handshake_drop(struct handshake *handshake, uint64_t attempt);
+void handshake_drop(struct handshake *handshake, uint64_t number);
 /** The answer to an accept callback that returned -EINPROGRESS: 0, or -errno = refuse as busy. */
 void handshake_accepted(struct handshake *handshake, uint64_t now_us, uint64_t local_id,
 			int result);

@@ -22,7 +22,7 @@
 #define HANDSHAKE_RESETS_BURST  64u
 #define HANDSHAKE_RESETS_SECOND 1000u
 /** How long an accepted CONNECT is remembered: until its cookie is no good any more. */
-#define HANDSHAKE_REMEMBER_US (2u * COOKIE_WINDOW_US)
+#define HANDSHAKE_REMEMBER_US (UINT64_C(2) * COOKIE_WINDOW_US)
 
 #define HANDSHAKE_LABEL_CONNECT   "haul rudp connect"
 #define HANDSHAKE_LABEL_ACCEPT    "haul rudp accept"

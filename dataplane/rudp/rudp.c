@@ -239,10 +239,10 @@ int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
 	return 0;
 }
 
-int rudp_cancel(struct rudp_connection *connection, uint64_t now_us, uint32_t id, uint16_t status,
-		uint16_t reason)
+int rudp_cancel(struct rudp_connection *connection, uint64_t now_us, uint32_t operation_id,
+		uint16_t status, uint16_t reason)
 {
-	struct operation *operation = operation_find(&connection->operations, id);
+	struct operation *operation = operation_find(&connection->operations, operation_id);
 
 	if (operation == NULL || operation->state != OPERATION_ACTIVE)
 		return -ENOENT;
@@ -250,9 +250,9 @@ int rudp_cancel(struct rudp_connection *connection, uint64_t now_us, uint32_t id
 	return 0;
 }
 
-uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t id)
+uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t operation_id)
 {
-	const struct operation *operation = operation_find(&connection->operations, id);
+	const struct operation *operation = operation_find(&connection->operations, operation_id);
 
 	if (operation == NULL || operation->fence_base_us == 0)
 		return 0;

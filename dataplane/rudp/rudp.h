@@ -178,10 +178,10 @@ int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
  * sent is done when the target has acknowledged the fence, or at rudp_write_fence_us.
  * Returns 0, -ENOENT when there is no such operation or it is ending already.
  */
-int rudp_cancel(struct rudp_connection *connection, uint64_t now_us, uint32_t operation,
+int rudp_cancel(struct rudp_connection *connection, uint64_t now_us, uint32_t operation_id,
 		uint16_t status, uint16_t reason);
 /** The time from which on nothing sent so far of a WRITE can land; 0 = nothing was sent, or done. */
-uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t operation);
+uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t operation_id);
 
 /** Which thread a datagram is for; looks at the first bytes only. */
 enum rudp_packet_kind rudp_packet_kind(const void *packet, size_t bytes);

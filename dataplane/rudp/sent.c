@@ -30,15 +30,16 @@ uint32_t sent_bytes(uint32_t packets)
 
 void sent_init(struct sent *sent, void *memory, uint32_t packets, uint32_t first)
 {
-	uint64_t *words = memory;
+	uint64_t *bits = memory;
+	size_t words = packets / 64;
 
 	ASSERT(IS_POWER_OF_TWO(packets) && packets >= 64);
 	memset(sent, 0, sizeof(*sent));
 	memset(memory, 0, 3 * packets / 8);
-	sent->flight = words;
-	sent->lost = words + packets / 64;
-	sent->again = words + 2 * (packets / 64);
-	sent->packets = (struct sent_packet *)(words + 3 * (packets / 64));
+	sent->flight = bits;
+	sent->lost = bits + words;
+	sent->again = bits + 2 * words;
+	sent->packets = (struct sent_packet *)(bits + 3 * words);
 	sent->mask = packets - 1;
 	sent->next = sent->tail = first;
 }
