@@ -211,17 +211,17 @@ def a_paused_redis_declares_nobody_dead():
     with Rig() as rig:
         times = {"suspect_ms": 1500, "dead_ms": 1000}
         one, two = rig.control("a", **times).start(), rig.control("b", **times).start()
-        datas = [Dataplane(one).wait_published(), Dataplane(two, node="b", incarnation=0xB1).wait_published()]
+        both = [Dataplane(one).wait_published(), Dataplane(two, node="b", incarnation=0xB1).wait_published()]
 
         def states():
-            for data in datas:
+            for data in both:
                 data.idle(0.02)
             code, body = one.get("/v1/nodes")
             return {node["name"]: node["state"] for node in body["nodes"]} if code == 200 else {}
 
         wait_for("both alive", lambda: states() == {"a": "alive", "b": "alive"})
         rig.redis_pause()
-        for data in datas:
+        for data in both:
             data.idle(1.5)
         rig.redis_continue()
         end = time.monotonic() + 3
@@ -229,7 +229,7 @@ def a_paused_redis_declares_nobody_dead():
         while time.monotonic() < end:
             seen.update(states().values())
         assert seen <= {"alive", "unknown"}, seen
-        datas[1].answers_pings = False
+        both[1].answers_pings = False
         wait_for("b dead", lambda: states() == {"a": "alive", "b": "dead"})
 
 
