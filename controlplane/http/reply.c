@@ -117,6 +117,6 @@ json_t *json_bytes(const char *bytes, size_t size)
 	size_t length = strnlen(bytes, size < sizeof(text) ? size : sizeof(text) - 1);
 
 	for (size_t i = 0; i < length; i++)
-		text[i] = bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?';
+		text[i] = (char)(bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?');
 	return json_stringn(text, length);
 }

@@ -48,11 +48,12 @@ static void request_take(struct evhttp_request *request, void *arg)
 		reply_refuse(reply, HTTP_BADMETHOD, "METHOD", "only GET and HEAD are answered");
 	else if (server->scene.open > SERVER_REQUESTS_MAX)
 		reply_refuse(reply, HTTP_SERVUNAVAIL, "BUSY", "too many requests are open");
-	else if (route == NULL)
+	else if (route == NULL) {
 		reply_refuse(reply, HTTP_NOTFOUND, "NOT_FOUND",
 			     "there is no such path; GET / lists those there are");
-	else
+	} else {
 		route->fn(reply, rest);
+	}
 free_path:
 	free(path);
 }

@@ -37,10 +37,11 @@ static json_t *dataplane_make(const char *path, json_t *body)
 
 	if (error == 0)
 		counters_each(view, counter_take, array);
-	else
+	else {
 		(void)json_object_set_new(body, "dataplane_reason",
 					  json_sprintf("counters of the dataplane: %s: %s", path,
 						       strerrordesc_np(-error)));
+	}
 	counters_close(view);
 	return array;
 }

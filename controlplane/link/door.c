@@ -187,10 +187,11 @@ static void session_message(void *arg, struct session *session, const struct hau
 		(void)close(fd);
 	if (frame->type == HAUL_CONTROL_HELLO && session != door->dataplane)
 		hello_take(door, session, frame);
-	else
+	else {
 		hello_refuse(door, session, frame, -HAUL_INVALID,
 			     session == door->dataplane ? "HELLO was said before"
 							: "the first message must be HELLO");
+	}
 }
 
 static void session_closed(void *arg, struct session *session)

@@ -131,14 +131,15 @@ static void registry_event(void *arg, const struct streams_event *event)
 	uint64_t epoch = registry_epoch(link->registry);
 
 	link->stats.events++;
-	if (event->kind == STREAMS_PUBLISH)
+	if (event->kind == STREAMS_PUBLISH) {
 		watches_report(link->watches, event->name, event->incarnation, event->version,
 			       epoch);
-	else if (event->kind == STREAMS_ERASE)
+	} else if (event->kind == STREAMS_ERASE) {
 		watches_erased(link->watches, event->name, event->version, epoch);
-	else if (event->kind == STREAMS_NODE && event->incarnation != link->incarnation &&
-		 strcmp(event->name, standing_writer(link->standing)->node) == 0)
+	} else if (event->kind == STREAMS_NODE && event->incarnation != link->incarnation &&
+		   strcmp(event->name, standing_writer(link->standing)->node) == 0) {
 		standing_doubt(link->standing);
+	}
 }
 
 static void registry_gap(void *arg)
@@ -289,15 +290,16 @@ static void open_take(struct link *link, const struct haul_frame *frame)
 	const struct haul_control_open *message = (const void *)frame;
 
 	if (message->reserved != 0 || message->rights == 0 ||
-	    (message->rights & ~(HAUL_RIGHT_READ | HAUL_RIGHT_WRITE)) != 0)
+	    (message->rights & ~(HAUL_RIGHT_READ | HAUL_RIGHT_WRITE)) != 0) {
 		door_refuse(link->door, frame, -HAUL_INVALID,
 			    "no rights, rights that are not known, or reserved bytes not zero");
-	else if (!name_is_valid(message->segment, sizeof(message->segment)) ||
-		 !name_is_valid(message->tenant, sizeof(message->tenant)))
+	} else if (!name_is_valid(message->segment, sizeof(message->segment)) ||
+		   !name_is_valid(message->tenant, sizeof(message->tenant))) {
 		door_refuse(link->door, frame, -HAUL_INVALID,
 			    "the name of the segment or the tenant is not " NAMES_ALLOWED);
-	else
+	} else {
 		requests_open(link->requests, message);
+	}
 }
 
 static void ping_answered(struct link *link, const struct haul_frame *frame)
@@ -400,12 +402,13 @@ static void leave_answered(void *arg, const struct registry_answer *answer)
 {
 	struct link *link = arg;
 
-	if (answer->error == 0)
+	if (answer->error == 0) {
 		log_info("node", "%s: left; its segments are retired",
 			 standing_writer(link->standing)->node);
-	else
+	} else {
 		log_warning("node", "%s: could not leave: %s",
 			    standing_writer(link->standing)->node, answer->reason);
+	}
 	leave_done(link);
 }
 
@@ -466,12 +469,20 @@ static int registry_make(struct link *link)
 	return registry_create(link->base, &registry_conf, &events, &link->registry);
 }
 
+static int reconcile_make(struct link *link)
+{
+	struct reconcile_conf conf = { link->base, link->registry, link->publications,
+				       link->watches, link->conf->reconcile_ms };
+	struct reconcile_events events = { record_found, round_done, link };
+
+	return reconcile_create(&conf, &events, &link->reconcile);
+}
+
 /* What follows from the registry, in the order of what needs what. */
 static int modules_make(struct link *link)
 {
 	const struct controlplane_conf *conf = link->conf;
 	struct standing_events standing_events = { standing_changed, link };
-	struct reconcile_events reconcile_events = { record_found, round_done, link };
 	struct listings_conf listings_conf = { link->base, conf->redis.timeout_ms, table_ask,
 					       link };
 	int error = liveness_create(conf->suspect_ms, conf->dead_ms, &link->liveness);
@@ -486,9 +497,7 @@ static int modules_make(struct link *link)
 	if (error == 0)
 		error = listings_create(&listings_conf, &link->listings);
 	if (error == 0)
-		error = reconcile_create(link->base, link->registry, link->publications,
-					 link->watches, conf->reconcile_ms, &reconcile_events,
-					 &link->reconcile);
+		error = reconcile_make(link);
 	if (error == 0)
 		error = observer_create(link->base, link->registry, link->liveness, conf->beat_ms,
 					&link->observer);

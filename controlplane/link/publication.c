@@ -274,12 +274,13 @@ static bool errand_send(struct publications *publications, struct publication *p
 	errand->publications = publications;
 	errand->serial = publication->serial;
 	memcpy(errand->segment, publication->entry.name, sizeof(errand->segment));
-	if (publication->descriptor != NULL)
+	if (publication->descriptor != NULL) {
 		error = registry_segment_publish(publications->registry, publications->writer.term,
 						 publication->descriptor, errand_answered, errand);
-	else
+	} else {
 		error = registry_segment_erase(publications->registry, &publications->writer,
 					       errand->segment, errand_answered, errand);
+	}
 	if (error != 0) {
 		free(errand);
 		return false;

@@ -88,10 +88,11 @@ static void name_compare(struct reconcile *reconcile, const char *name, const st
 	else if (text_is(texts[0], "present") && text_identity(texts[1], &incarnation) &&
 		 text_number(texts[2], &version))
 		state = RECONCILE_PRESENT;
-	if (state == RECONCILE_MALFORMED)
+	if (state == RECONCILE_MALFORMED) {
 		log_limited(&reconcile->limit, LOG_LEVEL_WARNING, "link",
 			    "segment %s: its record in redis is malformed; what is known stays",
 			    name);
+	}
 	reconcile->events.found(reconcile->events.arg, name, state, incarnation, version);
 }
 
@@ -143,26 +144,24 @@ static void timer_fired(evutil_socket_t fd, short what, void *arg)
 		timer_arm(reconcile, reconcile->reconcile_ms);
 }
 
-int reconcile_create(struct event_base *base, struct registry *registry,
-		     struct publications *publications, struct watches *watches,
-		     unsigned int reconcile_ms, const struct reconcile_events *events,
+int reconcile_create(const struct reconcile_conf *conf, const struct reconcile_events *events,
 		     struct reconcile **out)
 {
 	struct reconcile *reconcile = calloc(1, sizeof(*reconcile));
 
 	if (reconcile == NULL)
 		return -ENOMEM;
-	reconcile->registry = registry;
-	reconcile->publications = publications;
-	reconcile->watches = watches;
-	reconcile->reconcile_ms = reconcile_ms;
+	reconcile->registry = conf->registry;
+	reconcile->publications = conf->publications;
+	reconcile->watches = conf->watches;
+	reconcile->reconcile_ms = conf->reconcile_ms;
 	reconcile->events = *events;
-	reconcile->timer = evtimer_new(base, timer_fired, reconcile);
+	reconcile->timer = evtimer_new(conf->base, timer_fired, reconcile);
 	if (reconcile->timer == NULL) {
 		free(reconcile);
 		return -ENOMEM;
 	}
-	timer_arm(reconcile, reconcile_ms);
+	timer_arm(reconcile, conf->reconcile_ms);
 	*out = reconcile;
 	return 0;
 }

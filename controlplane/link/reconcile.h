@@ -33,10 +33,17 @@ struct reconcile_events {
 	void *arg;
 };
 
+/** Whose names are compared, with what, and how often. */
+struct reconcile_conf {
+	struct event_base *base;
+	struct registry *registry;
+	struct publications *publications;
+	struct watches *watches;
+	unsigned int reconcile_ms;
+};
+
 /** Returns 0 or -ENOMEM. */
-int reconcile_create(struct event_base *base, struct registry *registry,
-		     struct publications *publications, struct watches *watches,
-		     unsigned int reconcile_ms, const struct reconcile_events *events,
+int reconcile_create(const struct reconcile_conf *conf, const struct reconcile_events *events,
 		     struct reconcile **out);
 
 /** The registry must have been destroyed. NULL is allowed. */

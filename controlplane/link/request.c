@@ -332,15 +332,16 @@ static void request_ask(struct request *request)
 		if (standing_state(conf->standing) != STANDING_PUBLISHED)
 			return;
 	}
-	if (request->type == HAUL_CONTROL_SEGMENT_PUBLISH)
+	if (request->type == HAUL_CONTROL_SEGMENT_PUBLISH) {
 		error = registry_segment_publish(conf->registry, writer->term, request->descriptor,
 						 script_answered, request);
-	else if (request->type == HAUL_CONTROL_SEGMENT_ERASE)
+	} else if (request->type == HAUL_CONTROL_SEGMENT_ERASE) {
 		error = registry_segment_erase(conf->registry, writer, request->segment,
 					       script_answered, request);
-	else
+	} else {
 		error = registry_segment_get(conf->registry, request->segment, script_answered,
 					     request);
+	}
 	if (error != 0)
 		return;
 	request->is_asked = true;

@@ -67,10 +67,11 @@ static void load_answered(void *arg, const redisReply *reply)
 
 	if (reply != NULL && reply->type == REDIS_REPLY_STRING && reply->len == DIGEST_BYTES - 1)
 		memcpy(load->scripts->digests[load->script], reply->str, DIGEST_BYTES - 1);
-	else if (reply != NULL)
+	else if (reply != NULL) {
 		log_error("redis", "script %s: not loaded: %.200s",
 			  script_sources[load->script].name,
 			  reply->str != NULL ? reply->str : "strange answer");
+	}
 	free(load);
 }
 

@@ -110,14 +110,15 @@ static void dataplane_check(struct doctor *doctor)
 {
 	const json_t *dataplane = json_object_get(doctor->status, "dataplane");
 
-	if (!member_is_true(dataplane, "connected"))
+	if (!member_is_true(dataplane, "connected")) {
 		judge(doctor, "dataplane", VERDICT_FAIL, "not connected",
 		      "start haul-dataplane with the same control_socket");
-	else if (!member_is_true(dataplane, "answering"))
+	} else if (!member_is_true(dataplane, "answering")) {
 		judge(doctor, "dataplane", VERDICT_FAIL, "does not answer",
 		      "its loop or a worker hangs, or the host is overloaded");
-	else
+	} else {
 		judge(doctor, "dataplane", VERDICT_OK, "answers", "");
+	}
 }
 
 static void node_check(struct doctor *doctor)
@@ -206,11 +207,12 @@ static void huge_pages_check(struct doctor *doctor)
 			field_read("/proc/meminfo", "HugePages_Free:", left, sizeof(left));
 
 	(void)snprintf(found, sizeof(found), "%s of %s free", left, total);
-	if (!is_known || strtoull(total, NULL, 10) == 0)
+	if (!is_known || strtoull(total, NULL, 10) == 0) {
 		judge(doctor, "huge pages", VERDICT_WARN, "none",
 		      "works without, a quarter slower; sysctl vm.nr_hugepages=1024 sets 2 GiB aside");
-	else
+	} else {
 		judge(doctor, "huge pages", VERDICT_OK, found, "");
+	}
 }
 
 /* Of the dataplane if its process may be looked at, else of this process, which shares a login's default. */

@@ -234,12 +234,13 @@ static void status_print(const json_t *body)
 	       *member_text(node, "name") != '\0' ? member_text(node, "name") : "(unnamed)",
 	       member_text(node, "state"), *reason != '\0' ? ": " : "", reason,
 	       member_text(node, "term"), member_text(node, "incarnation"));
-	if (member_is_true(dataplane, "connected"))
+	if (member_is_true(dataplane, "connected")) {
 		printf("dataplane  process %llu, %s\n",
 		       (unsigned long long)member_number(dataplane, "process"),
 		       member_is_true(dataplane, "answering") ? "answering" : "not answering");
-	else
+	} else {
 		printf("dataplane  not connected\n");
+	}
 	if (member_is_true(redis, "ready"))
 		printf("redis      ready, epoch %s\n", member_text(redis, "epoch"));
 	else
@@ -265,10 +266,11 @@ int command_status(const struct command_line *line)
 		command_print(body);
 	} else {
 		status_print(body);
-		if (json_object_get(body, "nodes") != NULL)
+		if (json_object_get(body, "nodes") != NULL) {
 			status = rows_print(json_object_get(body, "nodes"),
 					    "NODE STATE >SINCE >TERM INCARNATION ADDRESSES",
 					    node_row, "no nodes");
+		}
 	}
 	request_free(&nodes);
 	json_decref(body);

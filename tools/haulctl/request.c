@@ -56,42 +56,49 @@ static int left_ms(uint64_t deadline_us)
 	return now_us >= deadline_us ? 0 : (int)((deadline_us - now_us) / 1000) + 1;
 }
 
+/* Make room for more bytes and a final zero. False when the answer is too long, or there is no memory. */
+static bool buffer_grow(struct buffer *buffer)
+{
+	size_t room = buffer->room == 0 ? 65536 : 2 * buffer->room;
+	char *bytes = NULL;
+
+	if (buffer->bytes != NULL && buffer->room - buffer->used >= 2)
+		return true;
+	if (room <= REQUEST_BYTES_MAX)
+		bytes = realloc(buffer->bytes, room);
+	if (bytes == NULL)
+		return false;
+	buffer->bytes = bytes;
+	buffer->room = room;
+	return true;
+}
+
 /* Read up to the end of the connection. NULL, or what is wrong. */
 static const char *answer_read(int fd, struct buffer *buffer)
 {
 	uint64_t deadline_us = clock_now_us() + REQUEST_TIMEOUT_S * UINT64_C(1000000);
+	ssize_t got = 1;
 
-	for (;;) {
+	while (got != 0) {
 		struct pollfd readable = { .fd = fd, .events = POLLIN };
-		ssize_t got = 0;
 
-		if (buffer->room - buffer->used < 2) {
-			size_t room = buffer->room == 0 ? 65536 : 2 * buffer->room;
-			char *bytes =
-				room > REQUEST_BYTES_MAX ? NULL : realloc(buffer->bytes, room);
-
-			if (bytes == NULL)
-				return "the answer is too long";
-			buffer->bytes = bytes;
-			buffer->room = room;
-		}
+		if (!buffer_grow(buffer))
+			return "the answer is too long";
 		if (poll(&readable, 1, left_ms(deadline_us)) == 0)
 			return "no whole answer within 10 s";
 		got = read(fd, buffer->bytes + buffer->used, buffer->room - buffer->used - 1);
 		if (got < 0 && errno != EINTR)
 			return strerrordesc_np(errno);
-		if (got == 0)
-			break;
 		buffer->used += got > 0 ? (size_t)got : 0;
+		buffer->bytes[buffer->used] = '\0';
 	}
-	buffer->bytes[buffer->used] = '\0';
 	return NULL;
 }
 
 /* Take the status line and the body apart. */
 static bool answer_parse(const struct buffer *buffer, struct request_answer *answer)
 {
-	const char *body = strstr(buffer->bytes, "\r\n\r\n");
+	const char *body = buffer->bytes == NULL ? NULL : strstr(buffer->bytes, "\r\n\r\n");
 	json_error_t error;
 	char *end = NULL;
 

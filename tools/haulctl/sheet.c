@@ -131,8 +131,8 @@ static void line_print(const struct sheet *sheet, const char *const *cells, cons
 
 void sheet_print(const struct sheet *sheet, const char *empty)
 {
-	const char *cells[SHEET_COLUMNS_MAX];
-	int widths[SHEET_COLUMNS_MAX];
+	const char *cells[SHEET_COLUMNS_MAX] = { NULL };
+	int widths[SHEET_COLUMNS_MAX] = { 0 };
 
 	if (sheet->rows == 0) {
 		printf("%s\n", empty);
