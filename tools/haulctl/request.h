@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * One HTTP GET over a Unix socket, blocking and bounded in time and size. As much of HTTP as the control plane
- * speaks to a client that closes after one answer; a library would be larger than this.
+ * One GET over a Unix socket: connects, asks, reads the whole answer, closes. Blocks, until a deadline.
  */
 #ifndef HAULCTL_REQUEST_H
 #define HAULCTL_REQUEST_H
 
-#include <jansson.h>
-#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/** The longest answer: a segment of 65,536 buffers is some 9 MiB. */
-#define REQUEST_BYTES_MAX (64u << 20)
+struct response;
 
-/** The longest wait for a whole answer. */
-#define REQUEST_TIMEOUT_S 10
+/** Room for the sentence that says what went wrong. */
+#define REQUEST_REASON_BYTES 256u
 
-/** Room for a sentence. */
-#define REQUEST_REASON_BYTES 512u
-
-struct request_answer {
-	int status;   /**< of HTTP; 0 = the control plane could not be reached or made no sense */
-	json_t *body; /**< the caller's; NULL with status 0 */
-	char reason[REQUEST_REASON_BYTES]; /**< without success: what is wrong */
+enum request_result {
+	REQUEST_ANSWERED,
+	REQUEST_UNREACHABLE, /**< nobody there, not allowed in, or no answer in time */
+	REQUEST_BROKEN,      /**< what came is no answer */
 };
 
-/** GET a path. Returns true when the status is 200; the answer is to be freed in any case. */
-bool request_get(const char *socket_path, const char *path, struct request_answer *answer);
-void request_free(struct request_answer *answer);
+struct request {
+	const char *socket_path;
+	const char *target;  /**< path of the resource; has been encoded */
+	uint64_t timeout_us; /**< for all of it */
+	size_t body_max;     /**< bytes; at most RESPONSE_BODY_BYTES_MAX */
+};
 
-/** Write a name so that it can stand in a path; out has room for three times its length and a zero. */
-void request_escape(const char *name, char *out);
+/**
+ * Ask, and fill the response, whatever its status; the caller frees it in every case. When it is not answered, reason
+ * says why and what would be right, without a full stop.
+ */
+enum request_result request_get(const struct request *request, struct response *response,
+				char reason[REQUEST_REASON_BYTES]);
 
 #endif

@@ -164,7 +164,7 @@ static void table_print_cell(const struct table *table, FILE *file, unsigned int
 
 int table_print(const struct table *table, FILE *file, unsigned int width)
 {
-	size_t widths[TABLE_COLUMNS_MAX];
+	size_t widths[TABLE_COLUMNS_MAX] = { 0 };
 	unsigned int column = 0;
 
 	if (table->is_short)
