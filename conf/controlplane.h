@@ -29,9 +29,9 @@ struct controlplane_conf {
 	char control_socket[SOCKET_PATH_BYTES];
 	uint32_t control_mode; /**< of the control socket's file */
 	char http_socket[SOCKET_PATH_BYTES];
-	uint32_t http_mode; /**< of the HTTP socket's file */
-	char counters_file[CONF_PATH_BYTES];
-	uint32_t log_level; /**< enum log_level */
+	uint32_t http_mode;                  /**< of the HTTP socket's file */
+	char counters_file[CONF_PATH_BYTES]; /**< of the dataplane; read, never written */
+	uint32_t log_level;                  /**< enum log_level */
 	struct controlplane_redis_conf redis;
 	uint32_t beat_ms;      /**< between two beats of the own node */
 	uint32_t suspect_ms;   /**< a beat that stood still for so long: SUSPECT */
