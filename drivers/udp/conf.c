@@ -33,7 +33,7 @@ bool udp_conf_address(const char *text, uint32_t *address_out, uint32_t *mask_ou
 
 	if (strlen(text) >= sizeof(copy))
 		return false;
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	slash = strchr(copy, '/');
 	if (slash == NULL || slash[1] < '0' || slash[1] > '9')
 		return false;

@@ -119,10 +119,11 @@ enum neighbour_news neighbours_receive(struct neighbours *neighbours, const stru
 
 	*is_answer_due_out = false;
 	*learnt_out = NULL;
-	if (arp->sender == neighbours->self)
+	if (arp->sender == neighbours->self) {
 		return memcmp(arp->sender_mac, neighbours->self_mac, FRAME_MAC_BYTES) == 0
 			       ? NEIGHBOUR_NOTHING
 			       : NEIGHBOUR_CONFLICT;
+	}
 	if (is_for_me && !arp->is_answer && neighbours_may_answer(neighbours, now_us)) {
 		*is_answer_due_out = true;
 		answer_out->is_answer = true;

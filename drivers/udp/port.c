@@ -51,7 +51,7 @@ static uint16_t port_room_bytes(uint32_t mtu_bytes)
 uint64_t port_memory_bytes(const struct udp_port_conf *conf, uint32_t packets)
 {
 	uint64_t one = sizeof(struct rte_mbuf) + port_room_bytes(conf->mtu_bytes) +
-		       2 * RTE_CACHE_LINE_SIZE; /* the pool's own header, and colouring */
+		       UINT64_C(2) * RTE_CACHE_LINE_SIZE; /* the pool's own header, and colouring */
 
 	return one * packets;
 }
@@ -133,11 +133,13 @@ static int port_attach(struct port *port)
 		return 0;
 	}
 	port_remove_stale_socket(port);
-	if (strncmp(name, "net_", 4) == 0)
-		error = rte_eal_hotplug_add("vdev", name,
-					    device[length] != '\0' ? device + length + 1 : "");
-	else
+	if (strncmp(name, "net_", 4) == 0) {
+		const char *options = device + length;
+
+		error = rte_eal_hotplug_add("vdev", name, options[0] == ',' ? options + 1 : "");
+	} else {
 		error = rte_dev_probe(device);
+	}
 	if (error != 0) {
 		port_fail(port, "the device cannot be attached", error);
 		return error;

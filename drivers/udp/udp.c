@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -280,10 +281,10 @@ static uint32_t udp_describe(struct transport *transport, struct haul_transport_
 		struct haul_transport_row *row = &rows_out[i];
 
 		memset(row, 0, sizeof(*row));
-		strcpy(row->transport, "udp");
-		strcpy(row->device, port->conf->name);
-		strcpy(row->state, udp_port_text(port));
-		strcpy(row->address, port->conf->address);
+		snprintf(row->transport, sizeof(row->transport), "udp");
+		snprintf(row->device, sizeof(row->device), "%s", port->conf->name);
+		snprintf(row->state, sizeof(row->state), "%s", udp_port_text(port));
+		snprintf(row->address, sizeof(row->address), "%s", port->conf->address);
 		row->mtu_bytes = port->conf->mtu_bytes;
 		for (uint32_t j = 0; j < transport->worker_count; j++) {
 			row->packets_in += transport->workers[j].queues[i].packets_in;

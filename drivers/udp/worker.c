@@ -70,7 +70,7 @@ int udp_worker_init(struct transport_worker *worker, const struct udp_worker_set
 	worker->ports_up = setup->ports_up;
 	worker->udp_port = (uint16_t)setup->conf->udp_port;
 	worker->event_fd = setup->event_fd;
-	worker->endpoints = calloc(worker->endpoints_max, sizeof(*worker->endpoints));
+	worker->endpoints = calloc(worker->endpoints_max, sizeof(struct udp_connection *));
 	worker->stats = calloc(worker->endpoints_max, sizeof(*worker->stats));
 	if (worker->endpoints == NULL || worker->stats == NULL)
 		return -ENOMEM;
@@ -253,9 +253,9 @@ static enum rail_cause udp_cause(enum rudp_end_reason reason)
 	case RUDP_END_CLOSED:
 		return RAIL_CAUSE_CLOSED;
 	case RUDP_END_PEER:
-		return RAIL_CAUSE_UNREACHABLE; /* it went away in good order: try again after a pause */
 	case RUDP_END_RESTARTED:
-		return RAIL_CAUSE_UNREACHABLE; /* the next handshake tells the new incarnation, proven */
+		/* It may be another incarnation by now: the next handshake tells, with proof. */
+		return RAIL_CAUSE_UNREACHABLE;
 	default:
 		return RAIL_CAUSE_SILENT;
 	}

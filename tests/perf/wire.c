@@ -191,6 +191,7 @@ static int wire_side(const struct wire_options *options, struct wire_shared *sha
 {
 	struct wire wire = { .options = options, .shared = shared, .side = side };
 	uint32_t round = 0;
+	void *memory;
 	cpu_set_t set;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -200,10 +201,11 @@ static int wire_side(const struct wire_options *options, struct wire_shared *sha
 	CPU_SET((unsigned int)side % (unsigned int)sysconf(_SC_NPROCESSORS_ONLN), &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	wire.payload_bytes = options->mtu_bytes - FRAME_IP_UDP_BYTES - WIRE_RUDP_BYTES;
-	wire.memory = mmap(NULL, WIRE_MEMORY_BYTES, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (wire.memory == MAP_FAILED)
+	memory = mmap(NULL, WIRE_MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	if (memory == MAP_FAILED)
 		return 1;
+	wire.memory = memory;
 	memset(wire.memory, (int)side + 1, WIRE_MEMORY_BYTES);
 	atomic_fetch_add(&shared->ready, 1);
 	while (atomic_load(&shared->is_ending) == 0) {
