@@ -1,0 +1,797 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Goal: the promises of rudp.h, one at a time: what completes when, what is refused, what a fence waits for, when a
+ * connection is doubtful and when it ends.
+ * Method: two ends joined by hand under a virtual clock; the test decides which packet arrives, when, and how often.
+ * What chance does to all of it is the simulator's.
+ */
+#include "api/haul_abi.h"
+#include "api/haul_error.h"
+#include "base/check.h"
+#include "rudp/conn.h"
+#include "rudp/rudp.h"
+#include "unit.h"
+
+#include <errno.h>
+
+#define START_US   UINT64_C(1000000000)
+#define DATAGRAM   1472u
+#define PAYLOAD    (DATAGRAM - RUDP_DATA_HEADER_BYTES)
+#define OPERATIONS 8u
+#define FENCE_US   (125000 + 25 + 1)
+
+struct end {
+	struct rudp *rudp;
+	struct rudp_connection *connection;
+	struct rudp_address address;
+	uint64_t counters[RUDP_COUNTER_COUNT];
+	/* What the callbacks answer. */
+	int place_status;
+	int open_status;
+	int source_status;
+	/* What they have seen. */
+	unsigned placed;
+	unsigned opened;
+	unsigned closed;
+	unsigned delivered;
+	unsigned done;
+	uint64_t bytes;
+	struct rudp_placement placement;
+	struct rudp_completion completion;
+	enum rudp_state state;
+	enum rudp_end_reason reason;
+};
+
+struct packet {
+	size_t bytes;
+	uint8_t data[DATAGRAM];
+};
+
+static struct end ends[2];
+static uint64_t now_us;
+
+static int end_place(void *context, struct rudp_placement *placement)
+{
+	struct end *end = context;
+
+	end->placement = *placement;
+	placement->version = 77;
+	placement->reason = HAUL_REASON_REGION_GENERATION;
+	if (end->place_status != 0)
+		return end->place_status;
+	end->placed++;
+	end->bytes += placement->length;
+	if ((placement->flags & RUDP_PLACE_FIRST) != 0 && (placement->flags & RUDP_PLACE_ONLY) == 0)
+		end->opened++;
+	return 0;
+}
+
+static int end_open(void *context, struct rudp_opening *opening)
+{
+	struct end *end = context;
+
+	opening->version = 78;
+	end->opened += end->open_status == 0;
+	return end->open_status;
+}
+
+static void end_closed(void *context, struct rudp_connection *connection, uint64_t region)
+{
+	struct end *end = context;
+
+	(void)connection;
+	(void)region;
+	end->closed++;
+}
+
+static int end_source(void *context, struct rudp_source *source)
+{
+	struct end *end = context;
+
+	memset(source->destination, 's', source->length);
+	return end->source_status;
+}
+
+static int end_deliver(void *context, uint64_t cookie, uint32_t offset, const void *payload,
+		       uint32_t length)
+{
+	struct end *end = context;
+
+	(void)cookie;
+	(void)offset;
+	assert_int_equal(*(const char *)payload, 's');
+	end->delivered += length;
+	return 0;
+}
+
+static void end_done(void *context, const struct rudp_completion *completion)
+{
+	struct end *end = context;
+
+	end->done++;
+	end->completion = *completion;
+}
+
+static void end_state(void *context, struct rudp_connection *connection, enum rudp_state state,
+		      enum rudp_end_reason reason)
+{
+	struct end *end = context;
+
+	(void)connection;
+	end->state = state;
+	end->reason = reason;
+}
+
+static const struct rudp_callbacks callbacks = {
+	.place = end_place,
+	.open = end_open,
+	.closed = end_closed,
+	.source = end_source,
+	.deliver = end_deliver,
+	.done = end_done,
+	.state = end_state,
+};
+
+static struct rudp_config config_make(unsigned i)
+{
+	return (struct rudp_config){
+		.connections_max = 2,
+		.operations = OPERATIONS,
+		.packets = RUDP_PACKETS_MIN,
+		.datagram_bytes = DATAGRAM,
+		.worker = (uint8_t)i,
+		.now_us = now_us,
+		.counters = ends[i].counters,
+		.callbacks = &callbacks,
+		.context = &ends[i],
+	};
+}
+
+static struct rudp_params params_make(unsigned i)
+{
+	struct rudp_params params = {
+		.local_id = (uint64_t)i << 56 | 0x1001,
+		.remote_id = (uint64_t)!i << 56 | 0x1001,
+		.address = { .family = 4, .port = (uint16_t)(!i + 1) },
+		.packet_number_local = i == 0 ? UINT32_MAX - 3 : 50,
+		.packet_number_remote = i == 0 ? 50 : UINT32_MAX - 3,
+		.datagram_bytes = DATAGRAM,
+		.operations = OPERATIONS,
+		.packets = RUDP_PACKETS_MIN,
+		.initiator = i == 0,
+	};
+
+	memset(params.token, (int)(i + 1), RUDP_TOKEN_BYTES);
+	memset(params.token_peer, (int)(!i + 1), RUDP_TOKEN_BYTES);
+	return params;
+}
+
+/* The next packet of an end; 0 bytes = it has nothing to send. */
+static struct packet take(unsigned i)
+{
+	struct rudp_connection *connection;
+	struct packet packet = { 0 };
+
+	while (packet.bytes == 0 && (connection = rudp_next_to_send(ends[i].rudp, now_us)) != NULL)
+		packet.bytes =
+			rudp_transmit(connection, now_us, NULL, packet.data, sizeof(packet.data));
+	return packet;
+}
+
+static enum rudp_receive give(unsigned to, const struct packet *packet)
+{
+	return rudp_receive(ends[to].rudp, now_us, &ends[!to].address, packet->data, packet->bytes);
+}
+
+/* Back and forth until both are silent. */
+static void settle(void)
+{
+	struct packet packet;
+	bool any = true;
+
+	while (any) {
+		any = false;
+		for (unsigned i = 0; i < 2; i++) {
+			while ((packet = take(i)).bytes > 0) {
+				give(!i, &packet);
+				any = true;
+			}
+		}
+	}
+}
+
+static void pass(uint64_t us)
+{
+	uint64_t until_us = now_us + us;
+
+	while (now_us < until_us) {
+		uint64_t next_us = until_us;
+
+		for (unsigned i = 0; i < 2; i++)
+			next_us = MIN(next_us, rudp_next_deadline_us(ends[i].rudp));
+		now_us = MAX(next_us, now_us + 1);
+		for (unsigned i = 0; i < 2; i++)
+			rudp_advance(ends[i].rudp, now_us);
+	}
+}
+
+/* Time passes, and whatever anybody sends is lost. */
+static void pass_black(uint64_t us)
+{
+	uint64_t until_us = now_us + us;
+
+	while (now_us < until_us) {
+		for (unsigned i = 0; i < 2; i++) {
+			while (take(i).bytes > 0) {}
+		}
+		pass(MIN(until_us - now_us, UINT64_C(100)));
+	}
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(ends, 0, sizeof(ends));
+	now_us = START_US;
+	for (unsigned i = 0; i < 2; i++) {
+		struct rudp_config config = config_make(i);
+		struct rudp_params params = params_make(i);
+
+		ends[i].address.family = 4;
+		ends[i].address.port = (uint16_t)(i + 1);
+		assert_int_equal(rudp_create(&config, &ends[i].rudp), 0);
+		assert_int_equal(rudp_connection_add(ends[i].rudp, now_us, &params, &ends[i],
+						     &ends[i].connection),
+				 0);
+	}
+	settle();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		rudp_destroy(ends[i].rudp);
+	return 0;
+}
+
+static uint32_t submit(enum rudp_kind kind, uint32_t length)
+{
+	struct rudp_operation_request request = {
+		.kind = kind, .length = length, .region = 0xabc, .offset = 0x100, .cookie = 42
+	};
+	uint32_t id = 0;
+
+	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), 0);
+	return id;
+}
+
+static void rudp_create__limits(void **state)
+{
+	struct rudp *rudp;
+	struct rudp_config config = config_make(0);
+
+	(void)state;
+	config.operations = 7;
+	assert_int_equal(rudp_create(&config, &rudp), -EINVAL);
+	config = config_make(0);
+	config.packets = 2 * RUDP_PACKETS_MAX;
+	assert_int_equal(rudp_create(&config, &rudp), -EINVAL);
+	config = config_make(0);
+	config.datagram_bytes = RUDP_DATAGRAM_BYTES_MIN - 1;
+	assert_int_equal(rudp_create(&config, &rudp), -EINVAL);
+	config = config_make(0);
+	config.connections_max = 0;
+	assert_int_equal(rudp_create(&config, &rudp), -EINVAL);
+	rudp_destroy(NULL);
+}
+
+static void rudp_connection_add__limits_and_handles(void **state)
+{
+	struct rudp_params params = params_make(0);
+	struct rudp_connection *connection;
+	uint32_t handle = rudp_connection_handle(ends[0].connection);
+
+	(void)state;
+	assert_ptr_equal(rudp_connection_find(ends[0].rudp, handle), ends[0].connection);
+	assert_ptr_equal(rudp_connection_user(ends[0].connection), &ends[0]);
+	assert_int_equal(rudp_connection_add(ends[0].rudp, now_us, &params, NULL, &connection),
+			 -EEXIST);
+	params.local_id++;
+	params.remote_id++;
+	params.operations = 2 * OPERATIONS;
+	assert_int_equal(rudp_connection_add(ends[0].rudp, now_us, &params, NULL, &connection),
+			 -EINVAL);
+	params.operations = OPERATIONS;
+	assert_int_equal(rudp_connection_add(ends[0].rudp, now_us, &params, NULL, &connection), 0);
+	params.local_id++;
+	params.remote_id++;
+	assert_int_equal(rudp_connection_add(ends[0].rudp, now_us, &params, NULL, &connection),
+			 -ENOSPC);
+	rudp_connection_close(ends[0].connection, now_us);
+	rudp_connection_close(ends[0].connection, now_us);
+	settle();
+	pass(1000);
+	assert_int_equal(ends[0].state, RUDP_GONE);
+	assert_null(rudp_connection_find(ends[0].rudp, handle));
+	assert_int_equal(rudp_connection_add(ends[0].rudp, now_us, &params, NULL, &connection), 0);
+	assert_int_not_equal(rudp_connection_handle(connection), handle);
+	assert_null(rudp_connection_find(ends[0].rudp, handle));
+}
+
+static void rudp_submit__one_packet(void **state)
+{
+	(void)state;
+	submit(RUDP_WRITE, 64);
+	settle();
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].completion.status, HAUL_OK);
+	assert_int_equal(ends[0].completion.bytes, 64);
+	assert_true(ends[0].completion.cookie == 42);
+	assert_int_equal(ends[1].placed, 1);
+	assert_int_equal(ends[1].placement.flags, RUDP_PLACE_FIRST | RUDP_PLACE_ONLY);
+	assert_true(ends[1].placement.region == 0xabc && ends[1].placement.offset == 0x100);
+	/* The packet's tick was the target's of now: good until the end of the fourth after it. */
+	assert_true(ends[1].placement.not_after_us ==
+		    (START_US / RUDP_TICK_US + 5) * RUDP_TICK_US - 1);
+	assert_int_equal(ends[1].opened + ends[1].closed, 0);
+}
+
+static void rudp_submit__many_packets(void **state)
+{
+	(void)state;
+	submit(RUDP_WRITE, 10 * PAYLOAD + 1);
+	settle();
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[1].placed, 11);
+	assert_int_equal(ends[1].bytes, 10 * PAYLOAD + 1);
+	assert_int_equal(ends[1].opened, 1);
+	assert_int_equal(ends[1].closed, 0);
+	/* The target hears that it was all within a millisecond and a tick of the wheel. */
+	pass(1100);
+	settle();
+	assert_int_equal(ends[1].closed, 1);
+}
+
+static void rudp_submit__refuses(void **state)
+{
+	struct rudp_operation_request request = { .kind = RUDP_WRITE, .length = 1 };
+	uint32_t id;
+
+	(void)state;
+	request.length = 0;
+	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), -EINVAL);
+	request.length = RUDP_OPERATION_BYTES_MAX + 1;
+	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), -EINVAL);
+	request.length = 2;
+	request.offset = WIRE_U48_MAX;
+	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), -EINVAL);
+	request.offset = 0;
+	request.region = WIRE_U48_MAX + 1;
+	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), -EINVAL);
+	request.region = 0;
+	for (unsigned i = 0; i < OPERATIONS; i++)
+		assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), 0);
+	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), -EAGAIN);
+	settle();
+	assert_int_equal(ends[0].done, OPERATIONS);
+	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), 0);
+}
+
+static void rudp_submit__read(void **state)
+{
+	(void)state;
+	submit(RUDP_READ, 5 * PAYLOAD);
+	settle();
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].completion.status, HAUL_OK);
+	assert_int_equal(ends[0].delivered, 5 * PAYLOAD);
+	assert_int_equal(ends[1].opened, 1);
+	assert_int_equal(ends[1].closed, 1);
+}
+
+static void place__refusal_ends_the_operation(void **state)
+{
+	(void)state;
+	ends[1].place_status = HAUL_STALE;
+	submit(RUDP_WRITE, 20 * PAYLOAD);
+	settle();
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].completion.status, HAUL_STALE);
+	assert_int_equal(ends[0].completion.reason, HAUL_REASON_REGION_GENERATION);
+	assert_true(ends[0].completion.version == 77);
+	assert_int_equal(ends[1].counters[RUDP_COUNTER_REFUSED], 1);
+	assert_int_equal(ends[1].opened, ends[1].closed);
+	ends[1].open_status = HAUL_DENIED;
+	submit(RUDP_READ, 10);
+	settle();
+	assert_int_equal(ends[0].completion.status, HAUL_DENIED);
+	assert_true(ends[0].completion.version == 78);
+}
+
+static void place__refusal_survives_its_loss(void **state)
+{
+	struct packet packet;
+
+	(void)state;
+	ends[1].place_status = HAUL_DENIED;
+	submit(RUDP_WRITE, 10);
+	packet = take(0);
+	give(1, &packet);
+	packet = take(1); /* the refusal is lost */
+	assert_true(packet.bytes > 0);
+	assert_int_equal(ends[0].done, 0);
+	for (int i = 0; i < 50 && ends[0].done == 0; i++) {
+		pass(1000);
+		settle();
+	}
+	assert_int_equal(ends[0].completion.status, HAUL_DENIED);
+	assert_int_equal(ends[1].placed, 0);
+}
+
+static void place__too_late_is_like_lost(void **state)
+{
+	(void)state;
+	ends[1].place_status = HAUL_TIMEOUT;
+	submit(RUDP_WRITE, 10);
+	settle();
+	assert_int_equal(ends[0].done, 0);
+	assert_int_equal(ends[1].counters[RUDP_COUNTER_STALE_TICK], 1);
+	ends[1].place_status = 0;
+	pass(3000);
+	settle();
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].completion.status, HAUL_OK);
+}
+
+static void source__failure_ends_the_operation(void **state)
+{
+	(void)state;
+	ends[0].source_status = HAUL_FAULT;
+	submit(RUDP_WRITE, 10);
+	settle();
+	assert_int_equal(ends[0].completion.status, HAUL_FAULT);
+	ends[0].source_status = 0;
+	ends[1].source_status = HAUL_STALE;
+	submit(RUDP_READ, 10);
+	settle();
+	assert_int_equal(ends[0].completion.status, HAUL_STALE);
+	assert_int_equal(ends[1].opened, ends[1].closed);
+}
+
+static void rudp_receive__a_copy_is_not_placed(void **state)
+{
+	struct packet packet;
+
+	(void)state;
+	submit(RUDP_WRITE, 10);
+	packet = take(0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(give(1, &packet), RUDP_RECEIVE_TAKEN);
+	assert_int_equal(ends[1].placed, 1);
+	assert_int_equal(ends[1].counters[RUDP_COUNTER_DUPLICATE], 2);
+	settle();
+	assert_int_equal(ends[0].done, 1);
+}
+
+static void rudp_receive__a_retransmission_is_not_placed_twice(void **state)
+{
+	struct packet first;
+	struct packet again;
+
+	(void)state;
+	submit(RUDP_WRITE, 10);
+	first = take(0);
+	pass(3000);
+	again = take(0);
+	assert_true(again.bytes == first.bytes);
+	assert_memory_not_equal(again.data + 12, first.data + 12, 8);
+	give(1, &again);
+	give(1, &first);
+	assert_int_equal(ends[1].placed, 1);
+	settle();
+	assert_int_equal(ends[0].done, 1);
+}
+
+static void rudp_receive__old_ticks_are_dropped(void **state)
+{
+	struct packet packet;
+
+	(void)state;
+	submit(RUDP_WRITE, 10);
+	packet = take(0);
+	now_us = (START_US / RUDP_TICK_US + 5) * RUDP_TICK_US;
+	give(1, &packet);
+	assert_int_equal(ends[1].placed, 0);
+	assert_int_equal(ends[1].counters[RUDP_COUNTER_STALE_TICK], 1);
+	/* One microsecond earlier it was good. */
+	now_us--;
+	give(1, &packet);
+	assert_int_equal(ends[1].placed, 1);
+}
+
+static void rudp_transmit__asks_for_a_fresh_tick(void **state)
+{
+	struct packet packet;
+
+	(void)state;
+	now_us += 60000;
+	submit(RUDP_WRITE, 10);
+	packet = take(0);
+	assert_int_equal(packet.data[0], WIRE_CONTROL);
+	assert_int_equal(take(0).bytes, 0);
+	give(1, &packet);
+	packet = take(1);
+	give(0, &packet);
+	packet = take(0);
+	assert_int_equal(packet.data[0], WIRE_WRITE);
+	assert_int_equal(wire_u16_read(packet.data + 2), (uint16_t)(now_us / RUDP_TICK_US));
+}
+
+static void rudp_cancel__unsent_is_done_at_once(void **state)
+{
+	uint32_t id = submit(RUDP_WRITE, 10);
+
+	(void)state;
+	assert_int_equal(rudp_write_fence_us(ends[0].connection, id), 0);
+	assert_int_equal(rudp_cancel(ends[0].connection, now_us, id, HAUL_CANCELLED, 0), 0);
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].completion.status, HAUL_CANCELLED);
+	assert_int_equal(rudp_cancel(ends[0].connection, now_us, id, HAUL_CANCELLED, 0), -ENOENT);
+	settle();
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[1].placed, 0);
+}
+
+static void rudp_cancel__waits_for_the_fence(void **state)
+{
+	uint32_t id = submit(RUDP_WRITE, 10);
+	struct packet late = take(0);
+	struct packet fence;
+
+	(void)state;
+	assert_int_equal(rudp_cancel(ends[0].connection, now_us, id, HAUL_TIMEOUT, 13), 0);
+	assert_int_equal(ends[0].done, 0);
+	fence = take(0);
+	assert_true(fence.bytes > 0);
+	give(1, &fence);
+	assert_int_equal(ends[0].done, 0);
+	settle();
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].completion.status, HAUL_TIMEOUT);
+	assert_int_equal(ends[0].completion.reason, 13);
+	assert_int_equal(ends[0].counters[RUDP_COUNTER_FENCED_BY_PEER], 1);
+	give(1, &late);
+	assert_int_equal(ends[1].placed, 0);
+	assert_int_equal(ends[1].counters[RUDP_COUNTER_OPERATION_OVER], 1);
+}
+
+static void rudp_cancel__ends_by_freshness(void **state)
+{
+	uint32_t id = submit(RUDP_WRITE, 10);
+	struct packet late = take(0);
+	uint64_t fence_us = rudp_write_fence_us(ends[0].connection, id);
+
+	(void)state;
+	/* The tick was learnt when the connection began. */
+	assert_true(fence_us == START_US + FENCE_US);
+	rudp_cancel(ends[0].connection, now_us, id, HAUL_CANCELLED, 0);
+	pass_black(fence_us - now_us - 1);
+	assert_int_equal(ends[0].done, 0);
+	pass_black(200);
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].counters[RUDP_COUNTER_FENCED_BY_TIME], 1);
+	give(1, &late);
+	assert_int_equal(ends[1].placed, 0);
+}
+
+static void rudp_cancel__read_is_done_at_once(void **state)
+{
+	uint32_t id = submit(RUDP_READ, 10 * PAYLOAD);
+	struct packet packet = take(0);
+
+	(void)state;
+	give(1, &packet);
+	packet = take(1);
+	while (packet.data[0] != WIRE_READ_DATA)
+		packet = take(1);
+	assert_int_equal(rudp_cancel(ends[0].connection, now_us, id, HAUL_CANCELLED, 0), 0);
+	assert_int_equal(ends[0].done, 1);
+	give(0, &packet);
+	assert_int_equal(ends[0].delivered, 0);
+	pass(1100);
+	settle();
+	assert_int_equal(ends[1].closed, 1);
+}
+
+static void connection__doubtful_then_heard_again(void **state)
+{
+	(void)state;
+	submit(RUDP_WRITE, 10);
+	pass_black(7000);
+	assert_int_not_equal(ends[0].state, RUDP_DOUBTFUL);
+	pass_black(20000);
+	assert_int_equal(ends[0].state, RUDP_DOUBTFUL);
+	for (int i = 0; i < 200 && ends[0].done == 0; i++) {
+		settle();
+		pass(1000);
+	}
+	assert_int_equal(ends[0].state, RUDP_ESTABLISHED);
+	assert_int_equal(ends[0].completion.status, HAUL_OK);
+	assert_int_equal(ends[1].placed, 1);
+}
+
+static void connection__silence_ends_it(void **state)
+{
+	(void)state;
+	submit(RUDP_WRITE, 10);
+	pass_black(4900000);
+	assert_int_equal(ends[0].state, RUDP_DOUBTFUL);
+	assert_int_equal(ends[0].done, 0);
+	pass_black(400000);
+	assert_int_equal(ends[0].state, RUDP_GONE);
+	assert_int_equal(ends[0].reason, RUDP_END_SILENCE);
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].completion.status, HAUL_NO_PATH);
+	assert_int_equal(ends[0].completion.reason, HAUL_REASON_PEER_SILENT);
+}
+
+static void connection__idle_stays(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		pass(100000);
+		settle();
+	}
+	assert_int_equal(rudp_connection_state(ends[0].connection), RUDP_ESTABLISHED);
+	assert_int_equal(rudp_connection_state(ends[1].connection), RUDP_ESTABLISHED);
+	assert_in_range(ends[0].counters[RUDP_COUNTER_PACKETS_SENT], 10, 60);
+}
+
+static void connection__opening_is_silent(void **state)
+{
+	struct rudp_params params = params_make(1);
+	struct rudp_connection *connection;
+	struct rudp_operation_request request = { .kind = RUDP_WRITE, .length = 1 };
+	uint32_t id;
+
+	(void)state;
+	params.local_id++;
+	params.remote_id++;
+	assert_int_equal(rudp_connection_add(ends[1].rudp, now_us, &params, NULL, &connection), 0);
+	assert_int_equal(rudp_connection_state(connection), RUDP_OPENING);
+	assert_int_equal(rudp_submit(connection, now_us, &request, &id), -EAGAIN);
+	assert_int_equal(take(1).bytes, 0);
+	pass_black(RUDP_SILENCE_US + 1000);
+	assert_int_equal(ends[1].reason, RUDP_END_SILENCE);
+}
+
+static void rudp_receive__reset(void **state)
+{
+	struct wire_header header = { .type = WIRE_RESET,
+				      .connection = params_make(0).remote_id,
+				      .number = WIRE_RESET_UNKNOWN };
+	struct packet packet = { .bytes = WIRE_RESET_BYTES };
+
+	(void)state;
+	submit(RUDP_WRITE, 10);
+	take(0);
+	wire_header_write(packet.data, &header);
+	memset(packet.data + WIRE_HEADER_BYTES, 2, RUDP_TOKEN_BYTES);
+	packet.data[31] ^= 1;
+	assert_int_equal(give(0, &packet), RUDP_RECEIVE_MALFORMED);
+	assert_int_equal(ends[0].counters[RUDP_COUNTER_FORGED_RESET], 1);
+	packet.data[31] ^= 1;
+	assert_int_equal(give(0, &packet), RUDP_RECEIVE_TAKEN);
+	assert_int_equal(ends[0].state, RUDP_ENDED);
+	assert_int_equal(ends[0].reason, RUDP_END_RESTARTED);
+	/* The old process may have handed its last packet to the wire: freshness still counts. */
+	assert_int_equal(ends[0].done, 0);
+	pass_black(FENCE_US + 100);
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].state, RUDP_GONE);
+	assert_int_equal(give(0, &packet), RUDP_RECEIVE_TAKEN);
+}
+
+static void rudp_connection_close__tells_the_peer(void **state)
+{
+	(void)state;
+	submit(RUDP_READ, 10);
+	rudp_connection_close(ends[0].connection, now_us);
+	assert_int_equal(ends[0].done, 1);
+	assert_int_equal(ends[0].completion.status, HAUL_CANCELLED);
+	settle();
+	assert_int_equal(ends[1].reason, RUDP_END_PEER);
+	pass(1000);
+	assert_int_equal(ends[0].state, RUDP_GONE);
+	assert_int_equal(ends[1].state, RUDP_GONE);
+}
+
+static void rudp_receive__strangers(void **state)
+{
+	struct packet packet;
+	struct rudp_address other = ends[0].address;
+
+	(void)state;
+	submit(RUDP_WRITE, 10);
+	packet = take(0);
+	other.port++;
+	assert_int_equal(rudp_receive(ends[1].rudp, now_us, &other, packet.data, packet.bytes),
+			 RUDP_RECEIVE_FOREIGN);
+	packet.data[11] ^= 1;
+	assert_int_equal(give(1, &packet), RUDP_RECEIVE_UNKNOWN);
+	packet.data[11] ^= 1;
+	packet.data[0] = 99;
+	assert_int_equal(give(1, &packet), RUDP_RECEIVE_MALFORMED);
+	assert_int_equal(ends[1].placed, 0);
+}
+
+static void rudp_packet_kind__routes(void **state)
+{
+	uint8_t packet[64] = { WIRE_WRITE, 0, 0, 0, 7 };
+
+	(void)state;
+	assert_int_equal(rudp_packet_kind(packet, 15), RUDP_PACKET_INVALID);
+	assert_int_equal(rudp_packet_kind(packet, 64), RUDP_PACKET_CONNECTION);
+	assert_int_equal(rudp_packet_worker(packet), 7);
+	assert_true(rudp_packet_connection(packet) == UINT64_C(7) << 56);
+	packet[0] = WIRE_RESET;
+	assert_int_equal(rudp_packet_kind(packet, 64), RUDP_PACKET_RESET);
+	packet[0] = 0x81;
+	assert_int_equal(rudp_packet_kind(packet, 64), RUDP_PACKET_HANDSHAKE);
+	packet[0] = 0;
+	assert_int_equal(rudp_packet_kind(packet, 64), RUDP_PACKET_INVALID);
+}
+
+static void rudp_next_to_send__takes_turns(void **state)
+{
+	struct rudp_params params = params_make(0);
+	struct rudp_connection *second;
+
+	(void)state;
+	params.local_id++;
+	params.remote_id++;
+	assert_int_equal(rudp_connection_add(ends[0].rudp, now_us, &params, NULL, &second), 0);
+	submit(RUDP_WRITE, 10);
+	assert_ptr_equal(rudp_next_to_send(ends[0].rudp, now_us), second);
+	assert_ptr_equal(rudp_next_to_send(ends[0].rudp, now_us), ends[0].connection);
+	assert_ptr_equal(rudp_next_to_send(ends[0].rudp, now_us), second);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(rudp_create__limits),
+		CASE(rudp_connection_add__limits_and_handles),
+		CASE(rudp_submit__one_packet),
+		CASE(rudp_submit__many_packets),
+		CASE(rudp_submit__refuses),
+		CASE(rudp_submit__read),
+		CASE(place__refusal_ends_the_operation),
+		CASE(place__refusal_survives_its_loss),
+		CASE(place__too_late_is_like_lost),
+		CASE(source__failure_ends_the_operation),
+		CASE(rudp_receive__a_copy_is_not_placed),
+		CASE(rudp_receive__a_retransmission_is_not_placed_twice),
+		CASE(rudp_receive__old_ticks_are_dropped),
+		CASE(rudp_transmit__asks_for_a_fresh_tick),
+		CASE(rudp_cancel__unsent_is_done_at_once),
+		CASE(rudp_cancel__waits_for_the_fence),
+		CASE(rudp_cancel__ends_by_freshness),
+		CASE(rudp_cancel__read_is_done_at_once),
+		CASE(connection__doubtful_then_heard_again),
+		CASE(connection__silence_ends_it),
+		CASE(connection__idle_stays),
+		CASE(connection__opening_is_silent),
+		CASE(rudp_receive__reset),
+		CASE(rudp_connection_close__tells_the_peer),
+		CASE(rudp_receive__strangers),
+		CASE(rudp_packet_kind__routes),
+		CASE(rudp_next_to_send__takes_turns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
