@@ -22,21 +22,35 @@ static bool http_wait(const struct http_server *server, int fd)
 	return poll(pollers, 2, -1) > 0 && pollers[0].revents == 0;
 }
 
-static const char *http_find(const struct http_server *server, const char *request)
+static bool http_matches(const char *request, const char *target)
 {
-	const struct http_answer *answer = server->answers;
+	size_t length = strlen(target);
 
-	for (; answer->target != NULL; answer++) {
-		size_t length = strlen(answer->target);
-
-		if (strncmp(request, "GET ", 4) == 0 &&
-		    strncmp(request + 4, answer->target, length) == 0 && request[4 + length] == ' ')
-			break;
-	}
-	return answer->bytes;
+	return strncmp(request, "GET ", 4) == 0 && strncmp(request + 4, target, length) == 0 &&
+	       request[4 + length] == ' ';
 }
 
-static void http_serve(const struct http_server *server, int fd)
+/* The first answer to this target that was not given yet, or its last one. */
+static const char *http_find(struct http_server *server, const char *request)
+{
+	const struct http_answer *answers = server->answers;
+	unsigned int found = 0;
+	unsigned int i;
+
+	for (i = 0; answers[i].target != NULL; i++) {
+		if (!http_matches(request, answers[i].target))
+			continue;
+		found = i + 1;
+		if ((server->given & 1u << i) == 0)
+			break;
+	}
+	if (found == 0)
+		return answers[i].bytes;
+	server->given |= 1u << (found - 1);
+	return answers[found - 1].bytes;
+}
+
+static void http_serve(struct http_server *server, int fd)
 {
 	char request[4096] = "";
 	size_t length = 0;

@@ -14,8 +14,9 @@ enum http_manner {
 };
 
 struct http_answer {
-	const char *target; /**< NULL ends the list, and answers whatever else is asked */
-	const char *bytes;  /**< NULL = close without a byte */
+	/** NULL ends the list, and answers whatever else is asked. Several of one target are given in turn. */
+	const char *target;
+	const char *bytes; /**< NULL = close without a byte */
 };
 
 struct http_server {
@@ -24,7 +25,8 @@ struct http_server {
 	const struct http_answer *answers;
 	enum http_manner manner;
 	int listener;
-	int stop[2]; /* a pipe that is closed to end the thread */
+	int stop[2];        /* a pipe that is closed to end the thread */
+	unsigned int given; /* a bit for each answer */
 	unsigned long thread;
 };
 
