@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Goal: haulctl shows what is there, leaves with the status that it documents, and its completion knows the names. Method:
+# two nodes on one Redis, `local` only; every command, then with one part after another taken away.
+. "$(dirname "$0")/e2e.sh"
+e2e_need redis-server
+
+# leaves STATUS COMMAND...: the exit status is this one.
+leaves() {
+	local wanted=$1 status=0
+	shift
+	"$@" >"$CLUSTER_DIR/out" 2>&1 || status=$?
+	if [ $status -ne "$wanted" ]; then
+		printf 'FAILED: %s\n  wanted: status %s\n  got:    status %s, %s\n' "$*" "$wanted" "$status" \
+			"$(cat "$CLUSTER_DIR/out")"
+		return 1
+	fi
+	printf 'ok: %s -> status %s\n' "$*" "$status"
+}
+
+# same WHAT WANTED GOT
+same() {
+	if [ "$2" != "$3" ]; then
+		printf 'FAILED: %s\n  wanted: %s\n  got:    %s\n' "$1" "$2" "$3"
+		return 1
+	fi
+	printf 'ok: %s -> %s\n' "$1" "$3"
+}
+
+# json EXPRESSION-ON-v COMMAND...: what the expression makes of the JSON that haulctl prints.
+json() {
+	haulctl --json "${@:2}" | python3 -c "import json, sys; v = json.load(sys.stdin); print($1)"
+}
+
+haulctl() {
+	HAUL_HTTP=$CLUSTER_DIR/a.http.sock "$HAULCTL" "$@"
+}
+
+cluster_redis_start
+for name in a b; do
+	cluster_node $name 'transports = [ "local" ];'
+	cluster_node_start $name
+done
+both_alive() {
+	haulctl --json node list | grep -c '"state": "alive"' | grep -qx 2
+}
+cluster_wait 10 "both nodes to be seen alive" both_alive
+own a models/kv 1048576
+own b other 65536
+
+echo "- everything is there"
+expect '^node +a, published' haulctl status
+expect '^redis +ready' haulctl status
+expect '^b +alive' haulctl status
+expect '^a +alive .* local ' haulctl node list
+expect '^models/kv +a +1\.0 MiB +1 ' haulctl segment list
+expect '^other +b +64\.0 KiB ' haulctl segment list
+expect '^ +0 +1\.0 MiB .* read,write +active' haulctl segment show models/kv
+expect '^local ' haulctl transport list
+expect '^ +1 +probe +default ' haulctl channel list
+expect '^NODE +TRANSPORT +STATE' haulctl peer list
+expect '^worker +rounds +[0-9]+ +rounds' haulctl stats
+expect '^worker +rounds +[0-9]+ +[0-9.]+( k| M)? +rounds' haulctl stats worker --interval 0.3 --count 1
+expect '^worker +entries_refused +0' haulctl stats --all worker
+expect '^ok +redis' haulctl doctor
+expect ', 0 fail$' haulctl doctor
+
+echo "- as JSON"
+same 'segment show' '1048576 0' "$(json 'v["bytes"] + " " + v["buffers"][0]["offset"]' segment show models/kv)"
+same 'node list' 'a b' "$(json '" ".join(n["name"] for n in v["nodes"])' node list)"
+same 'stats region' region "$(json '" ".join({c["group"] for c in v["counters"]})' stats region)"
+same 'doctor' True "$(json 'all(c["state"] in ("ok", "warn") for c in v["checks"])' doctor)"
+
+echo "- exit statuses"
+leaves 0 haulctl status
+leaves 2 haulctl
+leaves 2 haulctl node
+leaves 2 haulctl segment show
+leaves 2 haulctl status --all
+leaves 2 haulctl --nonsense
+leaves 2 haulctl segment show 'no name'
+leaves 4 haulctl segment show nothing/there
+leaves 4 haulctl stats nothing
+leaves 3 haulctl --socket "$CLUSTER_DIR/none" status
+leaves 3 haulctl --socket "$CLUSTER_DIR/a.attach.sock" status
+leaves 1 haulctl --socket "$CLUSTER_DIR/none" doctor
+leaves 0 haulctl --help
+leaves 0 haulctl segment show --help
+
+echo "- completion"
+PATH=$(dirname "$HAULCTL"):$PATH
+# complete_last WORDS...: what completes the last word.
+complete_last() {
+	bash -c '. "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _haulctl; echo "${COMPREPLY[*]}"' _ \
+		"$E2E_TOP/tools/completion/haulctl.bash" "$@"
+}
+same 'a command' 'status segment stats' "$(complete_last haulctl s)"
+same 'a verb' 'list show' "$(complete_last haulctl segment '')"
+same 'an option of stats' --interval "$(complete_last haulctl stats --int)"
+same 'a segment' models/kv "$(complete_last haulctl --socket "$CLUSTER_DIR/a.http.sock" segment show m)"
+
+echo "- without a dataplane, without Redis, without a control plane"
+cluster_kill a.data
+no_dataplane() {
+	haulctl status | grep -q 'not connected'
+}
+cluster_wait 10 "the control plane to miss its dataplane" no_dataplane
+leaves 1 haulctl peer list
+leaves 1 haulctl doctor
+cluster_kill redis
+leaves 1 haulctl segment list
+leaves 0 haulctl status
+cluster_kill a.control
+leaves 3 haulctl status
+expect 'nobody listens; start haul-controlplane' haulctl status
