@@ -9,7 +9,8 @@
  * blocks, but those that say so. Nothing here survives fork(): the child must attach anew, and must not touch
  * the parent's attachment (calls there return -HAUL_INVALID).
  *
- * Errors: 0 or a count on success, a negated enum haul_error otherwise; haul_reason() has the sentence.
+ * Errors: 0 or a count on success, a negated enum haul_error otherwise; haul_reason() has the sentence. Beside the
+ * errors that a call names, INTERNAL tells that the daemon's answer cannot be understood; the attachment is then over.
  */
 #ifndef HAUL_H
 #define HAUL_H
@@ -127,8 +128,8 @@ int haul_segment_close(struct haul *haul, struct haul_remote *remote);
 
 /**
  * Take the next free entry, all zero, owned by the caller until haul_submit. NULL when the submission ring is full
- * or when so many operations are open that their completions might not fit: reap, then try again. An entry that
- * was taken is submitted by the next haul_submit: prepare each (a zero entry is a NOP).
+ * or when so many completions are due that more might not fit: submit, reap, then try again. An entry that was taken
+ * is submitted by the next haul_submit: prepare each (a zero entry is a NOP).
  */
 struct haul_entry *haul_entry_next(struct haul *haul);
 
@@ -212,7 +213,10 @@ int haul_wait(struct haul *haul, uint64_t timeout_us,
 /** Hand back the first `count` completions of the last peek or wait; their slots may be written again. */
 void haul_seen(struct haul *haul, unsigned int count);
 
-/** Operations submitted and not yet seen completed. */
+/**
+ * Completions that are due: of what was submitted and not yet seen, one for each entry outside a batch, one for each
+ * member that asked for its own (HAUL_ENTRY_BATCH_MEMBER), and one for each batch.
+ */
 unsigned int haul_open_operations(const struct haul *haul);
 
 #ifdef __cplusplus

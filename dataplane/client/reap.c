@@ -1,147 +1,196 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The completion side: look, wait, and hand back. */
-#include "base/check.h"
+/*
+ * Completions out: peek, wait, seen.
+ *
+ * A wait polls the ring for a moment, since a completion often is only microseconds away and a sleep costs more than
+ * that; then it sleeps on the eventfd, and on the attach socket too, because an eventfd does not tell of a dead
+ * daemon. The moment adapts: it doubles when it paid and halves when the sleep came all the same, so that on a
+ * machine with few processors a client that waits long does not take them from the daemon that it waits for.
+ *
+ * The end: completions that the daemon wrote are always handed out first; only on an empty ring does a closed
+ * channel or a dead daemon become -HAUL_DISCONNECTED.
+ */
 #include "base/clock.h"
-#include "base/ring.h"
-#include "client/client.h"
+#include "base/error.h"
+#include "client/attachment.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/eventfd.h>
 
-/*
- * How long haul_wait polls before it sleeps. A round trip over a wire takes some 10 us, and going to sleep and being
- * woken as much again; on a machine with no core to spare a longer spin would take the worker's time.
- */
-#define REAP_SPIN_US 20u
+/* The moment's bounds: below the least a sleep is cheaper to begin with, above the most a core is burnt. */
+#define REAP_SPIN_NS_MIN 1000u
+#define REAP_SPIN_NS_MAX 50000u
 
-/* Looks at the ring between two looks at the clock. */
-#define REAP_SPIN_LOOKS 32
+/* Looks at the ring between two looks at the clock, which costs as much as some of them. */
+#define REAP_SPIN_LOOKS 16
 
-HAUL_PUBLIC int haul_peek(struct haul *haul, const struct haul_completion **completions_out)
+/* Empty peeks in a row, after which one asks the kernel whether the daemon lives: some 0.3 us in 1,000 peeks. */
+#define REAP_PEEKS_UNASKED 1024u
+
+/* Completions that can be seen now; a tail that cannot be is the end of the channel. */
+static int reap_count(struct haul *haul)
 {
+	/* Acquire: completions up to the tail were written before it. */
 	uint32_t tail = ring_load_acquire(&haul->header->completion_tail.value);
-	uint32_t index = haul->seen & (haul->completions_count - 1);
-	uint32_t count = tail - haul->seen;
-	int error;
+	uint32_t count = tail - haul->completion_head;
 
-	if (count > 0) {
-		*completions_out = &haul->completions[index];
-		return (int)MIN(count, haul->completions_count - index);
-	}
-	error = client_check_channel(haul);
-	if (error == 0)
+	if (LIKELY(count <= haul->completions_count))
+		return (int)count;
+	return client_give_up(
+		haul, HAUL_DISCONNECTED,
+		"completion_tail lies outside the ring: the daemon is not to be trusted");
+}
+
+/* Hand out `count` completions, as far as they follow one another in memory. */
+static int reap_give(struct haul *haul, int count, const struct haul_completion **completions_out)
+{
+	uint32_t index = haul->completion_head & (haul->completions_count - 1);
+
+	haul->empty_peeks = 0;
+	haul->peeked = MIN((uint32_t)count, haul->completions_count - index);
+	*completions_out = &haul->completions[index];
+	return (int)haul->peeked;
+}
+
+/* One look, in which the end of the channel counts as something. Returns a count, 0 or -HAUL_DISCONNECTED. */
+static int reap_look(struct haul *haul)
+{
+	bool is_over;
+	int count = reap_count(haul);
+
+	if (count != 0)
+		return count;
+	/* Acquire: what the daemon completed before it closed the channel is seen by the second count. */
+	is_over = haul->is_gone || ring_load_acquire(&haul->header->state) != HAUL_CHANNEL_OPEN;
+	if (!is_over)
 		return 0;
-	/* The channel was closed after the look: what it completed before that is still there. */
-	if (ring_load_acquire(&haul->header->completion_tail.value) != haul->seen)
-		return haul_peek(haul, completions_out);
-	return error;
+	count = reap_count(haul);
+	return count != 0 ? count : client_disconnected(haul);
 }
 
-/* Look for a short while without a system call. Returns what peek does. */
-static int reap_spin(struct haul *haul, uint64_t until_us,
-		     const struct haul_completion **completions_out)
+/* As reap_look, and asks the kernel whether the daemon still lives. */
+static int reap_look_hard(struct haul *haul)
 {
-	int count = 0;
-
-	do {
-		for (int i = 0; i < REAP_SPIN_LOOKS && count == 0; i++) {
-			count = haul_peek(haul, completions_out);
-			ring_pause();
-		}
-	} while (count == 0 && clock_now_us() < until_us);
-	return count;
+	if (!haul->is_gone && !ask_is_connected(haul))
+		haul->is_gone = true;
+	return reap_look(haul);
 }
 
-/* Is the daemon gone? The attach socket tells, since an eventfd does not. */
-static void reap_check_socket(struct haul *haul, short events)
+int haul_peek(struct haul *haul, const struct haul_completion **completions_out)
 {
-	if ((events & (POLLHUP | POLLERR)) == 0)
-		return;
-	haul->is_broken = true;
-	client_fail(haul, HAUL_DISCONNECTED, "the daemon is gone; attach again");
-}
-
-/* Sleep until the worker wakes us, the daemon dies or the time has passed. Returns 0 or -HAUL_SYSTEM. */
-static int reap_sleep(struct haul *haul, uint64_t left_us)
-{
-	struct pollfd fds[2] = { { .fd = haul->wake_fd, .events = POLLIN },
-				 { .fd = haul->socket_fd, .events = POLLRDHUP } };
-	struct timespec timeout = { .tv_sec = (time_t)(left_us / 1000000),
-				    .tv_nsec = (long)(left_us % 1000000 * 1000) };
 	int count;
 
-	count = ppoll(fds, 2, left_us == UINT64_MAX ? NULL : &timeout, NULL);
-	if (count < 0 && errno != EINTR)
-		return client_fail(haul, HAUL_SYSTEM,
-				   "the completion ring cannot be waited for: %s",
-				   strerrordesc_np(errno));
-	if (count > 0) {
-		eventfd_t value;
+	if (!client_is_alive(haul))
+		return -HAUL_INVALID;
+	haul->peeked = 0;
+	count = reap_look(haul);
+	if (count == 0 && ++haul->empty_peeks % REAP_PEEKS_UNASKED == 0)
+		count = reap_look_hard(haul);
+	return count > 0 ? reap_give(haul, count, completions_out) : count;
+}
 
-		if ((fds[0].revents & POLLIN) != 0)
-			eventfd_read(haul->wake_fd, &value);
-		reap_check_socket(haul, (short)(fds[1].revents |
-						((fds[1].revents & POLLRDHUP) != 0 ? POLLHUP : 0)));
-	}
+/* Poll the ring for the moment, or until the deadline if that is earlier. Returns as reap_look. */
+static int reap_spin(struct haul *haul, uint64_t now_ns, uint64_t deadline_ns)
+{
+	uint64_t end_ns = MIN(now_ns + haul->spin_ns, deadline_ns);
+
+	do {
+		for (int i = 0; i < REAP_SPIN_LOOKS; i++) {
+			int count = reap_look(haul);
+
+			if (count != 0) {
+				haul->spin_ns = MIN(haul->spin_ns * 2, REAP_SPIN_NS_MAX);
+				return count;
+			}
+			ring_pause();
+		}
+	} while (clock_now_ns() < end_ns);
+	haul->spin_ns = MAX(haul->spin_ns / 2, REAP_SPIN_NS_MIN);
 	return 0;
 }
 
-/* One sleep with the flag up, unless something came between the last look and the flag. */
-static int reap_sleep_flagged(struct haul *haul, uint64_t left_us)
+/* The time until the deadline for ppoll; NULL = without an end. */
+static const struct timespec *reap_remaining(uint64_t deadline_ns, struct timespec *time)
 {
-	struct haul_channel_header *header = haul->header;
-	int error = 0;
+	uint64_t now_ns = clock_now_ns();
+	uint64_t remaining_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 
-	ring_store_relaxed(&header->client_sleeps.value, 1);
-	/* Orders the flag before the last look at the ring, against the fence in channel_wake. */
-	ring_full_fence();
-	if (ring_load_acquire(&header->completion_tail.value) == haul->seen &&
-	    ring_load_acquire(&header->state) != HAUL_CHANNEL_CLOSED)
-		error = reap_sleep(haul, left_us);
-	ring_store_relaxed(&header->client_sleeps.value, 0);
-	return error;
+	if (deadline_ns == UINT64_MAX)
+		return NULL;
+	time->tv_sec = (time_t)(remaining_ns / CLOCK_NS_PER_S);
+	time->tv_nsec = (long)(remaining_ns % CLOCK_NS_PER_S);
+	return time;
 }
 
-HAUL_PUBLIC int haul_wait(struct haul *haul, uint64_t timeout_us,
-			  const struct haul_completion **completions_out)
+/* Sleep until the daemon wakes us, dies, or the deadline. Returns as reap_look, or -HAUL_SYSTEM. */
+static int reap_sleep(struct haul *haul, uint64_t deadline_ns)
 {
-	uint64_t start_us;
-	uint64_t spent_us = 0;
+	struct pollfd poll_fds[2] = { { .fd = haul->wake_fd, .events = POLLIN },
+				      { .fd = haul->socket_fd, .events = POLLIN } };
+	struct timespec time;
+	eventfd_t wakeups;
+	int error = 0;
 	int count;
 
-	if (!client_is_own(haul))
-		return client_fail(haul, HAUL_INVALID, "this attachment is the parent process's");
+	ring_store_relaxed(&haul->header->client_sleeps.value, 1);
+	/* Orders the flag's store before the last look, against the fence between completion_tail and the flag. */
+	client_fence(CLIENT_FENCE_REAP);
+	count = reap_look(haul);
+	if (count == 0 && ppoll(poll_fds, 2, reap_remaining(deadline_ns, &time), NULL) < 0)
+		error = errno;
+	ring_store_relaxed(&haul->header->client_sleeps.value, 0);
+	if (count != 0)
+		return count;
+	if (error != 0 && error != EINTR)
+		return client_fail(haul, HAUL_SYSTEM, "ppoll: %s", errno_text(error));
+	if (error == 0 && (poll_fds[0].revents & POLLIN) != 0)
+		eventfd_read(haul->wake_fd, &wakeups);
+	if (error == 0 && poll_fds[1].revents != 0)
+		return reap_look_hard(haul);
+	return reap_look(haul);
+}
+
+static uint64_t reap_deadline_ns(uint64_t now_ns, uint64_t timeout_us)
+{
+	if (timeout_us >= (UINT64_MAX - now_ns) / CLOCK_NS_PER_US)
+		return UINT64_MAX;
+	return now_ns + timeout_us * CLOCK_NS_PER_US;
+}
+
+int haul_wait(struct haul *haul, uint64_t timeout_us,
+	      const struct haul_completion **completions_out)
+{
+	uint64_t now_ns;
+	uint64_t deadline_ns;
+	int count;
+
 	count = haul_peek(haul, completions_out);
 	if (count != 0 || timeout_us == 0)
 		return count;
-	start_us = clock_now_us();
-	count = reap_spin(haul, start_us + MIN(timeout_us, REAP_SPIN_US), completions_out);
-	while (count == 0) {
-		int error;
+	now_ns = clock_now_ns();
+	deadline_ns = reap_deadline_ns(now_ns, timeout_us);
+	count = reap_spin(haul, now_ns, deadline_ns);
+	while (count == 0 && clock_now_ns() < deadline_ns)
+		count = reap_sleep(haul, deadline_ns);
+	return count > 0 ? reap_give(haul, count, completions_out) : count;
+}
 
-		spent_us = clock_now_us() - start_us;
-		if (spent_us >= timeout_us)
-			return 0;
-		error = reap_sleep_flagged(haul, timeout_us == UINT64_MAX ? UINT64_MAX
-									  : timeout_us - spent_us);
-		if (error != 0)
-			return error;
-		count = haul_peek(haul, completions_out);
+void haul_seen(struct haul *haul, unsigned int count)
+{
+	if (!client_is_alive(haul))
+		return;
+	count = MIN(count, haul->peeked);
+	for (unsigned int i = 0; i < count; i++) {
+		uint32_t index = (haul->completion_head + i) & (haul->completions_count - 1);
+		uint32_t batch = haul->completions[index].batch;
+
+		if (batch != 0 && batch <= HAUL_BATCHES_MAX)
+			haul->batches[batch] = BATCH_FREE;
 	}
-	return count;
-}
-
-HAUL_PUBLIC void haul_seen(struct haul *haul, unsigned int count)
-{
-	haul->seen += count;
-	haul->promised -= MIN(count, haul->promised);
-	/* Orders the application's reads before the slots may be written again. */
-	ring_store_release(&haul->header->completion_head.value, haul->seen);
-}
-
-HAUL_PUBLIC unsigned int haul_open_operations(const struct haul *haul)
-{
-	return haul->promised;
+	haul->peeked -= count;
+	haul->due -= MIN(count, haul->due);
+	haul->completion_head += count;
+	/* Orders our reads of the completions before the daemon's next writes to their slots. */
+	ring_store_release(&haul->header->completion_head.value, haul->completion_head);
 }

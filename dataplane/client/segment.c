@@ -1,153 +1,216 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Segments: making and taking back one's own, opening and closing those of others. */
+/*
+ * Segments by way of the attach socket: memory of this process that the daemon made and both map, and segments of
+ * other nodes as handles for entries. Blocking calls, each with a deadline; ask.c does the waiting.
+ */
+#include "base/error.h"
 #include "base/memfd.h"
-#include "base/names.h"
-#include "client/client.h"
+#include "base/seqpacket.h"
+#include "client/attachment.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-/* Copy a string that must fit with its end; NULL counts as empty. */
-static bool segment_copy(char *target, size_t bytes, const char *source)
+/* Calls in a forked child are refused without a sentence, since that would be written into the parent's copy. */
+#define REFUSE_IN_CHILD(haul)                 \
+	do {                                  \
+		if (!client_is_alive(haul))   \
+			return -HAUL_INVALID; \
+	} while (0)
+
+/* Copy a text with its final zero into a field of a message. Returns 0 or -HAUL_INVALID with the sentence. */
+static int segment_copy_text(struct haul *haul, const char *what, const char *text, char *field,
+			     size_t field_bytes)
 {
-	size_t length = source == NULL ? 0 : strnlen(source, bytes);
+	size_t bytes = text != NULL ? strlen(text) + 1 : 0;
 
-	if (length == bytes)
-		return false;
-	memcpy(target, source == NULL ? "" : source, length);
-	target[length] = 0;
-	return true;
-}
-
-static int segment_ask_destroy(struct haul *haul, uint32_t segment)
-{
-	struct haul_attach_segment_destroy message = { .segment = segment };
-	struct haul_attach_plain_answer answer;
-	struct client_call call = { .message = &message,
-				    .message_bytes = sizeof(message),
-				    .type = HAUL_ATTACH_SEGMENT_DESTROY,
-				    .answer = &answer,
-				    .answer_bytes = sizeof(answer) };
-
-	return client_ask(haul, &call);
-}
-
-/* Map what the daemon made and remember it for detaching. */
-static int segment_map(struct haul *haul, const struct haul_attach_segment_create_answer *answer,
-		       int fd, struct haul_memory *memory_out)
-{
-	struct client_memory *memory = calloc(1, sizeof(*memory));
-	uint64_t bytes;
-
-	if (memory == NULL || memfd_check(fd, UINT64_MAX, &bytes) != 0 || bytes < answer->bytes ||
-	    memfd_map(fd, answer->bytes, 0, &memory->address) != 0) {
-		free(memory);
-		segment_ask_destroy(haul, answer->segment);
-		return client_fail(haul, HAUL_SYSTEM, "the segment's memory cannot be mapped");
-	}
-	memory->bytes = answer->bytes;
-	memory->segment = answer->segment;
-	LIST_INSERT_HEAD(&haul->memories, memory, link);
-	memory_out->address = memory->address;
-	memory_out->bytes = answer->bytes;
-	memory_out->region = answer->region;
-	memory_out->version = answer->version;
-	memory_out->segment = answer->segment;
-	memory_out->page_bytes = answer->page_bytes;
+	if (bytes > field_bytes)
+		return client_fail(haul, HAUL_INVALID, "%s \"%.32s...\" has %zu bytes, %zu fit",
+				   what, text, bytes - 1, field_bytes - 1);
+	if (bytes > 0)
+		memcpy(field, text, bytes);
 	return 0;
 }
 
-HAUL_PUBLIC int haul_segment_create(struct haul *haul, const struct haul_segment_options *options,
-				    struct haul_memory *memory_out)
+static int segment_fill_create(struct haul *haul, const struct haul_segment_options *options,
+			       struct haul_attach_segment_create *message)
 {
-	struct haul_attach_segment_create message = { .bytes = options->bytes };
-	struct haul_attach_segment_create_answer answer;
-	struct client_call call = { .message = &message,
-				    .message_bytes = sizeof(message),
-				    .type = HAUL_ATTACH_SEGMENT_CREATE,
-				    .answer = &answer,
-				    .answer_bytes = sizeof(answer),
-				    .fd_count = 1 };
+	const char *name = options->name;
 	int error;
 
-	if (!segment_copy(message.name, sizeof(message.name), options->name) ||
-	    !segment_copy(message.readers, sizeof(message.readers), options->readers) ||
-	    !segment_copy(message.writers, sizeof(message.writers), options->writers))
-		return client_fail(haul, HAUL_INVALID,
-				   "a name has up to 63 characters, a list of tenants 255");
-	message.flags = options->is_private != 0 ? HAUL_SEGMENT_PRIVATE : 0;
-	error = client_ask(haul, &call);
-	if (error != 0)
-		return error;
-	error = segment_map(haul, &answer, call.fds[0], memory_out);
-	close(call.fds[0]);
+	message->bytes = options->bytes;
+	message->flags = options->is_private ? HAUL_SEGMENT_PRIVATE : 0;
+	if (name == NULL && options->is_private)
+		name = "private"; /* a label only */
+	error = segment_copy_text(haul, "the name", name, message->name, sizeof(message->name));
+	if (error == 0)
+		error = segment_copy_text(haul, "the list of readers", options->readers,
+					  message->readers, sizeof(message->readers));
+	if (error == 0)
+		error = segment_copy_text(haul, "the list of writers", options->writers,
+					  message->writers, sizeof(message->writers));
 	return error;
 }
 
-HAUL_PUBLIC int haul_segment_destroy(struct haul *haul, struct haul_memory *memory)
+/* Ask for a number to be given back: a segment destroyed or a handle closed. */
+static int segment_give_back(struct haul *haul, uint16_t type, uint32_t number,
+			     uint64_t deadline_ns)
 {
-	struct client_memory *entry;
+	/* SEGMENT_CLOSE has the same layout; ask.c asserts it. */
+	struct haul_attach_segment_destroy message = { .segment = number };
+	const struct question question = { .message = &message,
+					   .bytes = sizeof(message),
+					   .type = type,
+					   .answer_bytes =
+						   sizeof(struct haul_attach_plain_answer) };
+	struct answer answer;
+
+	return ask_exchange(haul, &question, &answer, deadline_ns);
+}
+
+/* Map what the daemon made. Returns NULL with the sentence kept when that fails. */
+static struct mapping *segment_map(struct haul *haul,
+				   const struct haul_attach_segment_create_answer *created, int fd)
+{
+	struct mapping *mapping = calloc(1, sizeof(*mapping));
+	uint64_t bytes = 0;
+	int error = -ENOMEM;
+
+	if (mapping != NULL)
+		error = memfd_check(fd, created->bytes, &bytes);
+	if (error == 0 && bytes != created->bytes)
+		error = -EBADMSG;
+	if (error == 0)
+		error = memfd_map(fd, bytes, MEMFD_POPULATE, &mapping->address);
+	if (error != 0) {
+		free(mapping);
+		client_fail(haul, HAUL_SYSTEM, "the segment's %llu bytes cannot be mapped: %s",
+			    (unsigned long long)created->bytes, errno_text(error));
+		return NULL;
+	}
+	mapping->bytes = bytes;
+	mapping->segment = created->segment;
+	return mapping;
+}
+
+int haul_segment_create(struct haul *haul, const struct haul_segment_options *options,
+			struct haul_memory *memory_out)
+{
+	struct haul_attach_segment_create message = { 0 };
+	const struct question question = {
+		.message = &message,
+		.bytes = sizeof(message),
+		.type = HAUL_ATTACH_SEGMENT_CREATE,
+		.answer_bytes = sizeof(struct haul_attach_segment_create_answer),
+		.answer_fds = 1,
+	};
+	uint64_t deadline_ns = client_deadline_ns(haul);
+	const struct haul_attach_segment_create_answer *created;
+	struct mapping *mapping;
+	struct answer answer;
 	int error;
 
-	LIST_FOREACH(entry, &haul->memories, link)
-	{
-		if (entry->segment == memory->segment)
-			break;
-	}
-	if (entry == NULL)
-		return client_fail(haul, HAUL_NOT_FOUND, "this attachment has no segment number %u",
-				   memory->segment);
-	error = segment_ask_destroy(haul, memory->segment);
+	REFUSE_IN_CHILD(haul);
+	error = segment_fill_create(haul, options, &message);
+	if (error == 0)
+		error = ask_exchange(haul, &question, &answer, deadline_ns);
 	if (error != 0)
 		return error;
-	LIST_REMOVE(entry, link);
-	munmap(entry->address, entry->bytes);
-	free(entry);
+	created = &answer.message.create;
+	mapping = segment_map(haul, created, answer.fds[0]);
+	close(answer.fds[0]);
+	if (mapping == NULL) {
+		/* The next call gives it back, so that the sentence stays that of this failure. */
+		haul->undo = (struct undo){ .type = HAUL_ATTACH_SEGMENT_DESTROY,
+					    .number = created->segment };
+		return -HAUL_SYSTEM;
+	}
+	mapping->next = haul->mappings;
+	haul->mappings = mapping;
+	*memory_out = (struct haul_memory){ .address = mapping->address,
+					    .bytes = mapping->bytes,
+					    .region = created->region,
+					    .version = created->version,
+					    .segment = created->segment,
+					    .page_bytes = created->page_bytes };
+	return 0;
+}
+
+static void segment_unmap(struct mapping **link)
+{
+	struct mapping *mapping = *link;
+
+	*link = mapping->next;
+	memfd_unmap(mapping->address, mapping->bytes);
+	free(mapping);
+}
+
+void segment_unmap_all(struct haul *haul)
+{
+	while (haul->mappings != NULL)
+		segment_unmap(&haul->mappings);
+}
+
+int haul_segment_destroy(struct haul *haul, struct haul_memory *memory)
+{
+	struct mapping **link = &haul->mappings;
+	int error;
+
+	REFUSE_IN_CHILD(haul);
+	while (*link != NULL && (*link)->segment != memory->segment)
+		link = &(*link)->next;
+	if (*link == NULL)
+		return client_fail(haul, HAUL_NOT_FOUND,
+				   "this attachment owns no segment number %u", memory->segment);
+	error = segment_give_back(haul, HAUL_ATTACH_SEGMENT_DESTROY, memory->segment,
+				  client_deadline_ns(haul));
+	/* NOT_FOUND: an earlier call that was given up has destroyed it, only the mapping is left. */
+	if (error != 0 && error != -HAUL_NOT_FOUND)
+		return error;
+	segment_unmap(link);
 	memset(memory, 0, sizeof(*memory));
 	return 0;
 }
 
-HAUL_PUBLIC int haul_segment_open(struct haul *haul, const char *name, unsigned int rights,
-				  struct haul_remote *remote_out)
+int haul_segment_open(struct haul *haul, const char *name, unsigned int rights,
+		      struct haul_remote *remote_out)
 {
 	struct haul_attach_segment_open message = { .rights = rights };
-	struct haul_attach_segment_open_answer answer;
-	struct client_call call = { .message = &message,
-				    .message_bytes = sizeof(message),
-				    .type = HAUL_ATTACH_SEGMENT_OPEN,
-				    .answer = &answer,
-				    .answer_bytes = sizeof(answer) };
+	const struct question question = {
+		.message = &message,
+		.bytes = sizeof(message),
+		.type = HAUL_ATTACH_SEGMENT_OPEN,
+		.answer_bytes = sizeof(struct haul_attach_segment_open_answer),
+	};
+	const struct haul_attach_segment_open_answer *opened;
+	struct answer answer;
 	int error;
 
-	if (!segment_copy(message.name, sizeof(message.name), name) ||
-	    !name_is_valid(message.name, sizeof(message.name)))
-		return client_fail(haul, HAUL_INVALID, "a segment's name is " NAMES_ALLOWED);
-	error = client_ask(haul, &call);
+	REFUSE_IN_CHILD(haul);
+	error = segment_copy_text(haul, "the name", name, message.name, sizeof(message.name));
+	if (error == 0)
+		error = ask_exchange(haul, &question, &answer, client_deadline_ns(haul));
 	if (error != 0)
 		return error;
-	memset(remote_out, 0, sizeof(*remote_out));
-	remote_out->bytes = answer.bytes;
-	remote_out->version = answer.version;
-	remote_out->incarnation = answer.incarnation;
-	remote_out->handle = answer.handle;
-	remote_out->rights = rights;
-	memcpy(remote_out->node, answer.node, sizeof(remote_out->node) - 1);
+	opened = &answer.message.open;
+	*remote_out = (struct haul_remote){ .bytes = opened->bytes,
+					    .version = opened->version,
+					    .incarnation = opened->incarnation,
+					    .handle = opened->handle,
+					    .rights = rights };
+	memcpy(remote_out->node, opened->node, sizeof(remote_out->node) - 1);
 	return 0;
 }
 
-HAUL_PUBLIC int haul_segment_close(struct haul *haul, struct haul_remote *remote)
+int haul_segment_close(struct haul *haul, struct haul_remote *remote)
 {
-	struct haul_attach_segment_close message = { .handle = remote->handle };
-	struct haul_attach_plain_answer answer;
-	struct client_call call = { .message = &message,
-				    .message_bytes = sizeof(message),
-				    .type = HAUL_ATTACH_SEGMENT_CLOSE,
-				    .answer = &answer,
-				    .answer_bytes = sizeof(answer) };
-	int error = client_ask(haul, &call);
+	int error;
 
+	REFUSE_IN_CHILD(haul);
+	error = segment_give_back(haul, HAUL_ATTACH_SEGMENT_CLOSE, remote->handle,
+				  client_deadline_ns(haul));
 	if (error == 0)
 		memset(remote, 0, sizeof(*remote));
 	return error;

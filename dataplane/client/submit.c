@@ -1,62 +1,88 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The submission side: entries are handed out, filled by the application, and made visible together. */
-#include "base/check.h"
-#include "base/ring.h"
-#include "client/client.h"
+/*
+ * Entries in: take, prepare (inline in haul.h), submit. Neither call blocks; submit makes one system call, and only
+ * when the daemon sleeps.
+ *
+ * The completion ring cannot overflow: `due` counts the completions that submitted entries will still bring, and an
+ * entry is given out only when the two that it may bring at most (its own and its batch's) fit beside them.
+ */
+
+#include "client/attachment.h"
 
 #include <string.h>
 #include <sys/eventfd.h>
 
-int client_check_channel(struct haul *haul)
+/* The most completions that one entry brings. */
+#define SUBMIT_COMPLETIONS_EACH 2u
+
+/* Is a slot of the submission ring free? */
+static bool submit_has_slot(struct haul *haul)
 {
-	if (ring_load_acquire(&haul->header->state) != HAUL_CHANNEL_CLOSED)
-		return haul->is_broken ? -HAUL_DISCONNECTED : 0;
-	haul->is_broken = true;
-	return client_fail(haul, HAUL_DISCONNECTED, "the daemon closed the channel: %.150s",
-			   (const char *)haul->header->reason);
+	uint32_t tail = haul->submission_tail + haul->taken;
+
+	if (tail - haul->submission_head < haul->entries_count)
+		return true;
+	/* Orders the daemon's copy of the slot before our next write to it. */
+	haul->submission_head = ring_load_acquire(&haul->header->submission_head.value);
+	return tail - haul->submission_head < haul->entries_count;
 }
 
-HAUL_PUBLIC struct haul_entry *haul_entry_next(struct haul *haul)
+struct haul_entry *haul_entry_next(struct haul *haul)
 {
-	uint32_t head = ring_load_acquire(&haul->header->submission_head.value);
 	struct haul_entry *entry;
 
-	if (haul->taken - head >= haul->entries_count)
+	if (!client_is_alive(haul) || !submit_has_slot(haul) ||
+	    haul->due + (haul->taken + 1) * SUBMIT_COMPLETIONS_EACH > haul->completions_count)
 		return NULL;
-	/* An entry brings one completion, and a batch one more: both must have room, whatever order they end in. */
-	if (haul->promised + 2 > haul->completions_count)
-		return NULL;
-	entry = &haul->entries[haul->taken & (haul->entries_count - 1)];
-	memset(entry, 0, sizeof(*entry));
+	entry = &haul->entries[(haul->submission_tail + haul->taken) & (haul->entries_count - 1)];
 	haul->taken++;
-	haul->promised++;
+	memset(entry, 0, sizeof(*entry));
 	return entry;
 }
 
-/* The doorbell, when the worker said that it sleeps. */
-static void submit_ring_doorbell(struct haul *haul)
+/* Completions that an entry will bring, by the rules of the daemon for batches. */
+static uint32_t submit_completions(struct haul *haul, const struct haul_entry *entry)
 {
-	/* Orders submission_tail's store before the load of the flag, against the fence in the worker's idle wait. */
-	ring_full_fence();
-	if (ring_load_relaxed(&haul->header->daemon_sleeps.value) != 0)
-		eventfd_write(haul->doorbell_fd, 1);
+	uint32_t completions = (entry->flags & HAUL_ENTRY_BATCH_MEMBER) != 0;
+	uint8_t *state;
+
+	if (entry->batch == 0 || entry->batch > HAUL_BATCHES_MAX)
+		return 1;
+	state = &haul->batches[entry->batch];
+	if (*state == BATCH_ENDED)
+		return 1; /* refused: the id was not free again */
+	if (*state == BATCH_FREE)
+		completions++; /* that of the whole batch */
+	*state = (entry->flags & HAUL_ENTRY_BATCH_LAST) != 0 ? BATCH_ENDED : BATCH_OPEN;
+	return completions;
 }
 
-HAUL_PUBLIC int haul_submit(struct haul *haul)
+int haul_submit(struct haul *haul)
 {
-	uint32_t count = haul->taken - haul->submitted;
-	int error;
+	uint32_t tail = haul->submission_tail;
+	uint32_t count = haul->taken;
 
-	if (!client_is_own(haul))
-		return client_fail(haul, HAUL_INVALID, "this attachment is the parent process's");
-	error = client_check_channel(haul);
-	if (error != 0)
-		return error;
+	if (!client_is_alive(haul))
+		return -HAUL_INVALID;
+	if (haul->is_gone || ring_load_relaxed(&haul->header->state) != HAUL_CHANNEL_OPEN)
+		return client_disconnected(haul);
 	if (count == 0)
 		return 0;
-	haul->submitted = haul->taken;
-	/* Orders the entries before the index that shows them. */
-	ring_store_release(&haul->header->submission_tail.value, haul->submitted);
-	submit_ring_doorbell(haul);
+	for (uint32_t i = 0; i < count; i++)
+		haul->due += submit_completions(
+			haul, &haul->entries[(tail + i) & (haul->entries_count - 1)]);
+	haul->taken = 0;
+	haul->submission_tail = tail + count;
+	/* Orders the entries before the index that shows them to the daemon. */
+	ring_store_release(&haul->header->submission_tail.value, haul->submission_tail);
+	/* Orders that store before the load of the flag, against the fence in the daemon's idle wait. */
+	client_fence(CLIENT_FENCE_SUBMIT);
+	if (ring_load_relaxed(&haul->header->daemon_sleeps.value) != 0)
+		eventfd_write(haul->doorbell_fd, 1); /* full = it has been rung already */
 	return (int)count;
+}
+
+unsigned int haul_open_operations(const struct haul *haul)
+{
+	return haul->due;
 }
