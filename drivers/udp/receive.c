@@ -16,7 +16,7 @@
 static void udp_tell_control(struct transport_worker *worker, struct udp_event *event,
 			     const uint8_t *data)
 {
-	if (event->kind != UDP_EVENT_UNKNOWN)
+	if (data != NULL)
 		memcpy(event->data, data, event->bytes);
 	if (!spsc_push(&worker->events, event))
 		counter_add(&worker->counters[UDP_DROP_CONTROL], 1);

@@ -111,7 +111,9 @@ static void pair_move(const struct pair_options *options)
 			posted++;
 			offset = (offset + PAIR_SLICE_BYTES) % options->memory_bytes;
 		}
-		pair_turn();
+		/* The control threads have nothing to do, and would have a processor of their own. */
+		udp_node_turn_worker(&a);
+		udp_node_turn_worker(&b);
 	}
 }
 

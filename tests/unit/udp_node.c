@@ -137,9 +137,14 @@ void udp_node_close(struct udp_node *node)
 
 void udp_node_turn(struct udp_node *node)
 {
+	udp_ops.control(node->transport, clock_now_us());
+	udp_node_turn_worker(node);
+}
+
+void udp_node_turn_worker(struct udp_node *node)
+{
 	uint64_t now_us = clock_now_us();
 
-	udp_ops.control(node->transport, now_us);
 	udp_ops.poll(node->half, now_us, 256);
 	udp_ops.flush(node->half, now_us, 256);
 }

@@ -57,6 +57,9 @@ void udp_node_close(struct udp_node *node);
 /** One round of its control thread and of its worker. */
 void udp_node_turn(struct udp_node *node);
 
+/** One round of its worker alone. */
+void udp_node_turn_worker(struct udp_node *node);
+
 /** Begin to connect its endpoint to a peer's only port. */
 void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,
 		      const char *address);
