@@ -20,8 +20,9 @@
 /* Connects and disconnects that may be under way for one worker; a power of two. */
 #define LOCAL_NEWS 1024u
 
-/* The word of slice->driver that holds how many bytes have been copied. */
+/* The words of slice->driver: how many bytes have been copied, and the slice before it in the queue. */
 #define LOCAL_COPIED 0
+#define LOCAL_BEFORE 1
 
 #define LOCAL_COUNTERS(X)                                                           \
 	X(LOCAL_SLICES, "slices", "slices", "slices copied to their end")           \
@@ -43,7 +44,7 @@ struct local_news {
 };
 
 struct transport_worker {
-	struct slice *head; /* posted, in order, linked by next */
+	struct slice *head; /* posted, in order, linked by next and LOCAL_BEFORE */
 	struct slice *tail;
 	uint32_t queued;
 	uint32_t slices_max;
@@ -161,6 +162,41 @@ static uint32_t local_describe(struct transport *transport, struct haul_transpor
 	return 1;
 }
 
+static struct slice *local_before(const struct slice *slice)
+{
+	return (struct slice *)(uintptr_t)slice->driver[LOCAL_BEFORE];
+}
+
+/* Put a slice at the end of the queue. */
+static void local_link(struct transport_worker *worker, struct slice *slice)
+{
+	slice->next = NULL;
+	slice->driver[LOCAL_COPIED] = 0;
+	slice->driver[LOCAL_BEFORE] = (uintptr_t)worker->tail;
+	if (worker->head == NULL)
+		worker->head = slice;
+	else
+		worker->tail->next = slice;
+	worker->tail = slice;
+	worker->queued++;
+}
+
+/* Take a slice out of it, wherever it stands: a client's end takes thousands out at once. */
+static void local_unlink(struct transport_worker *worker, struct slice *slice)
+{
+	struct slice *before = local_before(slice);
+
+	if (before == NULL)
+		worker->head = slice->next;
+	else
+		before->next = slice->next;
+	if (slice->next == NULL)
+		worker->tail = before;
+	else
+		slice->next->driver[LOCAL_BEFORE] = (uintptr_t)before;
+	worker->queued--;
+}
+
 static uint32_t local_post(struct transport_worker *worker, uint32_t endpoint,
 			   struct slice **slices, uint32_t count)
 {
@@ -170,36 +206,9 @@ static uint32_t local_post(struct transport_worker *worker, uint32_t endpoint,
 	while (taken < count && worker->queued < worker->slices_max) {
 		struct slice *slice = slices[taken++];
 
-		slice->next = NULL;
-		slice->driver[LOCAL_COPIED] = 0;
-		if (worker->head == NULL)
-			worker->head = slice;
-		else
-			worker->tail->next = slice;
-		worker->tail = slice;
-		worker->queued++;
+		local_link(worker, slice);
 	}
 	return taken;
-}
-
-/* Take a slice out of the queue, wherever it stands. */
-static void local_unlink(struct transport_worker *worker, struct slice *slice)
-{
-	struct slice *before = NULL;
-	struct slice *at = worker->head;
-
-	while (at != slice) {
-		BUG_ON(at == NULL);
-		before = at;
-		at = at->next;
-	}
-	if (before == NULL)
-		worker->head = slice->next;
-	else
-		before->next = slice->next;
-	if (worker->tail == slice)
-		worker->tail = before;
-	worker->queued--;
 }
 
 static void local_done(struct transport_worker *worker, struct slice *slice, enum haul_error status,
@@ -226,12 +235,12 @@ static enum haul_reason local_reason(enum haul_error error)
 	}
 }
 
-/* Copy one step of a slice; returns its bytes, or 0 with the refusal. */
-static uint32_t local_step(struct transport_worker *worker, const struct slice *slice,
-			   enum haul_error *error_out)
+/* Copy up to bytes_max of a slice; returns how many, or 0 with the refusal. */
+static uint32_t local_copy(struct transport_worker *worker, const struct slice *slice,
+			   uint32_t bytes_max, enum haul_error *error_out)
 {
 	uint64_t copied = slice->driver[LOCAL_COPIED];
-	uint32_t length = (uint32_t)MIN(slice->length - copied, LOCAL_STEP_BYTES);
+	uint32_t length = (uint32_t)MIN(slice->length - copied, bytes_max);
 	struct transport_access near = { .region = slice->local_region,
 					 .offset = slice->local_offset + copied,
 					 .length = length,
@@ -247,37 +256,44 @@ static uint32_t local_step(struct transport_worker *worker, const struct slice *
 	return *error_out == HAUL_OK ? length : 0;
 }
 
+/* End what was posted on an endpoint that is disconnected. */
+static void local_drop(struct transport_worker *worker, uint32_t endpoint)
+{
+	struct slice *slice = worker->head;
+
+	while (slice != NULL) {
+		struct slice *next = slice->next;
+
+		if (slice->endpoint == endpoint)
+			local_done(worker, slice, HAUL_NO_PATH, HAUL_REASON_NONE);
+		slice = next;
+	}
+}
+
 static void local_hear_news(struct transport_worker *worker)
 {
 	struct local_news news;
 
 	while (spsc_pop(&worker->news, &news)) {
-		while (news.state == RAIL_DOWN && worker->head != NULL)
-			local_done(worker, worker->head, HAUL_NO_PATH, HAUL_REASON_NONE);
+		if (news.state == RAIL_DOWN)
+			local_drop(worker, news.endpoint);
 		worker->host->rail_state(worker->worker, news.endpoint, news.state,
 					 news.state == RAIL_DOWN ? RAIL_CAUSE_CLOSED
 								 : RAIL_CAUSE_NONE);
 	}
 }
 
-/* `budget` is in packets, of which a step is many: one step a poll, whatever it is. */
-static uint32_t local_poll(struct transport_worker *worker, uint64_t now_us, uint32_t budget)
+/* Go on with the first slice, and end it when it is done or refused. Returns the bytes that were copied. */
+static uint32_t local_step(struct transport_worker *worker, uint32_t bytes_max)
 {
-	struct slice *slice;
+	struct slice *slice = worker->head;
 	enum haul_error error;
-	uint32_t length;
+	uint32_t length = local_copy(worker, slice, bytes_max, &error);
 
-	(void)now_us;
-	(void)budget;
-	local_hear_news(worker);
-	slice = worker->head;
-	if (slice == NULL)
-		return 0;
-	length = local_step(worker, slice, &error);
 	if (length == 0) {
 		counter_add(&worker->counters[LOCAL_REFUSED], 1);
 		local_done(worker, slice, error, local_reason(error));
-		return 1;
+		return 0;
 	}
 	worker->stats.bytes_out += length;
 	slice->driver[LOCAL_COPIED] += length;
@@ -285,7 +301,22 @@ static uint32_t local_poll(struct transport_worker *worker, uint64_t now_us, uin
 		counter_add(&worker->counters[LOCAL_SLICES], 1);
 		local_done(worker, slice, HAUL_OK, HAUL_REASON_NONE);
 	}
-	return 1;
+	return length;
+}
+
+/* `budget` is in packets: for small slices a slice is one. */
+static uint32_t local_poll(struct transport_worker *worker, uint64_t now_us, uint32_t budget)
+{
+	uint32_t copied = 0;
+	uint32_t steps = 0;
+
+	(void)now_us;
+	local_hear_news(worker);
+	while (worker->head != NULL && copied < LOCAL_STEP_BYTES && steps < budget) {
+		copied += local_step(worker, LOCAL_STEP_BYTES - copied);
+		steps++;
+	}
+	return steps;
 }
 
 static uint32_t local_flush(struct transport_worker *worker, uint64_t now_us, uint32_t budget)
