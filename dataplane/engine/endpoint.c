@@ -244,6 +244,8 @@ void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state
 		endpoint_tell_forgotten(worker, endpoint->peer);
 		return;
 	}
+	if (endpoint->state == ENDPOINT_CONNECTING && cause == RAIL_CAUSE_CLOSED)
+		return; /* a second word on what was disconnected before; connecting has not ended yet */
 	switch (state) {
 	case RAIL_UP:
 		endpoint->pause_us = 0;

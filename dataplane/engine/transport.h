@@ -149,8 +149,8 @@ struct transport_ops {
 	uint32_t (*addresses)(struct transport *transport, struct haul_address *addresses_out,
 			      uint32_t max);
 	/**
-	 * Begin to connect an endpoint of a worker. Ends in one rail_state there: UP or DOWN. Never called while it has a
-	 * connection; in rare races twice before the first has ended, when the second changes nothing.
+	 * Begin to connect an endpoint of a worker. Ends in one rail_state there: UP, or DOWN with another cause than
+	 * CLOSED. Not called again before that, nor while there is a connection.
 	 */
 	void (*connect)(struct transport *transport, uint32_t worker, uint32_t endpoint,
 			const struct transport_peer *peer);

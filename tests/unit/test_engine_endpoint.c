@@ -258,6 +258,24 @@ static void endpoint_forget_peer__waits_for_the_rail_to_go_down(void **state)
 	rig_destroy(rig);
 }
 
+/* The driver may say CLOSED twice of one rail; the second must not end the connecting of the slot's next peer. */
+static void endpoint_rail_state__closed_is_no_answer_to_connect(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t peer = rig_add_remote(rig, false, 1, 64);
+	struct endpoint *endpoint = endpoint_of(rig, peer, UDP);
+
+	(void)state;
+	endpoint_pick(rig->worker, peer, rig->now_us);
+	tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_CLOSED);
+	assert_int_equal(endpoint->state, ENDPOINT_CONNECTING);
+	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);
+	assert_int_equal(endpoint->state, ENDPOINT_UP);
+	tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_CLOSED);
+	assert_int_equal(endpoint->state, ENDPOINT_PAUSED);
+	rig_destroy(rig);
+}
+
 static void endpoint_forget_peer__ends_what_waits(void **state)
 {
 	struct channel *channel;
@@ -331,6 +349,7 @@ int main(void)
 		cmocka_unit_test(endpoint_down__unreachable_keeps_what_waits),
 		cmocka_unit_test(endpoint_forget_peer__without_rails_is_told_at_once),
 		cmocka_unit_test(endpoint_forget_peer__waits_for_the_rail_to_go_down),
+		cmocka_unit_test(endpoint_rail_state__closed_is_no_answer_to_connect),
 		cmocka_unit_test(endpoint_forget_peer__ends_what_waits),
 		cmocka_unit_test(endpoint_drive_all__serves_every_endpoint),
 		cmocka_unit_test(endpoint_state_text__names_every_state),
