@@ -19,7 +19,24 @@
 /* Messages read in one event, so that a chatty control plane does not starve clients. */
 #define LINK_BUDGET 64
 
+/* What has been said of an outage: each once. */
+enum link_complaint {
+	LINK_COMPLAINT_NONE = 0,
+	LINK_COMPLAINT_CONNECT = 1,
+	LINK_COMPLAINT_REFUSED = 2,
+	LINK_COMPLAINT_PROTOCOL = 3,
+};
+
 static void link_break(struct link *link, const char *why);
+
+/* Has this not been said of this outage yet? */
+static bool link_may_complain(struct link *link, enum link_complaint complaint)
+{
+	bool is_new = link->complaint != complaint;
+
+	link->complaint = (uint8_t)complaint;
+	return is_new;
+}
 
 static void link_arm(struct link *link)
 {
@@ -62,11 +79,10 @@ static void link_fail(struct link *link, struct link_request *request)
 	if (link->is_greeted)
 		snprintf(reason, sizeof(reason),
 			 "the control plane at %.90s has not answered for %u ms", link->path,
-			 LINK_REQUEST_MS);
+			 link->request_ms);
 	else
-		snprintf(reason, sizeof(reason),
-			 "no control plane listens at %.90s; tried for %u ms", link->path,
-			 LINK_REQUEST_MS);
+		snprintf(reason, sizeof(reason), "no control plane at %.90s; tried for %u ms",
+			 link->path, link->request_ms);
 	link_finish(link, request, &answer);
 }
 
@@ -109,14 +125,15 @@ static struct link_request *link_find(struct link *link, uint32_t number)
 static void link_on_hello(struct link *link, const struct haul_control_answer *message)
 {
 	if (message->frame.status != HAUL_OK) {
-		log_error("link", "control plane at %s: refuses this dataplane: %.191s", link->path,
-			  message->reason);
+		if (link_may_complain(link, LINK_COMPLAINT_REFUSED))
+			log_error("link", "control plane at %s: refuses this dataplane: %s",
+				  link->path, message->reason);
 		link_break(link, "it refused");
 		return;
 	}
 	log_info("link", "control plane at %s: connected", link->path);
 	link->is_greeted = true;
-	link->is_complaint_logged = false;
+	link->complaint = LINK_COMPLAINT_NONE;
 	link->retry_ms = LINK_RETRY_MIN_MS;
 	link->events->connected(link->context);
 	link_send_waiting(link);
@@ -126,16 +143,19 @@ static void link_on_answer(struct link *link, const struct haul_control_answer *
 {
 	struct link_request *request = link_find(link, message->frame.request);
 	struct link_answer answer = {
-		.status = (enum haul_error)message->frame.status,
+		.status = message->frame.status < HAUL_ERROR_COUNT
+				  ? (enum haul_error)message->frame.status
+				  : HAUL_INTERNAL,
 		.version = message->version,
 		.reason = message->reason,
 		.fd = fd,
 	};
 
-	if (request == NULL) {
+	if (request == NULL ||
+	    (request->message.frame.type | HAUL_FRAME_ANSWER) != message->frame.type) {
 		if (fd >= 0)
 			close(fd);
-		return; /* its time was up, and its end has been told */
+		return; /* its time was up, and its end has been told; or it is no answer to what was asked */
 	}
 	link_finish(link, request, &answer);
 }
@@ -166,8 +186,16 @@ static void link_on_node_state(struct link *link, const struct haul_control_node
 	if (message->state == HAUL_NODE_PUBLISHED)
 		log_info("link", "node: published");
 	else
-		log_warning("link", "node: not published: %.191s", message->reason);
+		log_warning("link", "node: not published: %s", message->reason);
 }
+
+/* Any message that the control plane sends. */
+union link_message {
+	struct haul_frame frame;
+	struct haul_control_answer answer;
+	struct haul_control_node_state node_state;
+	uint8_t bytes[HAUL_FRAME_BYTES_MAX];
+};
 
 /* The least a message of each type must have; 0 = a type that is not ours to get. */
 static size_t link_message_bytes(uint16_t type)
@@ -189,6 +217,40 @@ static size_t link_message_bytes(uint16_t type)
 	default:
 		return 0;
 	}
+}
+
+/* Sentences end where their room ends, whatever was sent. */
+static void link_end_reasons(union link_message *message)
+{
+	switch (message->frame.type) {
+	case HAUL_CONTROL_NODE_STATE:
+		message->node_state.reason[HAUL_REASON_BYTES - 1] = 0;
+		break;
+	case HAUL_CONTROL_VERSION_SEEN:
+	case HAUL_CONTROL_PING:
+	case HAUL_CONTROL_TABLE:
+		break;
+	default:
+		message->answer.reason[HAUL_REASON_BYTES - 1] = 0;
+		break;
+	}
+}
+
+/* What is wrong with a message, in reason; 0 = nothing. */
+static int link_check(const union link_message *message, size_t length, char *reason)
+{
+	size_t bytes_min;
+	int error =
+		frame_check(message, length, HAUL_CONTROL_VERSION, sizeof(message->frame), reason);
+
+	if (error != 0)
+		return error;
+	bytes_min = link_message_bytes(message->frame.type);
+	if (bytes_min > 0 && length >= bytes_min)
+		return 0;
+	snprintf(reason, HAUL_REASON_BYTES, "message type 0x%04x has %zu bytes, %zu are due",
+		 message->frame.type, length, bytes_min);
+	return -HAUL_INVALID;
 }
 
 /* Hand one checked message on; takes the descriptor. */
@@ -223,12 +285,7 @@ static void link_dispatch(struct link *link, const struct haul_frame *frame, int
 /* Read one message; false when there is none, or the link broke. */
 static bool link_receive(struct link *link)
 {
-	union {
-		struct haul_frame frame;
-		struct haul_control_answer answer;
-		uint8_t bytes[HAUL_FRAME_BYTES_MAX];
-	} message;
-
+	union link_message message;
 	char reason[HAUL_REASON_BYTES];
 	unsigned int fd_count = 0;
 	ssize_t length;
@@ -241,15 +298,15 @@ static bool link_receive(struct link *link)
 		link_break(link, "the other end closed it");
 		return false;
 	}
-	if (frame_check(&message, (size_t)length, HAUL_CONTROL_VERSION, sizeof(message.frame),
-			reason) != 0 ||
-	    link_message_bytes(message.frame.type) == 0 ||
-	    (size_t)length < link_message_bytes(message.frame.type)) {
+	if (link_check(&message, (size_t)length, reason) != 0) {
 		if (fd_count > 0)
 			close(fd);
+		if (link_may_complain(link, LINK_COMPLAINT_PROTOCOL))
+			log_error("link", "control plane at %s: %s", link->path, reason);
 		link_break(link, "it sent what is no message of this protocol");
 		return false;
 	}
+	link_end_reasons(&message);
 	link_dispatch(link, &message.frame, fd_count > 0 ? fd : -1);
 	return link->fd >= 0;
 }
@@ -275,7 +332,8 @@ static void link_break(struct link *link, const char *why)
 
 	if (link->is_greeted)
 		log_warning("link", "control plane at %s: lost: %s", link->path, why);
-	event_free(link->readable);
+	if (link->readable != NULL)
+		event_free(link->readable);
 	link->readable = NULL;
 	close(link->fd);
 	link->fd = -1;
@@ -291,10 +349,9 @@ static void link_connect(struct link *link)
 {
 	link->fd = seqpacket_connect(link->path, SEQPACKET_NONBLOCK);
 	if (link->fd < 0) {
-		if (!link->is_complaint_logged)
+		if (link_may_complain(link, LINK_COMPLAINT_CONNECT))
 			log_warning("link", "control plane at %s: cannot connect: %s; trying on",
 				    link->path, strerrordesc_np(-link->fd));
-		link->is_complaint_logged = true;
 		link->fd = -1;
 		link->retry_at_us = clock_now_us() + link->retry_ms * 1000ull;
 		link->retry_ms = MIN(link->retry_ms * 2, LINK_RETRY_MAX_MS);
@@ -335,6 +392,7 @@ int link_open(struct link *link, struct event_base *base, const char *path,
 	frame_fill(&link->hello.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_HELLO,
 		   sizeof(link->hello), 0);
 	link->fd = -1;
+	link->request_ms = LINK_REQUEST_MS;
 	link->retry_ms = LINK_RETRY_MIN_MS;
 	TAILQ_INIT(&link->requests);
 	link->timer = evtimer_new(base, link_on_timer, link);
@@ -346,6 +404,7 @@ int link_open(struct link *link, struct event_base *base, const char *path,
 
 void link_close(struct link *link)
 {
+	link->is_closed = true;
 	if (link->timer == NULL)
 		return;
 	while (!TAILQ_EMPTY(&link->requests))
@@ -359,11 +418,11 @@ void link_close(struct link *link)
 int link_ask(struct link *link, enum haul_control_type type, const void *message, size_t length,
 	     int fd, link_answer_fn answer, void *argument)
 {
-	struct link_request *request;
+	struct link_request *request = NULL;
 
 	BUG_ON(length > sizeof(request->message));
-	request = link->request_count < HAUL_CONTROL_REQUESTS_MAX ? calloc(1, sizeof(*request))
-								  : NULL;
+	if (!link->is_closed && link->request_count < HAUL_CONTROL_REQUESTS_MAX)
+		request = calloc(1, sizeof(*request));
 	if (request == NULL) {
 		if (fd >= 0)
 			close(fd);
@@ -374,7 +433,7 @@ int link_ask(struct link *link, enum haul_control_type type, const void *message
 		link->next_number = 1;
 	frame_fill(&request->message.frame, HAUL_CONTROL_VERSION, (uint16_t)type, (uint32_t)length,
 		   link->next_number);
-	request->deadline_us = clock_now_us() + LINK_REQUEST_MS * 1000ull;
+	request->deadline_us = clock_now_us() + link->request_ms * 1000ull;
 	request->answer = answer;
 	request->argument = argument;
 	request->fd = fd;
@@ -384,6 +443,19 @@ int link_ask(struct link *link, enum haul_control_type type, const void *message
 		link_send_request(link, request);
 	link_arm(link);
 	return 0;
+}
+
+bool link_is_opening(const struct link *link, const char *segment)
+{
+	const struct link_request *request;
+
+	TAILQ_FOREACH(request, &link->requests, link)
+	{
+		if (request->message.frame.type == HAUL_CONTROL_SEGMENT_OPEN &&
+		    strncmp(request->message.open.segment, segment, HAUL_NAME_BYTES) == 0)
+			return true;
+	}
+	return false;
 }
 
 void link_tell_close(struct link *link, const char *segment)

@@ -71,10 +71,12 @@ struct link {
 	void *context;
 	struct haul_control_hello hello; /**< sent first on each connection */
 	struct event *readable;
-	struct event *timer;      /**< the next try to connect, or the next deadline */
-	int fd;                   /**< -1 = not connected */
-	bool is_greeted;          /**< HELLO was answered on this connection */
-	bool is_complaint_logged; /**< one log line an outage */
+	struct event *timer; /**< the next try to connect, or the next deadline */
+	int fd;              /**< -1 = not connected */
+	bool is_greeted;     /**< HELLO was answered on this connection */
+	bool is_closed;      /**< nothing may be asked any more */
+	uint8_t complaint;   /**< what was logged last of this outage; 0 = nothing */
+	uint32_t request_ms; /**< how long a request may take: LINK_REQUEST_MS */
 	uint32_t retry_ms;
 	uint64_t retry_at_us;
 	uint32_t next_number;
@@ -93,10 +95,14 @@ void link_close(struct link *link);
 
 /**
  * Ask. `message` is one of the structs in link_request, its frame is filled here from type; fd (or -1) is taken over.
- * The answer always comes later, exactly once. Returns 0, or -HAUL_BUSY when too many are open (fd is closed).
+ * The answer always comes later, exactly once. Returns 0, or -HAUL_BUSY when too many are open or the link is closed
+ * (fd is closed then).
  */
 int link_ask(struct link *link, enum haul_control_type type, const void *message, size_t length,
 	     int fd, link_answer_fn answer, void *argument);
+
+/** Is the opening of that segment being asked for? */
+bool link_is_opening(const struct link *link, const char *segment);
 
 /** Tell without an answer: SEGMENT_CLOSE. Lost when not connected, which is as good. */
 void link_tell_close(struct link *link, const char *segment);

@@ -93,7 +93,9 @@ static void opening_unref(struct opening *opening)
 	BUG_ON(opening->references == 0);
 	if (--opening->references > 0)
 		return;
-	if (opening_find(opening->node, opening->name) == opening)
+	/* Whoever is opening it just now wants to hear of its versions. */
+	if (opening_find(opening->node, opening->name) == opening &&
+	    !link_is_opening(&opening->node->link, opening->name))
 		link_tell_close(&opening->node->link, opening->name);
 	opening_retire(opening, "nobody has it open any more");
 	quiesce_call(&opening->node->quiesce, &opening->quiesce, opening_quiesced);
