@@ -4,6 +4,7 @@
 
 #include "api/haul_control.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/error.h"
 #include "base/fault.h"
@@ -18,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* How long to leave a record that could not be erased before it is tried again. */
+#define MEMORY_ERASE_PAUSE_US 1000000u
 
 /* The legal transitions, one bit a target state. */
 static const uint8_t memory_transitions[MEMORY_STATE_COUNT] = {
@@ -52,7 +56,6 @@ static void memory_run_free(struct job *job)
 {
 	struct memory *memory = CONTAINER_OF(job, struct memory, job);
 
-	fault_range_remove(memory->fault_id);
 	memfd_unmap(memory->address, memory->bytes);
 	if (memory->fd >= 0)
 		close(memory->fd);
@@ -91,6 +94,8 @@ static void memory_quiesced(struct quiesce_action *action)
 	if (memory->region != REGION_NONE)
 		region_release(&memory->node->engine.regions, memory->region);
 	memory->region = REGION_NONE;
+	fault_range_remove(memory->fault_id);
+	memory->fault_id = FAULT_NONE;
 	memory->job.run = memory_run_free;
 	memory->job.done = memory_freed;
 	job_submit(&memory->node->lane_long, &memory->job);
@@ -115,6 +120,9 @@ static void memory_answer_create(struct memory *memory)
 	message.segment = memory->number;
 	message.page_bytes = memory->page_bytes;
 	client_answer(memory->client, HAUL_OK, &message, sizeof(message), &memory->fd, 1);
+	/* The client has it, and we have the mapping. */
+	close(memory->fd);
+	memory->fd = -1;
 }
 
 /* A memfd with the descriptor of a segment, as it stands now; or -errno. */
@@ -157,10 +165,9 @@ static void memory_created(struct memory *memory, const struct link_answer *answ
 		memory_answer_create(memory);
 		return;
 	}
-	/* An answer that never came says nothing about Redis: only a refusal leaves no record behind. */
-	memory->is_published = answer->status == HAUL_UNAVAILABLE;
-	client_refuse(memory->client, answer->status, "%s", answer->reason);
+	/* First of all, since a client that takes no answer is ended at once, with all that it has and is not retired. */
 	memory_retire(memory);
+	client_refuse(memory->client, answer->status, "%s", answer->reason);
 }
 
 static void memory_published(void *argument, const struct link_answer *answer)
@@ -176,6 +183,12 @@ static void memory_published(void *argument, const struct link_answer *answer)
 			region_set_version(&memory->node->engine.regions, memory->region,
 					   answer->version);
 	}
+	/*
+	 * A first publication that was refused leaves no record: the name may be another's. One without an answer may have
+	 * left one.
+	 */
+	if (answer->status != HAUL_OK && answer->status != HAUL_UNAVAILABLE && memory->version == 0)
+		memory->is_published = false;
 	if (memory->state == MEMORY_PUBLISHING)
 		memory_created(memory, answer);
 	else if (memory->state == MEMORY_RETIRING)
@@ -209,6 +222,17 @@ static void memory_publish(struct memory *memory)
 	}
 }
 
+/* Is there nothing more to be done about the record? */
+static bool memory_is_erased(const struct memory *memory, enum haul_error status)
+{
+	/* STALE: a newer incarnation has retired it already. */
+	if (status == HAUL_OK || status == HAUL_NOT_FOUND || status == HAUL_STALE)
+		return true;
+	/* For a dead client's any refusal is the last word; only what was not tried is tried again. */
+	return memory->state == MEMORY_RETIRING && status != HAUL_UNAVAILABLE &&
+	       status != HAUL_BUSY && status != HAUL_SYSTEM && status != HAUL_INTERNAL;
+}
+
 /* The outcome of an erasure that a client waits for. */
 static void memory_erase_answered(struct memory *memory, const struct link_answer *answer)
 {
@@ -229,10 +253,9 @@ static void memory_erased(void *argument, const struct link_answer *answer)
 	memory->asked--;
 	if (answer->fd >= 0)
 		close(answer->fd);
-	/* STALE: a newer incarnation has retired it already. */
-	if (answer->status == HAUL_OK || answer->status == HAUL_NOT_FOUND ||
-	    answer->status == HAUL_STALE)
+	if (memory_is_erased(memory, answer->status))
 		memory->is_published = false;
+	memory->erase_at_us = clock_now_us() + MEMORY_ERASE_PAUSE_US;
 	if (memory->state == MEMORY_ERASING)
 		memory_erase_answered(memory, answer);
 	else if (!memory->is_published)
@@ -282,6 +305,11 @@ static void memory_run_make(struct job *job)
 					       : memfd_map(memory->fd, memory->bytes,
 							   MEMFD_POPULATE, &memory->address);
 	}
+}
+
+/* Guard what a job has made, here, where all ranges are added and removed. */
+static void memory_guard(struct memory *memory)
+{
 	if (memory->error == 0)
 		memory->error = fault_range_add(memory->address, memory->bytes, memory->page_bytes,
 						&memory->fault_id);
@@ -306,6 +334,7 @@ static void memory_made(struct job *job)
 {
 	struct memory *memory = CONTAINER_OF(job, struct memory, job);
 
+	memory_guard(memory);
 	if (memory->client->fd < 0) {
 		memory_retire(memory);
 	} else if (memory->error != 0) {
@@ -317,9 +346,9 @@ static void memory_made(struct job *job)
 				      : "");
 		memory_retire(memory);
 	} else if (!memory_register(memory)) {
+		memory_retire(memory);
 		client_refuse(memory->client, HAUL_BUSY, "all %u regions of this daemon are in use",
 			      ENGINE_REGIONS_MAX);
-		memory_retire(memory);
 	} else if (memory->is_private) {
 		memory_set_state(memory, MEMORY_ACTIVE);
 		memory_answer_create(memory);
@@ -342,20 +371,62 @@ static bool memory_name_is_taken(const struct node *node, const char *name)
 	return false;
 }
 
-/* What all clients of the uid hold now. */
-static void memory_usage(const struct client *client, uint32_t *segments_out, uint64_t *bytes_out)
+/* What clients hold now: those of the uid, and all of them. */
+struct memory_usage {
+	uint32_t segments;
+	uint32_t segments_all;
+	uint64_t bytes;
+};
+
+static struct memory_usage memory_usage(const struct client *client)
 {
+	struct memory_usage usage = { 0 };
 	const struct client *other;
 
-	*segments_out = 0;
-	*bytes_out = 0;
 	TAILQ_FOREACH(other, &client->node->clients.list, link)
 	{
+		usage.segments_all += other->segments;
 		if (other->uid != client->uid)
 			continue;
-		*segments_out += other->segments;
-		*bytes_out += other->bytes;
+		usage.segments += other->segments;
+		usage.bytes += other->bytes;
 	}
+	return usage;
+}
+
+/* Large segments are rounded up to huge pages, so that they may get them; all are when nothing else will do. */
+static uint64_t memory_round(const struct dataplane_conf *conf, uint64_t bytes)
+{
+	bool is_huge = bytes >= HUGE_PAGE_BYTES || conf->huge_pages == CONF_HUGE_REQUIRE;
+	uint64_t page_bytes = is_huge ? HUGE_PAGE_BYTES : PAGE_BYTES;
+
+	return (bytes + page_bytes - 1) / page_bytes * page_bytes;
+}
+
+/* Would it be more than the user, or the daemon, may have? Then the refusal has been answered. */
+static bool memory_is_too_much(struct client *client,
+			       const struct haul_attach_segment_create *message)
+{
+	const struct dataplane_conf *conf = client->node->conf;
+	struct memory_usage usage = memory_usage(client);
+	uint64_t bytes = memory_round(conf, message->bytes);
+	struct dataplane_quota quota;
+
+	dataplane_conf_quota(conf, client->uid, &quota);
+	if (usage.segments >= quota.segments || bytes > quota.bytes ||
+	    usage.bytes > quota.bytes - bytes) {
+		client_refuse(client, HAUL_QUOTA,
+			      "uid %u has %u segments with %lu bytes; it may have %u with %lu",
+			      client->uid, usage.segments, (unsigned long)usage.bytes,
+			      quota.segments, (unsigned long)quota.bytes);
+		return true;
+	}
+	if (usage.segments_all >= conf->segments_max) {
+		client_refuse(client, HAUL_BUSY, "all %u segments of this daemon are in use",
+			      conf->segments_max);
+		return true;
+	}
+	return false;
 }
 
 /* What is wrong with a request; the refusal has been answered when it is not HAUL_OK. */
@@ -363,12 +434,7 @@ static enum haul_error memory_check(struct client *client,
 				    const struct haul_attach_segment_create *message)
 {
 	const struct dataplane_conf *conf = client->node->conf;
-	struct dataplane_quota quota;
-	uint32_t segments;
-	uint64_t bytes;
 
-	dataplane_conf_quota(conf, client->uid, &quota);
-	memory_usage(client, &segments, &bytes);
 	if (message->reserved != 0 || (message->flags & ~HAUL_SEGMENT_PRIVATE) != 0)
 		client_refuse(client, HAUL_INVALID, "flags 0x%x and reserved 0x%x: unknown bits",
 			      message->flags, message->reserved);
@@ -384,27 +450,13 @@ static enum haul_error memory_check(struct client *client,
 		client_refuse(client, HAUL_INVALID, "segment %s: %lu bytes; 1 to %lu are allowed",
 			      message->name, (unsigned long)message->bytes,
 			      (unsigned long)conf->segment_bytes_max);
-	else if (segments >= quota.segments || message->bytes > quota.bytes ||
-		 bytes > quota.bytes - message->bytes)
-		client_refuse(client, HAUL_QUOTA,
-			      "uid %u has %u segments with %lu bytes; it may have %u with %lu",
-			      client->uid, segments, (unsigned long)bytes, quota.segments,
-			      (unsigned long)quota.bytes);
 	else if ((message->flags & HAUL_SEGMENT_PRIVATE) == 0 &&
 		 memory_name_is_taken(client->node, message->name))
 		client_refuse(client, HAUL_EXISTS, "segment %s: this node has one of that name",
 			      message->name);
-	else
+	else if (!memory_is_too_much(client, message))
 		return HAUL_OK;
 	return HAUL_INVALID;
-}
-
-/* Large segments are rounded up to huge pages, so that they may get them. */
-static uint64_t memory_round(uint64_t bytes)
-{
-	uint64_t page_bytes = bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : PAGE_BYTES;
-
-	return (bytes + page_bytes - 1) / page_bytes * page_bytes;
 }
 
 void memory_create(struct client *client, const struct haul_attach_segment_create *message)
@@ -426,7 +478,7 @@ void memory_create(struct client *client, const struct haul_attach_segment_creat
 	memory->is_private = (message->flags & HAUL_SEGMENT_PRIVATE) != 0;
 	memory->fd = -1;
 	memory->fault_id = FAULT_NONE;
-	memory->bytes = memory_round(message->bytes);
+	memory->bytes = memory_round(node->conf, message->bytes);
 	memcpy(memory->name, message->name, sizeof(memory->name));
 	memcpy(memory->readers, message->readers, sizeof(memory->readers));
 	memcpy(memory->writers, message->writers, sizeof(memory->writers));
@@ -496,12 +548,13 @@ void memory_republish(struct node *node)
 
 void memory_erase_left_behind(struct node *node)
 {
+	uint64_t now_us = clock_now_us();
 	struct memory *memory;
 	struct memory *next;
 
 	for (memory = TAILQ_FIRST(&node->memories); memory != NULL; memory = next) {
 		next = TAILQ_NEXT(memory, link);
-		if (memory->state == MEMORY_RETIRING)
+		if (memory->state == MEMORY_RETIRING && memory->erase_at_us <= now_us)
 			memory_settle(memory);
 	}
 }

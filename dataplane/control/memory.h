@@ -41,11 +41,12 @@ struct memory {
 	enum memory_state state;
 	uint32_t number; /**< for SEGMENT_DESTROY */
 	bool is_private;
-	bool is_published; /**< Redis may have a record of it */
-	bool is_wanted;    /**< the client waits for the answer to its SEGMENT_DESTROY */
-	bool is_freed;     /**< its pages are gone; only the record may be left */
-	uint32_t asked;    /**< requests to the control plane that name this struct */
-	int error;         /**< of the job */
+	bool is_published;    /**< Redis may have a record of it */
+	bool is_wanted;       /**< the client waits for the answer to its SEGMENT_DESTROY */
+	bool is_freed;        /**< its pages are gone; only the record may be left */
+	uint64_t erase_at_us; /**< not before that is its record erased again */
+	uint32_t asked;       /**< requests to the control plane that name this struct */
+	int error;            /**< of the job */
 	int fd;
 	void *address;
 	uint64_t bytes;
@@ -70,7 +71,7 @@ void memory_abandon_all(struct client *client);
 /** The control plane is there again: publish what is active, erase what is not. */
 void memory_republish(struct node *node);
 
-/** Ask again to erase what dead clients left behind in Redis. */
+/** Ask again, now and then, to erase what dead clients left behind in Redis. */
 void memory_erase_left_behind(struct node *node);
 
 /** The node is going: free what still waits for the control plane. */
