@@ -5,6 +5,7 @@
 #include "api/haul_abi.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/names.h"
 #include "base/seqpacket.h"
@@ -27,6 +28,9 @@
 
 /* Connections that may be open beside channels: they have not said HELLO yet. */
 #define CLIENT_STRANGERS_MAX 64u
+
+/* And those of one user, so that no user takes them all. */
+#define CLIENT_STRANGERS_OF_USER_MAX 16u
 
 void client_answer(struct client *client, enum haul_error status, void *message, size_t length,
 		   const int *fds, unsigned int fd_count)
@@ -63,7 +67,6 @@ void client_release(struct client *client)
 		return;
 	BUG_ON(client->fd >= 0);
 	TAILQ_REMOVE(&client->node->clients.list, client, link);
-	client->node->clients.count--;
 	free(client);
 }
 
@@ -140,36 +143,53 @@ static int client_make_channel(struct client *client, uint32_t entries)
 	return 0;
 }
 
-void client_channel_gone(struct node *node, const struct worker_request *request)
+static void client_rings_quiesced(struct quiesce_action *action)
 {
-	struct rings *rings = CONTAINER_OF(request->channel, struct rings, channel);
+	rings_destroy(CONTAINER_OF(action, struct rings, quiesce));
+}
+
+/*
+ * No worker serves the channel any more: free what it was. The worker may be asleep with the doorbell among its events,
+ * and reads it when it wakes, so the descriptors are closed when it has gone round.
+ */
+static void client_free_channel(struct client *client)
+{
+	struct rings *rings = client->rings;
 	struct worker *worker = rings->channel.worker;
+
+	epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, rings->channel.doorbell_fd, NULL);
+	worker->channels_given--;
+	client->node->clients.channels--;
+	opening_drop_all(client);
+	client->rings = NULL;
+	quiesce_call(&client->node->quiesce, &rings->quiesce, client_rings_quiesced);
+	client_release(client);
+}
+
+static struct client *client_of_channel(const struct node *node, const struct channel *channel)
+{
 	struct client *client;
 
 	TAILQ_FOREACH(client, &node->clients.list, link)
 	{
-		if (client->rings == rings)
-			break;
+		if (client->rings != NULL && &client->rings->channel == channel)
+			return client;
 	}
+	return NULL;
+}
+
+void client_channel_gone(struct node *node, const struct worker_request *request)
+{
+	struct client *client = client_of_channel(node, request->channel);
+
 	BUG_ON(client == NULL);
-	epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, rings->channel.doorbell_fd, NULL);
-	worker->channels_given--;
-	node->clients.channels--;
-	opening_drop_all(client);
-	client->rings = NULL;
-	rings_destroy(rings);
-	client_release(client);
+	client_free_channel(client);
 }
 
 void client_channel_bad(struct node *node, const struct worker_request *request)
 {
-	struct client *client;
+	struct client *client = client_of_channel(node, request->channel);
 
-	TAILQ_FOREACH(client, &node->clients.list, link)
-	{
-		if (client->rings != NULL && &client->rings->channel == request->channel)
-			break;
-	}
 	if (client == NULL || client->fd < 0)
 		return;
 	log_warning("attach", "client %u (%s, pid %d): its channel is closed: %s", client->number,
@@ -192,6 +212,7 @@ static void client_answer_hello(struct client *client)
 	memcpy(message.node, node->conf->node, sizeof(message.node));
 	memcpy(message.tenant, client->tenant, strlen(client->tenant));
 	client_answer(client, HAUL_OK, &message, sizeof(message), fds, 3);
+	rings_close_memory(client->rings);
 }
 
 /* What is wrong with a HELLO; the refusal has been answered when it is not HAUL_OK. */
@@ -347,14 +368,31 @@ static void client_on_readable(int fd, short what, void *argument)
 		client_request(client, &message, (size_t)length);
 }
 
+/* May one more of this user connect? What is left of clients that have ended does not count: Redis may hold it long. */
+static bool client_has_room(const struct node *node, uid_t uid)
+{
+	const struct client *client;
+	struct dataplane_quota quota;
+	uint32_t all = 0;
+	uint32_t own = 0;
+
+	TAILQ_FOREACH(client, &node->clients.list, link)
+	{
+		all += client->fd >= 0;
+		own += client->fd >= 0 && client->uid == uid;
+	}
+	dataplane_conf_quota(node->conf, uid, &quota);
+	return all < node->conf->channels_max + CLIENT_STRANGERS_MAX &&
+	       own < quota.channels + CLIENT_STRANGERS_OF_USER_MAX;
+}
+
 /* A struct for a connection, or NULL when it must be turned away. */
 static struct client *client_make(struct node *node, int fd)
 {
 	struct seqpacket_peer peer;
 	struct client *client;
 
-	if (node->clients.count >= node->conf->channels_max + CLIENT_STRANGERS_MAX ||
-	    seqpacket_peer_get(fd, &peer) != 0)
+	if (seqpacket_peer_get(fd, &peer) != 0 || !client_has_room(node, peer.uid))
 		return NULL;
 	client = calloc(1, sizeof(*client));
 	if (client == NULL)
@@ -377,6 +415,25 @@ static struct client *client_make(struct node *node, int fd)
 	return client;
 }
 
+/*
+ * Accepting failed. When it is not for want of clients, descriptors are short, and whoever waits would turn the loop
+ * without end: the listener rests until client_listen_again.
+ */
+static void client_rest(struct node *node, int error)
+{
+	if (error == -EAGAIN)
+		return;
+	log_limited(&node->clients.limit, LOG_LEVEL_WARNING, "attach", "cannot accept: %s",
+		    strerrordesc_np(-error));
+	event_del(node->clients.acceptable);
+}
+
+void client_listen_again(struct node *node)
+{
+	if (node->clients.acceptable != NULL)
+		event_add(node->clients.acceptable, NULL);
+}
+
 static void client_on_acceptable(int fd, short what, void *argument)
 {
 	struct node *node = argument;
@@ -386,17 +443,18 @@ static void client_on_acceptable(int fd, short what, void *argument)
 		int accepted = seqpacket_accept(fd);
 		struct client *client;
 
-		if (accepted < 0)
+		if (accepted < 0) {
+			client_rest(node, accepted);
 			return;
+		}
 		client = client_make(node, accepted);
 		if (client == NULL) {
-			log_warning("attach", "a client was turned away: %u are connected",
-				    node->clients.count);
+			log_limited(&node->clients.limit, LOG_LEVEL_WARNING, "attach",
+				    "a client was turned away: too many are connected");
 			close(accepted);
 			continue;
 		}
 		TAILQ_INSERT_TAIL(&node->clients.list, client, link);
-		node->clients.count++;
 	}
 }
 
@@ -434,6 +492,36 @@ void client_stop(struct node *node)
 		struct client *next = TAILQ_NEXT(client, link);
 
 		client_end(client, HAUL_DISCONNECTED, "the daemon stops");
+		client = next;
+	}
+}
+
+void client_free_channels(struct node *node)
+{
+	struct client *client = TAILQ_FIRST(&node->clients.list);
+
+	while (client != NULL) {
+		struct client *next = TAILQ_NEXT(client, link);
+
+		if (client->rings != NULL)
+			client_free_channel(client);
+		client = next;
+	}
+}
+
+void client_check_faults(struct node *node)
+{
+	struct client *client = TAILQ_FIRST(&node->clients.list);
+
+	while (client != NULL) {
+		struct client *next = TAILQ_NEXT(client, link);
+
+		if (client->fd >= 0 && client->rings != NULL &&
+		    fault_poisoned(client->rings->fault_id)) {
+			log_warning("attach", "client %u (%s, pid %d): took its rings away",
+				    client->number, client->name, client->pid);
+			client_end(client, HAUL_FAULT, "the client took its rings away");
+		}
 		client = next;
 	}
 }

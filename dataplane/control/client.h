@@ -12,6 +12,7 @@
 #include "api/haul_attach.h"
 #include "api/haul_error.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "engine/limits.h"
 
 #include <stdbool.h>
@@ -52,8 +53,8 @@ TAILQ_HEAD(client_list, client);
 struct client_table {
 	struct client_list list;
 	struct event *acceptable;
-	int listener; /**< -1 = not listening */
-	uint32_t count;
+	struct log_limit limit;
+	int listener;      /**< -1 = not listening */
 	uint32_t channels; /**< clients that have passed HELLO */
 	uint32_t next_number;
 };
@@ -63,6 +64,15 @@ int client_listen(struct node *node);
 
 /** Stop listening and end every client. */
 void client_stop(struct node *node);
+
+/** With the workers stopped: free the channels that they had no time to give back. */
+void client_free_channels(struct node *node);
+
+/** Accept again after descriptors were short. */
+void client_listen_again(struct node *node);
+
+/** Some range was poisoned: end the clients whose rings it was. */
+void client_check_faults(struct node *node);
 
 /**
  * Answer the client's request; `message` begins with struct haul_frame and struct haul_attach_answer, whose frame is

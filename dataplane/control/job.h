@@ -39,10 +39,10 @@ struct job_lane {
 /** Start a lane. Returns 0 or -errno; job_lane_stop is right in either case. */
 int job_lane_start(struct job_lane *lane, struct event_base *base, const char *name);
 
-/** End it when its waiting jobs have run; calls `done` of each. */
+/** End it when its waiting jobs have run; calls `done` of each, which may submit more. */
 void job_lane_stop(struct job_lane *lane);
 
-/** Control thread: hand a job over. */
+/** Control thread: hand a job over. A lane that was stopped runs it, and calls `done`, within the call. */
 void job_submit(struct job_lane *lane, struct job *job);
 
 #endif

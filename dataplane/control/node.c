@@ -122,7 +122,9 @@ static void node_on_housekeeping(int fd, short what, void *argument)
 	if (faults != node->faults_seen) {
 		node->faults_seen = faults;
 		memory_check_faults(node);
+		client_check_faults(node);
 	}
+	client_listen_again(node);
 	if (node->link.is_greeted)
 		memory_erase_left_behind(node);
 }
@@ -234,6 +236,10 @@ static int node_open_drivers(struct node *node)
 		driver = node_find_driver(node, node->conf->transports[i], &index);
 		if (driver == NULL)
 			return -EINVAL;
+		if (node->engine.ops[driver->ops->id] != NULL) {
+			log_error("node", "transport \"%s\": named twice", driver->ops->name);
+			return -EINVAL;
+		}
 		error = node_open_driver(node, driver, index);
 		if (error != 0)
 			return error;
@@ -350,13 +356,26 @@ int node_create(struct node *node, const struct dataplane_conf *conf,
 	return error;
 }
 
+/* Is there a client whose operations are not back, or whose records a control plane can still erase? */
+static bool node_has_clients(const struct node *node)
+{
+	const struct client *client;
+
+	TAILQ_FOREACH(client, &node->clients.list, link)
+	{
+		if (client->rings != NULL || node->link.is_greeted)
+			return true;
+	}
+	return false;
+}
+
 /* Let clients end, operations come back and records be erased, for a bounded time. */
 static void node_wind_down(struct node *node)
 {
 	uint64_t until_us = clock_now_us() + NODE_STOP_MS * 1000ull;
 
 	client_stop(node);
-	while (!TAILQ_EMPTY(&node->clients.list) && clock_now_us() < until_us)
+	while (node_has_clients(node) && clock_now_us() < until_us)
 		event_base_loop(node->base, EVLOOP_ONCE);
 }
 
@@ -397,10 +416,13 @@ void node_destroy(struct node *node)
 	client_stop(node);
 	connector_stop(node);
 	node_stop_engine(node);
+	/* From here on nothing is asked any more, jobs run within their call, and every worker has passed. */
 	link_close(&node->link);
-	quiesce_destroy(&node->quiesce);
 	job_lane_stop(&node->lane_long);
+	client_free_channels(node);
+	quiesce_destroy(&node->quiesce);
 	memory_free_all(node);
+	BUG_ON(!TAILQ_EMPTY(&node->clients.list) || !TAILQ_EMPTY(&node->openings));
 	node_free_engine(node);
 	counters_destroy(node->counters);
 	if (node->stop_term != NULL)

@@ -82,14 +82,20 @@ int rings_create(uint32_t number, uint32_t entries, uint32_t timeout_ms, struct 
 	return 0;
 }
 
+void rings_close_memory(struct rings *rings)
+{
+	if (rings->memory_fd >= 0)
+		close(rings->memory_fd);
+	rings->memory_fd = -1;
+}
+
 void rings_destroy(struct rings *rings)
 {
 	if (rings == NULL)
 		return;
 	fault_range_remove(rings->fault_id);
 	memfd_unmap(rings->channel.header, rings->bytes);
-	if (rings->memory_fd >= 0)
-		close(rings->memory_fd);
+	rings_close_memory(rings);
 	if (rings->channel.wake_fd >= 0)
 		close(rings->channel.wake_fd);
 	if (rings->channel.doorbell_fd >= 0)

@@ -3,6 +3,7 @@
 #ifndef CONTROL_RINGS_H
 #define CONTROL_RINGS_H
 
+#include "control/quiesce.h"
 #include "engine/channel.h"
 
 #include <stdint.h>
@@ -10,6 +11,7 @@
 /** A channel with what the control thread keeps of it. */
 struct rings {
 	struct channel channel;
+	struct quiesce_action quiesce;
 	uint64_t bytes;    /**< of the mapping */
 	int memory_fd;     /**< -1 once it has been sent */
 	uint32_t fault_id; /**< guard of the mapping */
@@ -21,7 +23,10 @@ struct rings {
  */
 int rings_create(uint32_t number, uint32_t entries, uint32_t timeout_ms, struct rings **rings_out);
 
-/** NULL and half-built are allowed. No worker may serve it any more. */
+/** The client has its memory: close our descriptor of it. The mapping stays. */
+void rings_close_memory(struct rings *rings);
+
+/** NULL and half-built are allowed. No worker may serve it any more, nor be asleep on its doorbell. */
 void rings_destroy(struct rings *rings);
 
 #endif
