@@ -262,7 +262,7 @@ static void worker_thread__sleeps_beside_a_client_that_reaps_nothing(void **stat
 	assert_int_equal(worker_start(rig->worker, -1), 0);
 	usleep(100000);
 	rounds = rig->counters[WORKER_ROUNDS];
-	assert_in_range(rounds, 1, 200);
+	assert_in_range(rounds, 1, 5000); /* awake it goes round some hundred thousand times */
 	worker_stop(rig->worker);
 	rig_destroy_ready(rig, channel);
 }
