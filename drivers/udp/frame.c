@@ -118,19 +118,6 @@ static uint16_t frame_udp_sum(const uint8_t *frame, uint32_t udp_bytes)
 	return frame_fold(sum + frame_sum(frame + AT_UDP, udp_bytes));
 }
 
-/* The sum over a right header is all ones, in whatever order its bytes are read. */
-static inline bool frame_ip_sum_is_right(const uint8_t *header)
-{
-	uint32_t words[FRAME_IPV4_BYTES / sizeof(uint32_t)];
-	uint64_t sum;
-
-	memcpy(words, header, sizeof(words));
-	sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return frame_fold((uint32_t)sum) == 0xffff;
-}
-
 static enum frame_verdict frame_parse_udp(const struct frame_self *self, const uint8_t *frame,
 					  uint32_t ip_bytes, struct frame_datagram *datagram_out)
 {
@@ -164,7 +151,7 @@ static enum frame_verdict frame_parse_ipv4(const struct frame_self *self, const 
 	if (frame[AT_IP] != IP_VERSION_LENGTH || ip_bytes < FRAME_IP_UDP_BYTES ||
 	    ip_bytes > bytes - FRAME_ETHERNET_BYTES)
 		return FRAME_IP_HEADER;
-	if (!frame_ip_sum_is_right(frame + AT_IP))
+	if (frame_sum(frame + AT_IP, FRAME_IPV4_BYTES) != 0xffff)
 		return FRAME_IP_SUM;
 	if ((get16(frame + AT_IP_FRAGMENT) & IP_FRAGMENT_MASK) != 0)
 		return FRAME_FRAGMENT;
