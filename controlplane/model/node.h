@@ -20,6 +20,10 @@ enum node_field {
 	NODE_FIELD_COUNT,
 };
 
+/** A row of a listing: the record, then the number of the node's segments. */
+#define NODE_LIST_FIELD_COUNT (NODE_FIELD_COUNT + 1u)
+#define NODE_SEGMENTS         NODE_FIELD_COUNT
+
 struct node_record {
 	char name[HAUL_NAME_BYTES];
 	char host[HAUL_NAME_BYTES]; /**< boot id of its host */

@@ -48,8 +48,9 @@ static int malformed(const char *field, char *reason)
 	return -HAUL_CORRUPT;
 }
 
-int segment_row_parse(const struct text fields[SEGMENT_LIST_FIELD_COUNT],
-		      struct haul_descriptor *out, char *reason)
+/* What a record and a row of a listing have in common. */
+static int segment_header_parse(const struct text *fields, struct haul_descriptor *out,
+				char *reason)
 {
 	int error = format_check(fields[SEGMENT_FORMAT], "segment", reason);
 
@@ -77,6 +78,21 @@ int segment_row_parse(const struct text fields[SEGMENT_LIST_FIELD_COUNT],
 	return 0;
 }
 
+int segment_row_parse(const struct text fields[SEGMENT_LIST_FIELD_COUNT],
+		      struct haul_descriptor *out, char *reason)
+{
+	uint64_t rows_bytes = 0;
+	int error = segment_header_parse(fields, out, reason);
+
+	if (error != 0)
+		return error;
+	if (!text_number(fields[SEGMENT_BUFFERS], &rows_bytes) ||
+	    rows_bytes > (uint64_t)HAUL_DESCRIPTOR_BUFFERS_MAX * BUFFER_ROW_BYTES)
+		return malformed("buffers", reason);
+	out->buffer_count = (uint32_t)(rows_bytes / BUFFER_ROW_BYTES);
+	return 0;
+}
+
 /* Fill what stands behind the header. */
 static int segment_body_parse(const struct text *fields, const struct haul_address *addresses,
 			      struct haul_descriptor *out, char *reason)
@@ -98,7 +114,7 @@ int segment_parse(const struct text fields[SEGMENT_FIELD_COUNT], struct haul_des
 	struct haul_descriptor header, *descriptor = NULL;
 	unsigned int address_count = 0;
 	size_t length = 0;
-	int error = segment_row_parse(fields, &header, reason);
+	int error = segment_header_parse(fields, &header, reason);
 
 	if (error != 0)
 		return error;

@@ -27,8 +27,8 @@ enum segment_field {
 	SEGMENT_FIELD_COUNT,
 };
 
-/** Fields of a listing: all but the buffers. */
-#define SEGMENT_LIST_FIELD_COUNT SEGMENT_BUFFERS
+/** Fields of a row of a listing: in the place of the buffers the length of their rows, as a number. */
+#define SEGMENT_LIST_FIELD_COUNT SEGMENT_FIELD_COUNT
 
 /** What segment_publish takes as a segment's content, in this order. */
 #define SEGMENT_CONTENT_COUNT 6u
@@ -54,7 +54,8 @@ int segment_parse(const struct text fields[SEGMENT_FIELD_COUNT], struct haul_des
 		  size_t *length_out, char *reason);
 
 /**
- * Parse a row of a listing: the header of a descriptor, its addresses not looked at. Returns 0 or as segment_parse.
+ * Parse a row of a listing: the header of a descriptor with the number of its buffers; its addresses are not looked at.
+ * Returns 0 or as segment_parse.
  */
 int segment_row_parse(const struct text fields[SEGMENT_LIST_FIELD_COUNT],
 		      struct haul_descriptor *out, char *reason);

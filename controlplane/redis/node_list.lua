@@ -2,7 +2,7 @@
 -- A page of the nodes, in no order; a name may come twice, as SSCAN has it.
 --
 -- ARGV: epoch, events_max, cursor
--- OK cursor (format node incarnation term host beat state addresses)* | FORMAT ... | MALFORMED ... | NODATASET | EPOCH epoch
+-- OK cursor (format node incarnation term host beat state addresses segment-count)* | FORMAT ... | MALFORMED ... | NODATASET | EPOCH epoch
 
 local wrong = dataset_refusal()
 if wrong then return wrong end
@@ -14,6 +14,9 @@ for _, name in ipairs(page[2]) do
 		local record = redis.call('HMGET', node_key(name), 'format', 'node', 'incarnation', 'term', 'host', 'beat',
 					  'state', 'addresses')
 		for field = 1, 8 do answer[#answer + 1] = record[field] or '' end
+		local owned = owned_key(name)
+		local count = redis.call('TYPE', owned)['ok'] == 'set' and redis.call('SCARD', owned) or 0
+		answer[#answer + 1] = string.format('%020d', count)
 	end
 end
 return answer
