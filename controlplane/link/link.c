@@ -608,7 +608,8 @@ void link_status(struct link *link, struct link_status *status)
 	status->term = writer->term;
 	status->standing = standing_state(link->standing);
 	standing_reason(link->standing, status->standing_reason);
-	status->is_redis_ready = registry_is_ready(link->registry);
+	status->redis_word = registry_state_word(link->registry);
+	status->redis_address = registry_address(link->registry);
 	registry_reason(link->registry, status->redis_reason);
 	status->epoch = registry_epoch(link->registry);
 	status->published = publications_count(link->publications);

@@ -41,7 +41,8 @@ struct link_status {
 	uint64_t term;
 	enum standing_state standing;
 	char standing_reason[HAUL_REASON_BYTES];
-	bool is_redis_ready;
+	const char *redis_word;    /**< as registry_state_word */
+	const char *redis_address; /**< as registry_address */
 	char redis_reason[HAUL_REASON_BYTES];
 	uint64_t epoch;
 	unsigned int published; /**< segments of the own dataplane */

@@ -38,7 +38,8 @@ static void page_answered(void *arg, const struct registry_answer *answer)
 	if (answer->error != 0 || answer->count == 0 ||
 	    !text_copy(answer->texts[0], observer->cursor, sizeof(observer->cursor)))
 		return;
-	for (unsigned int at = 1; at + NODE_FIELD_COUNT <= answer->count; at += NODE_FIELD_COUNT) {
+	for (unsigned int at = 1; at + NODE_LIST_FIELD_COUNT <= answer->count;
+	     at += NODE_LIST_FIELD_COUNT) {
 		if (node_parse(answer->texts + at, &record, reason) == 0)
 			liveness_observe(observer->liveness, &record, clock_now_us());
 		else

@@ -57,6 +57,7 @@ struct connection {
 	uint64_t since_us;       /* when it was READY last, or created */
 	bool is_warned;          /* the warning about the append-only file is given once */
 	bool is_told;            /* the present outage has been logged */
+	bool is_refused; /* the last attempt came as far as a server, which was not good enough */
 	bool is_closing;
 	bool is_quiet;
 };
@@ -229,10 +230,12 @@ static void info_answered(void *arg, const redisReply *reply)
 		return;
 	refusal = server_refusal(connection, reply, reason);
 	if (refusal != NULL) {
+		connection->is_refused = true;
 		connection_lose(connection, refusal);
 		return;
 	}
 	(void)evtimer_del(connection->timer);
+	connection->is_refused = false;
 	connection->state = CONNECTION_READY;
 	connection->events.ready(connection->events.arg);
 }
@@ -245,6 +248,7 @@ static void check_answered(void *arg, const redisReply *reply)
 	if (reply == NULL || connection->state != CONNECTION_CHECKING ||
 	    reply->type == REDIS_REPLY_STATUS)
 		return;
+	connection->is_refused = true;
 	(void)snprintf(reason, sizeof(reason), "refuses: %.150s",
 		       reply->type == REDIS_REPLY_ERROR ? reply->str : "not the answer expected");
 	connection_lose(connection, reason);
@@ -280,6 +284,7 @@ static void context_connected(const redisAsyncContext *context, int status)
 		return;
 	}
 	connection->context = NULL;
+	connection->is_refused = false;
 	(void)snprintf(reason, sizeof(reason), "cannot be reached: %.120s", context->c.errstr);
 	connection_lose(connection, reason);
 }
@@ -309,6 +314,7 @@ static void connection_attempt(struct connection *connection)
 	else
 		context = redisAsyncConnect(connection->address, connection->port);
 	if (context == NULL || context->err != 0) {
+		connection->is_refused = false;
 		(void)snprintf(reason, sizeof(reason), "cannot be reached: %.120s",
 			       context == NULL ? "no memory" : context->c.errstr);
 		if (context != NULL)
@@ -443,6 +449,16 @@ enum connection_state connection_state(const struct connection *connection)
 	return connection->state;
 }
 
+const char *connection_name(const struct connection *connection)
+{
+	return connection->name;
+}
+
+bool connection_is_refused(const struct connection *connection)
+{
+	return connection->is_refused;
+}
+
 const char *connection_run_id(const struct connection *connection)
 {
 	return connection->run_id;
@@ -482,5 +498,6 @@ void connection_trust(struct connection *connection)
 
 void connection_distrust(struct connection *connection, const char *why)
 {
+	connection->is_refused = true;
 	connection_lose(connection, why);
 }

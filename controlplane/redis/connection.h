@@ -72,6 +72,12 @@ void connection_destroy(struct connection *connection);
 
 enum connection_state connection_state(const struct connection *connection);
 
+/** Where the server is: "unix:PATH" or "tcp:HOST:PORT". */
+const char *connection_name(const struct connection *connection);
+
+/** True when the last server was reached and refused: it would lose records, wants a password, or makes no sense. */
+bool connection_is_refused(const struct connection *connection);
+
 /** The server's run_id; empty before the first READY. */
 const char *connection_run_id(const struct connection *connection);
 

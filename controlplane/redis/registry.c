@@ -395,6 +395,20 @@ uint64_t registry_epoch(const struct registry *registry)
 	return registry->epoch;
 }
 
+const char *registry_state_word(const struct registry *registry)
+{
+	if (registry->is_ready)
+		return "ready";
+	if (connection_is_refused(registry->connection))
+		return "refused";
+	return connection_state(registry->connection) == CONNECTION_PAUSING ? "down" : "connecting";
+}
+
+const char *registry_address(const struct registry *registry)
+{
+	return connection_name(registry->connection);
+}
+
 void registry_reason(const struct registry *registry, char reason[HAUL_REASON_BYTES])
 {
 	reason[0] = '\0';

@@ -92,6 +92,12 @@ void registry_destroy(struct registry *registry);
 bool registry_is_ready(const struct registry *registry);
 uint64_t registry_epoch(const struct registry *registry);
 
+/** "ready"; "connecting" (also while the data set is being opened); "refused" (such a server is not used); "down". */
+const char *registry_state_word(const struct registry *registry);
+
+/** Where the server is: "unix:PATH" or "tcp:HOST:PORT". */
+const char *registry_address(const struct registry *registry);
+
 /** Why it is not ready. */
 void registry_reason(const struct registry *registry, char reason[HAUL_REASON_BYTES]);
 

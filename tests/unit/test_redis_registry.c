@@ -286,7 +286,7 @@ static void node_list__gives_records(void **state)
 	node_publish(1, 0, "host", false);
 	loop_until_answered(registry_node_list(registry, "0", on_answer, NULL));
 	assert_int_equal(answer_error, 0);
-	assert_int_equal(answer_count, 1 + NODE_FIELD_COUNT);
+	assert_int_equal(answer_count, 1 + NODE_LIST_FIELD_COUNT);
 	assert_int_equal(node_parse(answer_texts + 1, &record, answer_reason), 0);
 	assert_string_equal(record.name, "a");
 }
