@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * /v1/nodes, /v1/segments and /v1/segments/NAME: records of Redis, asked for anew each time. A listing goes through
- * all pages; rows are collected under their names, since a page may bring a name twice.
+ * /v1/nodes, /v1/segments and /v1/segments/NAME: records of Redis as rows of JSON, asked for anew each time.
  */
 #include "api/haul_attach.h"
 #include "api/haul_error.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/names.h"
-#include "controlplane/http/reply.h"
+#include "controlplane/http/pages.h"
 #include "controlplane/http/route.h"
 #include "controlplane/link/link.h"
 #include "controlplane/model/address.h"
@@ -19,22 +18,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Rows of one listing; what is beyond is cut, and the answer says so. */
-#define RECORDS_ROWS_MAX 10000u
-
-/* Room for a cursor of SSCAN. */
-#define RECORDS_CURSOR_BYTES 24u
-
-struct listing {
-	struct reply *reply;
-	bool is_of_nodes;
-	char cursor[RECORDS_CURSOR_BYTES];
-	json_t *rows;           /* object: name -> row */
-	unsigned int malformed; /* records that could not be parsed */
-};
-
-static void page_ask(struct listing *listing);
 
 static json_t *addresses_make(const struct haul_address *addresses, unsigned int count)
 {
@@ -53,22 +36,49 @@ static json_t *node_make(const struct http_scene *scene, const struct node_recor
 	uint64_t still_ms = 0;
 	enum liveness_state state = liveness_state(link_liveness(scene->link), record->name,
 						   record->incarnation, clock_now_us(), &still_ms);
+	struct link_status status;
 	json_t *node = json_object();
 
+	link_status(scene->link, &status);
 	if (record->has_left)
 		state = LIVENESS_LEFT;
 	(void)json_object_set_new(node, "name", json_string(record->name));
 	(void)json_object_set_new(node, "state", json_string(liveness_word(state)));
-	(void)json_object_set_new(node, "still_ms", json_u64(still_ms));
+	(void)json_object_set_new(node, "self",
+				  json_boolean(status.incarnation == record->incarnation));
 	(void)json_object_set_new(node, "incarnation", json_identity(record->incarnation));
 	(void)json_object_set_new(node, "term", json_u64(record->term));
 	(void)json_object_set_new(node, "beat", json_u64(record->beat));
+	(void)json_object_set_new(node, "beat_age_ms", json_u64(still_ms));
 	(void)json_object_set_new(node, "host", json_bytes(record->host, sizeof(record->host)));
 	(void)json_object_set_new(node, "addresses",
 				  addresses_make(record->addresses, record->address_count));
 	return node;
 }
 
+static json_t *node_row(const struct http_scene *scene, const struct text *fields)
+{
+	struct node_record record;
+	uint64_t segments = 0;
+	char reason[HAUL_REASON_BYTES];
+	json_t *row = NULL;
+
+	if (node_parse(fields, &record, reason) != 0 ||
+	    !text_number(fields[NODE_SEGMENTS], &segments))
+		return NULL;
+	row = node_make(scene, &record);
+	(void)json_object_set_new(row, "segments", json_integer((json_int_t)segments));
+	return row;
+}
+
+static int nodes_ask(struct http_scene *scene, const char *cursor, registry_fn *fn, void *arg)
+{
+	return registry_node_list(link_registry(scene->link), cursor, fn, arg);
+}
+
+const struct pages_kind pages_of_nodes = { "nodes", NODE_LIST_FIELD_COUNT, nodes_ask, node_row };
+
+/* What a listing and a single segment have in common. */
 static json_t *segment_make(const struct haul_descriptor *descriptor)
 {
 	json_t *segment = json_object();
@@ -88,135 +98,46 @@ static json_t *segment_make(const struct haul_descriptor *descriptor)
 	return segment;
 }
 
-static void row_take(struct listing *listing, const struct text *fields)
+static json_t *segment_row(const struct http_scene *scene, const struct text *fields)
 {
-	const struct http_scene *scene = reply_scene(listing->reply);
-	struct node_record node;
-	struct haul_descriptor segment;
+	struct haul_descriptor header;
 	char reason[HAUL_REASON_BYTES];
 	json_t *row = NULL;
 
-	if (listing->is_of_nodes && node_parse(fields, &node, reason) == 0)
-		row = node_make(scene, &node);
-	else if (!listing->is_of_nodes && segment_row_parse(fields, &segment, reason) == 0)
-		row = segment_make(&segment);
-	if (row == NULL) {
-		listing->malformed++;
-		return;
-	}
-	(void)json_object_set_new(listing->rows, json_string_value(json_object_get(row, "name")),
-				  row);
+	(void)scene;
+	if (segment_row_parse(fields, &header, reason) != 0)
+		return NULL;
+	row = segment_make(&header);
+	(void)json_object_set_new(row, "buffers", json_integer(header.buffer_count));
+	return row;
 }
 
-/* By name, which jansson sorts by when asked to dump so; the rows are an array in that order. */
-static int name_compare(const void *a, const void *b)
+static int segments_ask(struct http_scene *scene, const char *cursor, registry_fn *fn, void *arg)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	return registry_segment_list(link_registry(scene->link), cursor, "", fn, arg);
 }
 
-static json_t *rows_sort(json_t *rows)
+const struct pages_kind pages_of_segments = { "segments", SEGMENT_LIST_FIELD_COUNT, segments_ask,
+					      segment_row };
+
+static void pages_answered(void *arg, json_t *body, int error, const char *reason)
 {
-	size_t count = json_object_size(rows), at = 0;
-	const char **names = calloc(count + 1, sizeof(*names));
-	json_t *array = json_array();
-	const char *name = NULL;
-	json_t *row = NULL;
-
-	if (names == NULL)
-		return array;
-	json_object_foreach(rows, name, row) names[at++] = name;
-	qsort(names, count, sizeof(*names), name_compare);
-	for (size_t i = 0; i < count; i++)
-		(void)json_array_append(array, json_object_get(rows, names[i]));
-	free(names);
-	return array;
-}
-
-static void listing_end(struct listing *listing, bool is_cut)
-{
-	json_t *body = json_object();
-
-	(void)json_object_set_new(body, listing->is_of_nodes ? "nodes" : "segments",
-				  rows_sort(listing->rows));
-	(void)json_object_set_new(body, "truncated", json_boolean(is_cut));
-	(void)json_object_set_new(body, "malformed", json_integer(listing->malformed));
-	reply_json(listing->reply, 200, body);
-	json_decref(listing->rows);
-	free(listing);
-}
-
-static void listing_fail(struct listing *listing, int error, const char *reason)
-{
-	reply_error(listing->reply, error, reason);
-	json_decref(listing->rows);
-	free(listing);
-}
-
-static void page_answered(void *arg, const struct registry_answer *answer)
-{
-	struct listing *listing = arg;
-	unsigned int fields = listing->is_of_nodes ? (unsigned int)NODE_FIELD_COUNT
-						   : (unsigned int)SEGMENT_LIST_FIELD_COUNT;
-
-	if (answer->error != 0) {
-		listing_fail(listing, answer->error, answer->reason);
-		return;
-	}
-	if (answer->count % fields != 1 ||
-	    !text_copy(answer->texts[0], listing->cursor, sizeof(listing->cursor))) {
-		listing_fail(listing, HAUL_CORRUPT, "the script's answer is malformed");
-		return;
-	}
-	for (unsigned int at = 1; at < answer->count; at += fields)
-		row_take(listing, answer->texts + at);
-	if (strcmp(listing->cursor, "0") == 0)
-		listing_end(listing, false);
-	else if (json_object_size(listing->rows) >= RECORDS_ROWS_MAX)
-		listing_end(listing, true);
-	else
-		page_ask(listing);
-}
-
-static void page_ask(struct listing *listing)
-{
-	struct registry *registry = link_registry(reply_scene(listing->reply)->link);
-	char reason[HAUL_REASON_BYTES];
-	int error = listing->is_of_nodes
-			    ? registry_node_list(registry, listing->cursor, page_answered, listing)
-			    : registry_segment_list(registry, listing->cursor, "", page_answered,
-						    listing);
-
 	if (error == 0)
-		return;
-	registry_reason(registry, reason);
-	listing_fail(listing, error, reason);
-}
-
-static void listing_begin(struct reply *reply, bool is_of_nodes)
-{
-	struct listing *listing = calloc(1, sizeof(*listing));
-
-	if (listing == NULL) {
-		reply_error(reply, HAUL_SYSTEM, "no memory");
-		return;
-	}
-	listing->reply = reply;
-	listing->is_of_nodes = is_of_nodes;
-	listing->cursor[0] = '0';
-	listing->rows = json_object();
-	page_ask(listing);
+		reply_json(arg, 200, body);
+	else
+		reply_error(arg, error, reason);
 }
 
 void route_nodes(struct reply *reply, const char *rest)
 {
 	(void)rest;
-	listing_begin(reply, true);
+	pages_gather(reply_scene(reply), &pages_of_nodes, pages_answered, reply);
 }
 
 void route_segments(struct reply *reply, const char *rest)
 {
 	(void)rest;
-	listing_begin(reply, false);
+	pages_gather(reply_scene(reply), &pages_of_segments, pages_answered, reply);
 }
 
 static const char *rights_word(uint32_t rights)
@@ -260,7 +181,7 @@ static void segment_answered(void *arg, const struct registry_answer *answer)
 		reply_error(reply, error, answer->reason);
 		return;
 	}
-	error = HAUL_CORRUPT;
+	error = -HAUL_CORRUPT;
 	if (answer->count == (unsigned int)SEGMENT_FIELD_COUNT + NODE_FIELD_COUNT)
 		error = segment_parse(answer->texts, &descriptor, &length, reason);
 	if (error == 0)
@@ -286,11 +207,11 @@ void route_segment(struct reply *reply, const char *rest)
 	char reason[HAUL_REASON_BYTES];
 
 	if (!name_is_valid(rest, strlen(rest) + 1)) {
-		reply_error(reply, HAUL_INVALID, "a segment's name is " NAMES_ALLOWED);
+		reply_error(reply, -HAUL_INVALID, "a segment's name is " NAMES_ALLOWED);
 		return;
 	}
 	if (registry_segment_get(registry, rest, segment_answered, reply) == 0)
 		return;
 	registry_reason(registry, reason);
-	reply_error(reply, HAUL_UNAVAILABLE, reason);
+	reply_error(reply, -HAUL_UNAVAILABLE, reason);
 }

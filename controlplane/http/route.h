@@ -32,5 +32,6 @@ route_fn route_peers;
 route_fn route_transports;
 route_fn route_channels;
 route_fn route_stats;
+route_fn route_doctor;
 
 #endif

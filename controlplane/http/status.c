@@ -1,81 +1,125 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * /v1/status and /healthz: what this process knows without asking anybody.
+ * /v1/status and /healthz. What this process knows itself is always told; what only Redis or the dataplane knows is
+ * added when they answer: the nodes, and the number of channels, which are null otherwise.
  */
 #include "api/haul_error.h"
 #include "base/clock.h"
 #include "conf/controlplane.h"
-#include "controlplane/http/reply.h"
+#include "controlplane/http/pages.h"
 #include "controlplane/http/route.h"
 #include "controlplane/link/link.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
-static json_t *node_make(const struct link_status *status)
+/* A status that is being put together. */
+struct picture {
+	struct reply *reply;
+	json_t *body;
+	bool is_answering; /* the dataplane may be asked */
+};
+
+static const char *node_word(enum standing_state state)
 {
-	static const char *const words[] = { "no dataplane", "waiting", "waiting", "published",
-					     "refused" };
-	json_t *node = json_object();
-
-	(void)json_object_set_new(node, "name", json_string(status->node));
-	(void)json_object_set_new(node, "incarnation", json_identity(status->incarnation));
-	(void)json_object_set_new(node, "term", json_u64(status->term));
-	(void)json_object_set_new(node, "state", json_string(words[status->standing]));
-	(void)json_object_set_new(node, "reason",
-				  json_bytes(status->standing_reason, HAUL_REASON_BYTES));
-	return node;
-}
-
-static json_t *dataplane_make(const struct link_status *status)
-{
-	json_t *dataplane = json_object();
-
-	(void)json_object_set_new(dataplane, "connected", json_boolean(status->has_dataplane));
-	(void)json_object_set_new(dataplane, "answering", json_boolean(status->is_answering));
-	(void)json_object_set_new(dataplane, "process", json_integer(status->pid));
-	return dataplane;
+	switch (state) {
+	case STANDING_PUBLISHED:
+		return "published";
+	case STANDING_REFUSED:
+		return "refused";
+	default:
+		return "unknown";
+	}
 }
 
 static json_t *redis_make(const struct link_status *status)
 {
 	json_t *redis = json_object();
 
-	(void)json_object_set_new(redis, "ready", json_boolean(status->is_redis_ready));
+	(void)json_object_set_new(redis, "state", json_string(status->redis_word));
+	(void)json_object_set_new(redis, "address", json_string(status->redis_address));
 	(void)json_object_set_new(redis, "reason",
 				  json_bytes(status->redis_reason, HAUL_REASON_BYTES));
 	(void)json_object_set_new(redis, "epoch", json_identity(status->epoch));
 	return redis;
 }
 
-static json_t *segments_make(const struct link_status *status)
+static void node_put(json_t *body, const struct link_status *status)
 {
-	json_t *segments = json_object();
+	bool is_named = status->node[0] != '\0';
 
-	(void)json_object_set_new(segments, "published", json_integer(status->published));
-	(void)json_object_set_new(segments, "doubtful", json_integer(status->doubtful));
-	(void)json_object_set_new(segments, "open", json_integer(status->watched));
-	return segments;
+	(void)json_object_set_new(body, "node", json_string(status->node));
+	(void)json_object_set_new(body, "incarnation",
+				  is_named ? json_identity(status->incarnation) : json_null());
+	(void)json_object_set_new(body, "term", json_u64(status->term));
+	(void)json_object_set_new(body, "node_state", json_string(node_word(status->standing)));
+	(void)json_object_set_new(body, "node_reason",
+				  json_bytes(status->standing_reason, HAUL_REASON_BYTES));
 }
 
-void route_status(struct reply *reply, const char *rest)
+static json_t *body_make(const struct http_scene *scene, const struct link_status *status)
 {
-	const struct http_scene *scene = reply_scene(reply);
-	struct link_status status;
 	json_t *body = json_object();
 
-	(void)rest;
-	link_status(scene->link, &status);
 	(void)json_object_set_new(body, "version", json_string(HAUL_VERSION_TEXT));
 	(void)json_object_set_new(body, "cluster", json_string(scene->conf->cluster));
 	(void)json_object_set_new(body, "uptime_ms",
 				  json_u64((clock_now_us() - scene->started_us) / 1000));
-	(void)json_object_set_new(body, "node", node_make(&status));
-	(void)json_object_set_new(body, "dataplane", dataplane_make(&status));
-	(void)json_object_set_new(body, "redis", redis_make(&status));
-	(void)json_object_set_new(body, "segments", segments_make(&status));
-	(void)json_object_set_new(body, "requests", json_integer(status.requests));
-	(void)json_object_set_new(body, "reconciled", json_u64(status.reconciled));
-	reply_json(reply, 200, body);
+	node_put(body, status);
+	(void)json_object_set_new(body, "dataplane", json_boolean(status->has_dataplane));
+	(void)json_object_set_new(body, "dataplane_answers", json_boolean(status->is_answering));
+	(void)json_object_set_new(body, "dataplane_process", json_integer(status->pid));
+	(void)json_object_set_new(body, "redis", redis_make(status));
+	(void)json_object_set_new(body, "segments", json_integer(status->published));
+	(void)json_object_set_new(body, "segments_doubtful", json_integer(status->doubtful));
+	(void)json_object_set_new(body, "segments_open", json_integer(status->watched));
+	(void)json_object_set_new(body, "requests", json_integer(status->requests));
+	(void)json_object_set_new(body, "reconciled", json_u64(status->reconciled));
+	return body;
+}
+
+static void channels_answered(void *arg, int error, const void *rows, unsigned int count,
+			      const char *reason)
+{
+	struct picture *picture = arg;
+
+	(void)rows;
+	(void)reason;
+	(void)json_object_set_new(picture->body, "channels",
+				  error == 0 ? json_integer(count) : json_null());
+	reply_json(picture->reply, 200, picture->body);
+	free(picture);
+}
+
+static void nodes_answered(void *arg, json_t *body, int error, const char *reason)
+{
+	struct picture *picture = arg;
+
+	(void)json_object_set(picture->body, "nodes",
+			      error == 0 ? json_object_get(body, "nodes") : json_null());
+	json_decref(body);
+	if (picture->is_answering)
+		listings_ask(link_listings(reply_scene(picture->reply)->link), HAUL_TABLE_CHANNELS,
+			     channels_answered, picture);
+	else
+		channels_answered(picture, -HAUL_UNAVAILABLE, NULL, 0, reason);
+}
+
+void route_status(struct reply *reply, const char *rest)
+{
+	struct http_scene *scene = reply_scene(reply);
+	struct picture *picture = malloc(sizeof(*picture));
+	struct link_status status;
+
+	(void)rest;
+	if (picture == NULL) {
+		reply_error(reply, -HAUL_SYSTEM, "no memory");
+		return;
+	}
+	link_status(scene->link, &status);
+	picture->reply = reply;
+	picture->body = body_make(scene, &status);
+	picture->is_answering = status.is_answering;
+	pages_gather(scene, &pages_of_nodes, nodes_answered, picture);
 }
 
 void route_health(struct reply *reply, const char *rest)
@@ -86,14 +130,14 @@ void route_health(struct reply *reply, const char *rest)
 	(void)rest;
 	link_status(reply_scene(reply)->link, &status);
 	if (status.standing != STANDING_PUBLISHED) {
-		reply_error(reply, HAUL_UNAVAILABLE, status.standing_reason);
+		reply_error(reply, -HAUL_UNAVAILABLE, status.standing_reason);
 		return;
 	}
 	if (!status.is_answering) {
-		reply_error(reply, HAUL_UNAVAILABLE, "the dataplane does not answer");
+		reply_error(reply, -HAUL_UNAVAILABLE, "the dataplane does not answer");
 		return;
 	}
 	body = json_object();
-	(void)json_object_set_new(body, "healthy", json_true());
+	(void)json_object_set_new(body, "ok", json_true());
 	reply_json(reply, 200, body);
 }
