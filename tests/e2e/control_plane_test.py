@@ -10,7 +10,7 @@ import time
 import control_rig as wire
 from control_rig import BUSY, DENIED, EXISTS, INVALID, NOT_FOUND, OK, STALE, UNAVAILABLE, VERSION_ERROR
 from control_rig import NODE_PUBLISHED, NODE_REFUSED, NODE_UNKNOWN, READ, WRITE
-from control_rig import Dataplane, Rig, wait_for
+from control_rig import Dataplane, Rig, answering, wait_for
 
 # Redis is given 700 ms; whatever waits for it must be over well before this, on any machine.
 BOUND_S = 6.0
@@ -198,7 +198,7 @@ def redis_paused():
         assert answer.status == UNAVAILABLE, answer.reason
         assert timed(data.erase, "s").status == UNAVAILABLE
         assert timed(control.get, "/v1/segments/s")[0] == 503
-        assert control.status()["redis"]["ready"] is False
+        assert control.status()["redis"]["state"] != "ready"
         rig.redis_continue()
         data.wait_state(NODE_PUBLISHED)
         # The publication that was refused is not there, the erasure that was asked for has happened.
@@ -390,7 +390,7 @@ def many_requests_and_a_dataplane_that_does_not_read():
         rig.redis_ask("FLUSHALL")
         wait_for(
             "all again",
-            lambda: control.status()["segments"]["doubtful"] == 0
+            lambda: control.status()["segments_doubtful"] == 0
             and len((control.get("/v1/segments")[1] or {}).get("segments", [])) == 500,
         )
 
@@ -398,18 +398,28 @@ def many_requests_and_a_dataplane_that_does_not_read():
 def http_answers():
     with Rig() as rig:
         control = rig.control().start()
-        data = Dataplane(control)
-        data.rows = [wire.PEER_ROW.pack(b"b", b"udp", b"ready", 0xB1, 5, 17, 1, 2**63 + 1, 3, 4)]
-        data.wait_published()
+        data = Dataplane(control).wait_published()
         data.publish("dir/s", buffers=2, readers="*")
-        assert control.get("/v1/status")[1]["node"]["name"] == "a"
-        assert control.get("/healthz")[0] == 200
-        code, body = control.get("/v1/segments/dir/s")
-        assert code == 200 and body["version"] == "1" and len(body["buffers"]) == 2
-        assert body["owner"]["name"] == "a" and body["addresses"] == ["udp 10.0.0.1:4791"]
+        with answering(data):
+            status = control.status()
+            assert status["node"] == "a" and status["node_state"] == "published" and status["channels"] == 0, status
+            assert [node["name"] for node in status["nodes"]] == ["a"], status
+            wait_for("health", lambda: control.get("/healthz") == (200, {"ok": True}))
+            checks = {check["name"]: check["state"] for check in control.get("/v1/doctor")[1]["checks"]}
+            assert checks == {"redis": "ok", "dataplane": "ok", "node": "ok", "counters": "warn"}, checks
+            code, body = control.get("/v1/segments/dir/s")
+            assert code == 200 and body["version"] == "1" and len(body["buffers"]) == 2
+            assert body["owner"]["name"] == "a" and body["addresses"] == ["udp 10.0.0.1:4791"]
+            node = control.get("/v1/nodes")[1]["nodes"][0]
+            assert node["incarnation"] == "00000000000000a1" and node["self"] and node["segments"] == 1
+            assert control.get("/v1/segments")[1]["segments"][0]["buffers"] == 2
+
+
+def http_refuses():
+    with Rig() as rig:
+        control = rig.control().start()
         assert control.get("/v1/segments/nothing")[0] == 404
         assert control.get("/v1/segments/bad%20name")[0] == 400
-        assert control.get("/v1/nodes")[1]["nodes"][0]["incarnation"] == "00000000000000a1"
         for path in ("/nothing", "/v1/", "/v1/segmentsx", "/../etc/passwd"):
             assert control.get(path)[0] == 404, path
         assert control.get("/v1/status", "POST")[0] == 405
@@ -427,27 +437,16 @@ def tables_come_from_the_dataplane():
     with Rig() as rig:
         control = rig.control().start()
         assert control.get("/v1/peers")[0] == 503
-        data = Dataplane(control)
-        data.rows = [wire.PEER_ROW.pack(b"b\0", b"udp", b"ready", 0xB1, 5, 17, 1, 2**63 + 1, 3, 4)]
-        data.wait_published()
-        import threading
-
-        answers = []
-        thread = threading.Thread(target=lambda: answers.append(control.get("/v1/peers")))
-        thread.start()
-        data.pump("the listing", lambda: answers)
-        thread.join()
-        code, body = answers[0]
-        assert code == 200, body
-        assert body["peers"][0]["node"] == "b" and body["peers"][0]["bytes_out"] == str(2**63 + 1)
-        # A table of another layout is refused, and one that never comes is not waited for.
-        data.rows = [b"x" * 8]
-        del answers[:]
-        thread = threading.Thread(target=lambda: answers.append(control.get("/v1/peers")))
-        thread.start()
-        data.pump("the listing", lambda: answers)
-        thread.join()
-        assert answers[0][0] == 500 and "rows of 8 bytes" in answers[0][1]["reason"]
+        data = Dataplane(control).wait_published()
+        data.rows = [wire.PEER_ROW.pack(b"b", b"udp", b"ready", 0xB1, 5, 17, 1, 2**63 + 1, 3, 4)]
+        with answering(data):
+            code, body = control.get("/v1/peers")
+            assert code == 200, body
+            assert body["peers"][0]["node"] == "b" and body["peers"][0]["bytes_out"] == str(2**63 + 1)
+            data.rows = [b"x" * 8]
+            code, body = control.get("/v1/peers")
+            assert code == 500 and "rows of 8 bytes" in body["reason"], body
+        # One that never comes is not waited for.
         assert timed(control.get, "/v1/channels")[0] == 503
 
 
@@ -475,6 +474,7 @@ def main():
             another_version_is_refused_with_both_named,
             many_requests_and_a_dataplane_that_does_not_read,
             http_answers,
+            http_refuses,
             tables_come_from_the_dataplane,
         ]
     )

@@ -6,6 +6,7 @@ it starts is ended by its own pid when the test ends, also when the test fails; 
 """
 
 import array
+import contextlib
 import fcntl
 import http.client
 import json
@@ -17,7 +18,9 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 
 PATIENCE_S = 20.0
 
@@ -224,6 +227,24 @@ class Dataplane:
         self.closed = True
 
 
+@contextlib.contextmanager
+def answering(data):
+    """The dataplane takes its messages, and answers PING and TABLE, while the test does something else."""
+    stop = threading.Event()
+
+    def loop():
+        while not stop.is_set():
+            data.receive(0.05)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield data
+    finally:
+        stop.set()
+        thread.join()
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("localhost", timeout=PATIENCE_S)
@@ -285,8 +306,8 @@ class ControlPlane:
         return self.get("/v1/status")[1]
 
     def stat(self, group, name):
-        for counter in self.get("/v1/stats")[1]["controlplane"]:
-            if counter["group"] == group and counter["name"] == name:
+        for counter in self.get("/v1/stats")[1]["counters"]:
+            if counter["group"] == "control_" + group and counter["name"] == name:
                 return int(counter["value"])
         raise KeyError(name)
 
@@ -302,7 +323,6 @@ class ControlPlane:
 class Rig:
     def __init__(self, redis=True):
         self.binary = os.environ["HAUL_CONTROLPLANE"]
-        self.haulctl = os.environ.get("HAULCTL")
         if shutil.which("redis-server") is None:
             skip("redis-server is not installed (Debian: redis-server)")
         self.directory = tempfile.mkdtemp(prefix="haul-e2e-")
@@ -378,7 +398,5 @@ def run(tests):
         except AssertionError as error:
             failed += 1
             print("FAILED  %s: %r" % (test.__name__, error), flush=True)
-            import traceback
-
             traceback.print_exc()
     sys.exit(1 if failed else 0)
