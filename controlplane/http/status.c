@@ -97,11 +97,12 @@ static void nodes_answered(void *arg, json_t *body, int error, const char *reaso
 	(void)json_object_set(picture->body, "nodes",
 			      error == 0 ? json_object_get(body, "nodes") : json_null());
 	json_decref(body);
-	if (picture->is_answering)
+	if (picture->is_answering) {
 		listings_ask(link_listings(reply_scene(picture->reply)->link), HAUL_TABLE_CHANNELS,
 			     channels_answered, picture);
-	else
+	} else {
 		channels_answered(picture, -HAUL_UNAVAILABLE, NULL, 0, reason);
+	}
 }
 
 void route_status(struct reply *reply, const char *rest)
