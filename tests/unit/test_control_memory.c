@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Goal: a segment's memory is there when its client is told so, refused when it is told that it is its own again, and
+ * gone, with its record, however the client goes and whatever the control plane answers.
+ * Method: a whole node; client and control plane are played by the test.
+ */
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/memfd.h"
+#include "base/seqpacket.h"
+#include "node_rig.h"
+#include "unit.h"
+
+#include <event2/event.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BYTES 65536u
+
+static struct node_rig *rig;
+static struct node_client client;
+
+static int setup(void **state)
+{
+	(void)state;
+	rig = node_rig_make();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	node_rig_stop(rig);
+	return 0;
+}
+
+static void start(void)
+{
+	control_listen(rig);
+	node_rig_start(rig);
+	control_greet(rig);
+	client_attach(rig, &client, 8);
+}
+
+static bool all_gone(void)
+{
+	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.memories) &&
+	       STAILQ_EMPTY(&rig->node.quiesce.waiting);
+}
+
+static enum haul_error destroy(uint32_t segment)
+{
+	struct haul_attach_segment_destroy message = { .segment = segment };
+	union node_message answer;
+
+	client_ask(rig, &client, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), &answer);
+	return (enum haul_error)answer.frame.status;
+}
+
+/* Refused as malformed or too much, without the control plane being asked. */
+static void expect_refused(const struct haul_attach_segment_create *wish, enum haul_error status,
+			   const char *words)
+{
+	struct haul_attach_segment_create message = *wish;
+	union node_message answer;
+
+	client_ask(rig, &client, HAUL_ATTACH_SEGMENT_CREATE, &message, sizeof(message), &answer);
+	assert_int_equal(answer.frame.status, status);
+	if (strstr(answer.plain.answer.reason, words) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", answer.plain.answer.reason, words);
+}
+
+static void memory_create__private_needs_no_control_plane(void **state)
+{
+	uint8_t *address;
+	uint64_t region;
+	uint32_t segment;
+
+	(void)state;
+	node_rig_start(rig);
+	client_attach(rig, &client, 8);
+	address = client_create_private(rig, &client, BYTES - 1, &region, &segment);
+	memset(address, 1, BYTES);
+	assert_int_equal(region_check_local(&rig->node.engine.regions, region,
+					    TAILQ_FIRST(&rig->node.clients.list)->number, 0, BYTES),
+			 HAUL_OK);
+	assert_int_equal(destroy(segment + 1), HAUL_NOT_FOUND);
+	assert_int_equal(destroy(segment), HAUL_OK);
+	/* It is the client's own again: nothing here reaches it. */
+	assert_int_equal(region_check_local(&rig->node.engine.regions, region, 1, 0, 1),
+			 HAUL_STALE);
+	assert_int_equal(destroy(segment), HAUL_NOT_FOUND);
+	assert_true(TAILQ_EMPTY(&rig->node.memories));
+	munmap(address, BYTES);
+	client_die(&client);
+}
+
+static void memory_create__publishes_a_whole_descriptor(void **state)
+{
+	int fd;
+	uint32_t segment;
+	void *bytes = NULL;
+	size_t length;
+	char reason[HAUL_REASON_BYTES];
+	const struct haul_descriptor *descriptor;
+	void *address;
+
+	(void)state;
+	start();
+	address = client_publish(rig, &client, "segment/one", BYTES, &fd, &segment);
+	assert_int_equal(memfd_to_bytes(fd, DESCRIPTOR_BYTES_MAX, &bytes, &length), 0);
+	close(fd);
+	assert_int_equal(descriptor_check(bytes, length, reason), 0);
+	descriptor = bytes;
+	assert_string_equal(descriptor->segment, "segment/one");
+	assert_string_equal(descriptor->node, "a");
+	assert_string_equal(descriptor->tenant, "default");
+	assert_int_equal(descriptor->bytes, BYTES);
+	assert_int_equal(descriptor->incarnation, rig->node.engine.options.incarnation);
+	assert_int_equal(descriptor->buffer_count, 1);
+	assert_int_equal(descriptor_buffers(descriptor)->length, BYTES);
+	assert_int_equal(descriptor->address_count, 1);
+	free(bytes);
+	munmap(address, BYTES);
+	client_die(&client);
+}
+
+static void memory_create__refuses_what_is_malformed(void **state)
+{
+	struct haul_attach_segment_create good = { .bytes = BYTES, .name = "s" };
+	struct haul_attach_segment_create wish;
+	void *address;
+	int fd;
+	uint32_t segment;
+
+	(void)state;
+	rig->conf.segment_bytes_max = BYTES;
+	start();
+	wish = good;
+	wish.flags = 2;
+	expect_refused(&wish, HAUL_INVALID, "unknown bits");
+	wish = good;
+	wish.reserved = 1;
+	expect_refused(&wish, HAUL_INVALID, "unknown bits");
+	wish = good;
+	wish.name[0] = ' ';
+	expect_refused(&wish, HAUL_INVALID, "name is not");
+	memset(wish.name, 'x', sizeof(wish.name));
+	expect_refused(&wish, HAUL_INVALID, "name is not");
+	wish = good;
+	memset(wish.readers, 'x', sizeof(wish.readers));
+	expect_refused(&wish, HAUL_INVALID, "tenants separated by commas");
+	wish = good;
+	wish.writers[0] = ',';
+	expect_refused(&wish, HAUL_INVALID, "tenants separated by commas");
+	wish = good;
+	wish.bytes = 0;
+	expect_refused(&wish, HAUL_INVALID, "are allowed");
+	wish.bytes = BYTES + 1;
+	expect_refused(&wish, HAUL_INVALID, "are allowed");
+	wish.bytes = UINT64_MAX;
+	expect_refused(&wish, HAUL_INVALID, "are allowed");
+	address = client_publish(rig, &client, "s", BYTES, &fd, &segment);
+	close(fd);
+	expect_refused(&good, HAUL_EXISTS, "has one of that name");
+	munmap(address, BYTES);
+	client_die(&client);
+}
+
+static void memory_create__is_bounded_by_quota_and_daemon(void **state)
+{
+	struct haul_attach_segment_create wish = { .bytes = 4097,
+						   .flags = HAUL_SEGMENT_PRIVATE,
+						   .name = "s" };
+	void *addresses[2];
+	uint64_t region;
+	uint32_t segments[2];
+
+	(void)state;
+	rig->conf.quota_count = 1;
+	rig->conf.quotas[0] = (struct dataplane_quota){
+		.uid = -1, .channels = 9, .segments = 9, .bytes = 3 * 4096
+	};
+	start();
+	addresses[0] = client_create_private(rig, &client, 4097, &region, &segments[0]);
+	/* 4097 bytes are two pages: what is counted is what is taken. */
+	expect_refused(&wish, HAUL_QUOTA, "1 segments with 8192 bytes");
+	addresses[1] = client_create_private(rig, &client, 4096, &region, &segments[1]);
+	rig->conf.quotas[0].bytes = UINT64_MAX;
+	rig->conf.quotas[0].segments = 2;
+	expect_refused(&wish, HAUL_QUOTA, "it may have 2");
+	rig->conf.quotas[0].segments = 9;
+	rig->conf.segments_max = 2;
+	expect_refused(&wish, HAUL_BUSY, "all 2 segments");
+	assert_int_equal(destroy(segments[0]), HAUL_OK);
+	munmap(addresses[0], 8192);
+	addresses[0] = client_create_private(rig, &client, 4097, &region, &segments[0]);
+	munmap(addresses[0], 8192);
+	munmap(addresses[1], 4096);
+	client_die(&client);
+}
+
+static void memory_create__says_when_pages_are_not_to_be_had(void **state)
+{
+	struct haul_attach_segment_create wish = { .bytes = INT64_C(1) << 45,
+						   .flags = HAUL_SEGMENT_PRIVATE,
+						   .name = "huge" };
+
+	(void)state;
+	rig->conf.huge_pages = CONF_HUGE_REQUIRE;
+	rig->conf.segment_bytes_max = UINT64_MAX / 4;
+	start();
+	expect_refused(&wish, HAUL_SYSTEM, "huge_pages is \"require\"");
+	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.memories));
+	client_die(&client);
+}
+
+static void memory_create__refused_by_redis_leaves_nothing(void **state)
+{
+	union node_message message;
+	void *address;
+	int fd;
+
+	(void)state;
+	start();
+	client_create_send(&client, "taken", BYTES, 0);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_PUBLISH, &message, &fd);
+	close(fd);
+	control_answer(rig, &message, HAUL_EXISTS, -1);
+	assert_int_equal(client_create_finish(rig, &client, &message, &address), HAUL_EXISTS);
+	assert_string_equal(message.plain.answer.reason, "said the test");
+	/* Nor is the other's record erased. */
+	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.memories));
+	assert_int_equal(rig->node.link.request_count, 0);
+	client_die(&client);
+}
+
+/* The client does not take the sentence of the refusal: it is ended within it, with all that it has. */
+static void memory_create__refused_to_a_client_that_does_not_listen(void **state)
+{
+	union node_message message;
+	int fd;
+
+	(void)state;
+	start();
+	client_create_send(&client, "taken", BYTES, 0);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_PUBLISH, &message, &fd);
+	close(fd);
+	shutdown(client.fd, SHUT_RD);
+	control_answer(rig, &message, HAUL_EXISTS, -1);
+	NODE_AWAIT(rig, all_gone());
+	client_die(&client);
+}
+
+static void memory_create__without_control_plane_ends_in_time(void **state)
+{
+	union node_message message;
+	void *address;
+	int fd;
+
+	(void)state;
+	node_rig_start(rig);
+	rig->node.link.request_ms = 100;
+	client_attach(rig, &client, 8);
+	client_create_send(&client, "s", BYTES, 0);
+	assert_int_equal(client_create_finish(rig, &client, &message, &address), HAUL_UNAVAILABLE);
+	/* It may have got through: its record is erased as soon as there is somebody to ask. */
+	control_listen(rig);
+	control_greet(rig);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
+	control_answer(rig, &message, HAUL_NOT_FOUND, -1);
+	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.memories));
+	client_die(&client);
+}
+
+static void memory_destroy__erases_the_record_first(void **state)
+{
+	struct haul_attach_segment_destroy message;
+	union node_message request;
+	void *address;
+	int fds[4];
+	unsigned int fd_count;
+	uint32_t segment;
+
+	(void)state;
+	start();
+	address = client_publish(rig, &client, "s", BYTES, &fds[0], &segment);
+	close(fds[0]);
+	message = (struct haul_attach_segment_destroy){ .segment = segment };
+	client_send(client.fd, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), 9);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &request, &fds[0]);
+	control_answer(rig, &request, HAUL_UNAVAILABLE, -1);
+	assert_true(client_receive(rig, client.fd, &request, fds, &fd_count) > 0);
+	assert_int_equal(request.frame.status, HAUL_UNAVAILABLE);
+	assert_non_null(strstr(request.plain.answer.reason, "stays as it was"));
+	assert_int_equal(TAILQ_FIRST(&rig->node.memories)->state, MEMORY_ACTIVE);
+	client_send(client.fd, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), 10);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &request, &fds[0]);
+	control_answer(rig, &request, HAUL_OK, -1);
+	assert_true(client_receive(rig, client.fd, &request, fds, &fd_count) > 0);
+	assert_int_equal(request.frame.status, HAUL_OK);
+	assert_int_equal(request.frame.request, 10);
+	munmap(address, BYTES);
+	client_die(&client);
+}
+
+static void memory_death__erases_what_the_client_left_behind(void **state)
+{
+	union node_message message;
+	void *address;
+	int fd;
+	uint32_t segment;
+	uint64_t asked_us;
+
+	(void)state;
+	start();
+	address = client_publish(rig, &client, "s", BYTES, &fd, &segment);
+	close(fd);
+	munmap(address, BYTES);
+	client_die(&client);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
+	asked_us = clock_now_us();
+	control_answer(rig, &message, HAUL_UNAVAILABLE, -1);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
+	/* Redis is away: it is asked now and then, not all the time. */
+	assert_true(clock_now_us() - asked_us > 500000);
+	control_answer(rig, &message, HAUL_DENIED, -1); /* the name is another's: nothing to do */
+	NODE_AWAIT(rig, all_gone());
+}
+
+/* In each state that a segment can be in. */
+static void memory_death__at_every_moment(void **state)
+{
+	union node_message message;
+	void *address;
+	int fd;
+	uint32_t segment;
+
+	(void)state;
+	start();
+	client_create_send(&client, "made", 8u << 20, 0); /* while it is made */
+	node_rig_turn(rig);
+	client_die(&client);
+	NODE_AWAIT(rig, all_gone());
+	client_attach(rig, &client, 8);
+	client_create_send(&client, "published", BYTES, 0);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_PUBLISH, &message, &fd);
+	close(fd);
+	client_die(&client); /* while Redis is asked to publish */
+	node_rig_rest(rig, 5000);
+	control_answer(rig, &message, HAUL_OK, -1);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
+	control_answer(rig, &message, HAUL_OK, -1);
+	NODE_AWAIT(rig, all_gone());
+	client_attach(rig, &client, 8);
+	address = client_publish(rig, &client, "erased", BYTES, &fd, &segment);
+	close(fd);
+	munmap(address, BYTES);
+	client_send(client.fd, HAUL_ATTACH_SEGMENT_DESTROY,
+		    &(struct haul_attach_segment_destroy){ .segment = segment },
+		    sizeof(struct haul_attach_segment_destroy), 1);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
+	client_die(&client); /* while Redis is asked to erase */
+	node_rig_rest(rig, 5000);
+	control_answer(rig, &message, HAUL_OK, -1);
+	NODE_AWAIT(rig, all_gone());
+}
+
+static void memory_republish__after_a_new_control_plane(void **state)
+{
+	union node_message message;
+	void *address;
+	int fd;
+	uint32_t segment;
+
+	(void)state;
+	start();
+	address = client_publish(rig, &client, "s", BYTES, &fd, &segment);
+	close(fd);
+	control_hang_up(rig);
+	control_greet(rig);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_PUBLISH, &message, &fd);
+	close(fd);
+	assert_int_equal(message.segment.version, rig->version - 1);
+	control_answer(rig, &message, HAUL_OK, -1);
+	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.memories)->version == rig->version);
+	munmap(address, BYTES);
+	client_die(&client);
+}
+
+/* A segment whose memory vanishes: its client is ended, and told why. */
+static void memory_fault__ends_the_client(void **state)
+{
+	struct haul_entry entry = { .opcode = HAUL_OP_NOP };
+	struct memory *memory;
+	void *address;
+	uint64_t region;
+	uint32_t segment;
+	int gone = memfd_create("gone", MFD_CLOEXEC);
+
+	(void)state;
+	start();
+	address = client_create_private(rig, &client, BYTES, &region, &segment);
+	memory = TAILQ_FIRST(&rig->node.memories);
+	/* No client can do this to sealed memory of small pages; huge ones that run out do it. */
+	assert_int_equal(ftruncate(gone, BYTES), 0);
+	assert_ptr_equal(mmap(memory->address, BYTES, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED, gone, 0),
+			 memory->address);
+	assert_int_equal(ftruncate(gone, 0), 0);
+	close(gone);
+	assert_int_equal(*(volatile uint8_t *)memory->address, 0);
+	NODE_AWAIT(rig, client.header->state == HAUL_CHANNEL_CLOSED);
+	assert_int_equal(client.header->error, HAUL_FAULT);
+	client_submit(&client, &entry);
+	NODE_AWAIT(rig, all_gone());
+	munmap(address, BYTES);
+	client_die(&client);
+}
+
+/* Descriptors are what a daemon with many segments runs out of first: it keeps none of what it has handed over. */
+static void memory_create__keeps_no_descriptor(void **state)
+{
+	void *addresses[10];
+	uint64_t region;
+	uint32_t segment;
+	int before;
+
+	(void)state;
+	start();
+	before = fds_count();
+	for (int i = 0; i < 10; i++)
+		addresses[i] = client_create_private(rig, &client, 4096, &region, &segment);
+	assert_int_equal(fds_count(), before);
+	for (int i = 0; i < 10; i++)
+		munmap(addresses[i], 4096);
+	client_die(&client);
+}
+
+/* The daemon stops with a segment in each state; nothing is turned any more. */
+static void memory_stop__at_every_moment(void **state)
+{
+	struct node_client clients[4];
+	union node_message message;
+	void *address;
+	int fd;
+	uint32_t segment;
+
+	(void)state;
+	start();
+	for (int i = 0; i < 4; i++)
+		client_attach(rig, &clients[i], 8);
+	client_create_send(&clients[0], "publishing", BYTES, 0);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_PUBLISH, &message, &fd);
+	close(fd);
+	address = client_publish(rig, &clients[1], "active", BYTES, &fd, &segment);
+	close(fd);
+	munmap(address, BYTES);
+	address = client_publish(rig, &clients[2], "erasing", BYTES, &fd, &segment);
+	close(fd);
+	munmap(address, BYTES);
+	client_send(clients[2].fd, HAUL_ATTACH_SEGMENT_DESTROY,
+		    &(struct haul_attach_segment_destroy){ .segment = segment },
+		    sizeof(struct haul_attach_segment_destroy), 1);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
+	client_create_send(&clients[3], "making", 16u << 20, 0);
+	event_base_loop(rig->node.base, EVLOOP_NONBLOCK);
+	for (int i = 0; i < 4; i++)
+		client_die(&clients[i]);
+	client_die(&client);
+	/* And teardown stops it. */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		CASE(memory_create__private_needs_no_control_plane),
+		CASE(memory_create__publishes_a_whole_descriptor),
+		CASE(memory_create__refuses_what_is_malformed),
+		CASE(memory_create__is_bounded_by_quota_and_daemon),
+		CASE(memory_create__says_when_pages_are_not_to_be_had),
+		CASE(memory_create__refused_by_redis_leaves_nothing),
+		CASE(memory_create__refused_to_a_client_that_does_not_listen),
+		CASE(memory_create__without_control_plane_ends_in_time),
+		CASE(memory_create__keeps_no_descriptor),
+		CASE(memory_destroy__erases_the_record_first),
+		CASE(memory_death__erases_what_the_client_left_behind),
+		CASE(memory_death__at_every_moment),
+		CASE(memory_republish__after_a_new_control_plane),
+		CASE(memory_fault__ends_the_client),
+		CASE(memory_stop__at_every_moment),
+#undef CASE
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
