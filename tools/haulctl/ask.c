@@ -6,7 +6,6 @@
 
 #include "tools/haulctl/haulctl.h"
 #include "tools/haulctl/response.h"
-#include "tools/haulctl/shape.h"
 #include "tools/haulctl/table.h"
 
 #include <string.h>
@@ -55,10 +54,8 @@ int ask_quietly(const struct haulctl *haulctl, const char *target, json_t **body
 			       haulctl->socket_path);
 		status = HAULCTL_FAILED;
 	}
-	if (status == HAULCTL_DONE) {
-		shape_answer(target, body);
+	if (status == HAULCTL_DONE)
 		*body_out = json_incref(body);
-	}
 	json_decref(body);
 free_response:
 	response_free(&response);

@@ -8,7 +8,6 @@
 #include "tools/haulctl/field.h"
 #include "tools/haulctl/haulctl.h"
 #include "tools/haulctl/host.h"
-#include "tools/haulctl/shape.h"
 #include "tools/haulctl/table.h"
 
 #include <stdlib.h>
@@ -39,21 +38,15 @@ static bool doctor_ask(const struct haulctl *haulctl, json_t *checks)
 {
 	char reason[ASK_REASON_BYTES];
 	json_t *body = NULL;
-	json_t *own = NULL;
 	int status = ask_quietly(haulctl, "/v1/doctor", &body, reason);
 
-	if (status == HAULCTL_NOT_FOUND) {
-		status = ask_quietly(haulctl, "/v1/status", &body, reason);
-		own = status == HAULCTL_DONE ? shape_checks(body) : NULL;
-	}
 	if (status != HAULCTL_DONE) {
 		doctor_add(checks, "control plane", HOST_FAIL, reason,
 			   "start haul-controlplane; its log and --check-config say what it lacks");
 		return false;
 	}
 	doctor_add(checks, "control plane", HOST_OK, "answers", "");
-	(void)json_array_extend(checks, own != NULL ? own : json_object_get(body, "checks"));
-	json_decref(own);
+	(void)json_array_extend(checks, json_object_get(body, "checks"));
 	json_decref(body);
 	return true;
 }

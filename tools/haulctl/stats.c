@@ -125,6 +125,18 @@ static unsigned int stats_fill(const struct stats *stats, struct table *table, c
 	return left_out;
 }
 
+/* The dataplane's counters are read from its file, which may not be there. */
+static void stats_print_remark(const json_t *body)
+{
+	const char *reason = field_string(body, "dataplane_reason");
+
+	if (reason[0] == '\0')
+		return;
+	fputs("haulctl: stats: ", stderr);
+	table_print_text(stderr, reason);
+	fputc('\n', stderr);
+}
+
 static int stats_print(const struct stats *stats, const json_t *body, double seconds)
 {
 	static const struct table_column once[] = {
@@ -144,6 +156,7 @@ static int stats_print(const struct stats *stats, const json_t *body, double sec
 	left_out = stats_fill(stats, table, body, seconds);
 	error = table_print(table, stats->haulctl->out, stats->haulctl->width);
 	table_destroy(table);
+	stats_print_remark(body);
 	if (left_out > 0)
 		fprintf(stats->haulctl->out, "%u more %s; --all shows them\n", left_out,
 			seconds > 0 ? "have not moved" : "are 0");

@@ -40,35 +40,28 @@ static void status_print(const struct haulctl *haulctl, const json_t *body)
 {
 	const json_t *redis = json_object_get(body, "redis");
 	const json_t *dataplane = json_object_get(body, "dataplane");
+	const json_t *answers =
+		json_is_true(dataplane) ? json_object_get(body, "dataplane_answers") : NULL;
 
 	status_line(haulctl, "cluster", field_string(body, "cluster"), "", "");
 	status_line(haulctl, "node", field_string(body, "node"), field_string(body, "node_state"),
 		    field_string(body, "node_reason"));
 	status_line(haulctl, "dataplane", json_is_true(dataplane) ? "connected" : "not connected",
-		    "", "");
+		    json_is_false(answers) ? "does not answer" : "", "");
 	status_line(haulctl, "redis", field_string(redis, "state"), field_string(redis, "address"),
 		    field_string(redis, "reason"));
 	status_print_counts(haulctl, body);
 	status_line(haulctl, "version", field_string(body, "version"), "", "");
 }
 
-/* All nodes, out of the same answer or out of another one. Redis may be silent: then there is no table. */
-static void status_print_nodes(const struct haulctl *haulctl, const json_t *body)
+/* The control plane leaves them out when Redis does not answer. */
+static int status_print_nodes(const struct haulctl *haulctl, const json_t *body)
 {
-	char reason[ASK_REASON_BYTES];
-	json_t *nodes = NULL;
-
 	fputc('\n', haulctl->out);
-	if (json_object_get(body, "nodes") != NULL) {
-		(void)list_print(haulctl, &list_of_nodes, body);
-	} else if (ask_quietly(haulctl, list_of_nodes.target, &nodes, reason) == HAULCTL_DONE) {
-		(void)list_print(haulctl, &list_of_nodes, nodes);
-		json_decref(nodes);
-	} else {
-		fputs("nodes: ", haulctl->out);
-		table_print_text(haulctl->out, reason);
-		fputc('\n', haulctl->out);
-	}
+	if (json_is_array(json_object_get(body, list_of_nodes.key)))
+		return list_print(haulctl, &list_of_nodes, body);
+	fputs("nodes: unknown while Redis does not answer\n", haulctl->out);
+	return HAULCTL_DONE;
 }
 
 int status_run(const struct haulctl *haulctl, char **arguments)
@@ -83,7 +76,7 @@ int status_run(const struct haulctl *haulctl, char **arguments)
 		status = ask_print(haulctl, body);
 	} else {
 		status_print(haulctl, body);
-		status_print_nodes(haulctl, body);
+		status = status_print_nodes(haulctl, body);
 	}
 	json_decref(body);
 	return status;
