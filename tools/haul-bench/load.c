@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Keeps operations under way and notes how long each took, from its submission to the moment when it was seen. One
+ * reading of the clock serves all operations of a submission, and one all that are seen at once.
+ */
+#include "load.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "pattern.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* How long nothing may complete before the run is given up: twice the daemon's default deadline. */
+#define LOAD_STALL_US UINT64_C(60000000)
+
+/* Of one operation when the pattern is written or read back. */
+#define LOAD_CHECK_BYTES (UINT64_C(1) << 20)
+#define LOAD_CHECK_DEPTH 16u
+
+enum load_phase {
+	LOAD_WARMING,  /* completions are not counted */
+	LOAD_COUNTING, /* they are */
+	LOAD_DRAINING, /* nothing new is submitted */
+};
+
+struct load_run {
+	const struct load *load;
+	const struct load_row *row;
+	struct load_result *result;
+	enum load_phase phase;
+	uint64_t until_ns;   /* end of the phase; UINT64_MAX = decided by `wanted` */
+	uint64_t counted_ns; /* when counting began */
+	uint64_t slots;      /* places that the row steps through */
+	uint64_t offset_max; /* of the last of them */
+	uint64_t started;    /* operations submitted */
+	uint64_t wanted;     /* operations to submit at most */
+	uint32_t open;
+	uint32_t free_count;
+	int error;                          /* of the first operation that failed */
+	uint16_t free_tags[LOAD_DEPTH_MAX]; /* tags that no open operation has */
+	uint64_t starts_ns[LOAD_DEPTH_MAX]; /* by tag */
+};
+
+uint64_t load_span(const struct load *load, const struct load_row *row)
+{
+	uint64_t bytes = (uint64_t)row->bytes * row->depth;
+
+	if (bytes == 0 || load->cold_bytes <= bytes)
+		return bytes;
+	/* Whole operations only, so that none is shorter than the others. */
+	return load->cold_bytes / row->bytes * row->bytes;
+}
+
+static void load_prepare(struct load_run *run, struct haul_entry *entry, uint64_t now_ns)
+{
+	const struct load *load = run->load;
+	/* The last place may overlap the one before it, so that every operation is whole. */
+	uint64_t offset = MIN(run->started % run->slots * run->row->bytes, run->offset_max);
+	uint16_t tag = run->free_tags[--run->free_count];
+
+	if (run->row->opcode == HAUL_OP_WRITE)
+		haul_prep_write(entry, load->memory, offset, load->remote, offset, run->row->bytes);
+	else if (run->row->opcode == HAUL_OP_READ)
+		haul_prep_read(entry, load->memory, offset, load->remote, offset, run->row->bytes);
+	entry->user_data = tag;
+	entry->timeout_ms = load->timeout_ms;
+	run->starts_ns[tag] = now_ns;
+	run->started++;
+	run->open++;
+}
+
+/* Submit up to the depth. Returns 0 or -HAUL_*. */
+static int load_fill(struct load_run *run)
+{
+	uint64_t now_ns = clock_now_ns();
+	int count;
+
+	while (run->phase != LOAD_DRAINING && run->open < run->row->depth &&
+	       run->started < run->wanted) {
+		struct haul_entry *entry = haul_entry_next(run->load->haul);
+
+		if (entry == NULL)
+			break;
+		load_prepare(run, entry, now_ns);
+	}
+	count = haul_submit(run->load->haul);
+	return count < 0 ? count : 0;
+}
+
+static void load_take(struct load_run *run, const struct haul_completion *completion,
+		      uint64_t now_ns)
+{
+	uint16_t tag = (uint16_t)completion->user_data;
+
+	run->free_tags[run->free_count++] = tag;
+	run->open--;
+	run->result->transport = completion->transport;
+	if (completion->status != HAUL_OK && run->error == 0) {
+		run->error = -(int)completion->status;
+		run->phase = LOAD_DRAINING;
+		fprintf(stderr, "haul-bench: an operation of %u bytes: %s (%s)\n", run->row->bytes,
+			haul_error_text(completion->status), haul_reason_text(completion->reason));
+	}
+	if (run->phase != LOAD_COUNTING)
+		return;
+	histogram_add(&run->result->times, now_ns - run->starts_ns[tag]);
+	run->result->operations++;
+	run->result->elapsed_ns = now_ns - run->counted_ns;
+}
+
+/* Go from phase to phase as time passes. */
+static void load_turn(struct load_run *run, uint64_t now_ns)
+{
+	if (run->phase == LOAD_WARMING && now_ns >= run->until_ns) {
+		run->phase = LOAD_COUNTING;
+		run->counted_ns = now_ns;
+		run->until_ns = now_ns + run->load->duration_ns;
+	} else if (run->phase == LOAD_COUNTING && now_ns >= run->until_ns) {
+		run->phase = LOAD_DRAINING;
+	}
+}
+
+/* Wait for completions and take them. Returns 0 or -HAUL_*. */
+static int load_reap(struct load_run *run)
+{
+	const struct haul_completion *completions;
+	struct haul *haul = run->load->haul;
+	int count = haul_wait(haul, LOAD_STALL_US, &completions);
+	uint64_t now_ns = clock_now_ns();
+
+	if (count == 0) {
+		fprintf(stderr, "haul-bench: nothing has completed for %llu s\n",
+			(unsigned long long)(LOAD_STALL_US / 1000000));
+		return -HAUL_TIMEOUT;
+	}
+	for (int i = 0; i < count; i++)
+		load_take(run, &completions[i], now_ns);
+	if (count < 0)
+		return count;
+	haul_seen(haul, (unsigned int)count);
+	load_turn(run, now_ns);
+	return 0;
+}
+
+static int load_loop(struct load_run *run)
+{
+	int error;
+
+	run->free_count = run->row->depth;
+	for (uint32_t i = 0; i < run->row->depth; i++)
+		run->free_tags[i] = (uint16_t)i;
+	do {
+		error = load_fill(run);
+		if (error == 0 && run->open > 0)
+			error = load_reap(run);
+	} while (error == 0 &&
+		 (run->open > 0 || (run->phase != LOAD_DRAINING && run->started < run->wanted)));
+	if (error < 0 && error != -HAUL_TIMEOUT)
+		fprintf(stderr, "haul-bench: %s: %s\n", haul_error_text(error),
+			haul_reason(run->load->haul));
+	return error != 0 ? error : run->error;
+}
+
+/* Move the first `bytes` once, untimed: to set the stage, or to look at it. */
+static int load_move(const struct load *load, enum haul_opcode opcode, uint64_t bytes)
+{
+	struct load_result result = { 0 };
+	struct load_row row = { .opcode = opcode,
+				.bytes = (uint32_t)MIN(LOAD_CHECK_BYTES, bytes),
+				.depth = LOAD_CHECK_DEPTH };
+	struct load_run run = { .load = load, .row = &row, .result = &result };
+
+	if (bytes == 0)
+		return 0;
+	run.until_ns = UINT64_MAX;
+	run.offset_max = bytes - row.bytes;
+	run.slots = (bytes + row.bytes - 1) / row.bytes;
+	run.wanted = run.slots;
+	return load_loop(&run);
+}
+
+/* What must be where before the row: the pattern at the side that is read from. */
+static int load_prime(const struct load *load, const struct load_row *row, uint64_t span)
+{
+	int error = 0;
+
+	pattern_fill(load->memory->address, span, load->pattern_seed);
+	if (row->opcode == HAUL_OP_READ) {
+		error = load_move(load, HAUL_OP_WRITE, span);
+		memset(load->memory->address, 0, span);
+	}
+	return error;
+}
+
+/* Look at what the row has moved: only that, since a short row may not have come round once. */
+static int load_verify(const struct load *load, const struct load_row *row, uint64_t touched,
+		       struct load_result *result)
+{
+	int error = 0;
+
+	if (row->opcode == HAUL_OP_WRITE) {
+		memset(load->memory->address, 0, touched);
+		error = load_move(load, HAUL_OP_READ, touched);
+	}
+	if (error == 0)
+		result->wrong_at =
+			pattern_check(load->memory->address, touched, load->pattern_seed);
+	return error;
+}
+
+int load_run(const struct load *load, const struct load_row *row, struct load_result *result_out)
+{
+	uint64_t span = load_span(load, row);
+	struct load_run run = { .load = load, .row = row, .result = result_out };
+	bool is_verified = load->is_verified && row->opcode != HAUL_OP_NOP;
+	int error = 0;
+
+	memset(result_out, 0, sizeof(*result_out));
+	result_out->wrong_at = UINT64_MAX;
+	if (is_verified)
+		error = load_prime(load, row, span);
+	if (error != 0)
+		return error;
+	run.offset_max = span - row->bytes;
+	run.slots = row->bytes > 0 ? MAX(span / row->bytes, 1) : 1;
+	run.wanted = UINT64_MAX;
+	run.until_ns = clock_now_ns() + load->warm_up_ns;
+	error = load_loop(&run);
+	if (error == 0 && is_verified)
+		error = load_verify(load, row, MIN(run.started, run.slots) * row->bytes,
+				    result_out);
+	return error;
+}
