@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Goal: haul-bench measures and checks what moves, and says so when it cannot. Method: one node with `local`; short rows,
+# since it is the tool that is tested and not the speed.
+# shellcheck source=tests/e2e/e2e.sh
+. "$(dirname "$0")/e2e.sh"
+e2e_need redis-server
+BENCH=$CLUSTER_BUILD/tools/haul-bench
+
+cluster_redis_start
+cluster_node a 'transports = [ "local" ];'
+cluster_node_start a
+export HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock
+"$BENCH" serve target 16M <&"$E2E_HOLD" >"$CLUSTER_DIR/serve.log" &
+E2E_PIDS+=($!)
+cluster_wait 10 "the target" grep -q 'READY target on node a: 16777216 bytes' "$CLUSTER_DIR/serve.log"
+
+short=(--duration 0.1 --warm-up 0.02)
+expect '^nop +0 +8 .* none +-$' "$BENCH" "${short[@]}" --op nop --depth 8 run
+expect '^write +100 +3 +hot .* local +ok$' "$BENCH" "${short[@]}" --size 100 --depth 3 --verify run target
+expect '^read +1048576 +16 +hot .* local +ok$' "$BENCH" "${short[@]}" --op read --size 1M --verify run target
+expect '^write +65536 +4 +cold .* local +ok$' "$BENCH" "${short[@]}" --size 64K --depth 4 --cold=10M --verify run target
+
+"$BENCH" "${short[@]}" --op write,read,nop --size 4K..16K --depth 1,8 --verify --json run target >"$CLUSTER_DIR/rows.json"
+python3 - "$CLUSTER_DIR/rows.json" <<'END'
+import json, sys
+rows = json.load(open(sys.argv[1], encoding='utf-8'))
+assert len(rows) == 2 * 3 * 2 + 2, len(rows)
+for row in rows:
+    assert row['operations'] > 0 and row['seconds'] > 0 and row['ops_per_s'] > 0, row
+    assert row['p50_us'] <= row['p99_us'] <= row['p999_us'] <= row['max_us'], row
+    assert row['check'] == ('-' if row['op'] == 'nop' else 'ok'), row
+END
+
+expect 'NOT_FOUND|nothing of that name' "$BENCH" "${short[@]}" run no/such/segment
+expect 'has 16777216 bytes, the largest row needs 33554432' "$BENCH" "${short[@]}" --size 2M run target
+expect 'no daemon listens' env HAUL_SOCKET=/nowhere "$BENCH" --op nop run
+status=0
+"$BENCH" --size 3G run target 2>/dev/null || status=$?
+[ $status = 2 ] || { echo "FAILED: wrong usage ends with $status, not 2"; exit 1; }
