@@ -228,26 +228,27 @@ static enum haul_error client_check_hello(struct client *client,
 	channels += other->rings != NULL && other->uid == client->uid;
 	if (client->rings != NULL)
 		client_refuse(client, HAUL_INVALID, "this socket has a channel already");
-	else if (message->abi_version != HAUL_ABI_VERSION)
+	else if (message->abi_version != HAUL_ABI_VERSION) {
 		client_refuse(client, HAUL_VERSION,
 			      "the library's ring layout is version %u, the daemon's is %u",
 			      message->abi_version, HAUL_ABI_VERSION);
-	else if (message->entries != 0 &&
-		 (!IS_POWER_OF_TWO(message->entries) || message->entries < HAUL_RING_ENTRIES_MIN ||
-		  message->entries > HAUL_RING_ENTRIES_MAX))
+	} else if (message->entries != 0 && (!IS_POWER_OF_TWO(message->entries) ||
+					     message->entries < HAUL_RING_ENTRIES_MIN ||
+					     message->entries > HAUL_RING_ENTRIES_MAX)) {
 		client_refuse(client, HAUL_INVALID,
 			      "%u entries: a ring has a power of two from %u to %u",
 			      message->entries, HAUL_RING_ENTRIES_MIN, HAUL_RING_ENTRIES_MAX);
-	else if (memchr(message->name, 0, sizeof(message->name)) == NULL)
+	} else if (memchr(message->name, 0, sizeof(message->name)) == NULL) {
 		client_refuse(client, HAUL_INVALID, "the application's name has no end");
-	else if (channels >= quota.channels)
+	} else if (channels >= quota.channels) {
 		client_refuse(client, HAUL_QUOTA, "uid %u may have %u channels and has them",
 			      client->uid, quota.channels);
-	else if (client->node->clients.channels >= client->node->conf->channels_max)
+	} else if (client->node->clients.channels >= client->node->conf->channels_max) {
 		client_refuse(client, HAUL_BUSY, "all %u channels of this daemon are in use",
 			      client->node->conf->channels_max);
-	else
+	} else {
 		return HAUL_OK;
+	}
 	return HAUL_INVALID;
 }
 
@@ -339,11 +340,12 @@ static void client_request(struct client *client, const void *bytes, size_t leng
 	client->request_type = length >= sizeof(*frame) ? frame->type & (HAUL_FRAME_ANSWER - 1) : 0;
 	if (error != 0)
 		client_refuse(client, (enum haul_error)abs(error), "%s", reason);
-	else if (client_request_bytes(frame->type) != length)
+	else if (client_request_bytes(frame->type) != length) {
 		client_refuse(client, HAUL_INVALID, "a message of type %u has %zu bytes, not %zu",
 			      frame->type, client_request_bytes(frame->type), length);
-	else
+	} else {
 		client_dispatch(client, frame);
+	}
 }
 
 static void client_on_readable(int fd, short what, void *argument)

@@ -76,13 +76,14 @@ static void link_fail(struct link *link, struct link_request *request)
 	char reason[HAUL_REASON_BYTES];
 	struct link_answer answer = { .status = HAUL_UNAVAILABLE, .reason = reason, .fd = -1 };
 
-	if (link->is_greeted)
+	if (link->is_greeted) {
 		snprintf(reason, sizeof(reason),
 			 "the control plane at %.90s has not answered for %u ms", link->path,
 			 link->request_ms);
-	else
+	} else {
 		snprintf(reason, sizeof(reason), "no control plane at %.90s; tried for %u ms",
 			 link->path, link->request_ms);
+	}
 	link_finish(link, request, &answer);
 }
 
@@ -415,12 +416,13 @@ void link_close(struct link *link)
 	link->timer = NULL;
 }
 
-int link_ask(struct link *link, enum haul_control_type type, const void *message, size_t length,
-	     int fd, link_answer_fn answer, void *argument)
+int link_ask(struct link *link, enum haul_control_type type, const void *message, int fd,
+	     link_answer_fn answer, void *argument)
 {
+	size_t length = type == HAUL_CONTROL_SEGMENT_OPEN ? sizeof(struct haul_control_open)
+							  : sizeof(struct haul_control_segment);
 	struct link_request *request = NULL;
 
-	BUG_ON(length > sizeof(request->message));
 	if (!link->is_closed && link->request_count < HAUL_CONTROL_REQUESTS_MAX)
 		request = calloc(1, sizeof(*request));
 	if (request == NULL) {

@@ -98,8 +98,8 @@ void link_close(struct link *link);
  * The answer always comes later, exactly once. Returns 0, or -HAUL_BUSY when too many are open or the link is closed
  * (fd is closed then).
  */
-int link_ask(struct link *link, enum haul_control_type type, const void *message, size_t length,
-	     int fd, link_answer_fn answer, void *argument);
+int link_ask(struct link *link, enum haul_control_type type, const void *message, int fd,
+	     link_answer_fn answer, void *argument);
 
 /** Is the opening of that segment being asked for? */
 bool link_is_opening(const struct link *link, const char *segment);

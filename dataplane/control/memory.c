@@ -213,8 +213,8 @@ static void memory_publish(struct memory *memory)
 	}
 	memcpy(message.segment, memory->name, sizeof(message.segment));
 	memory->is_published = true;
-	error = link_ask(&memory->node->link, HAUL_CONTROL_SEGMENT_PUBLISH, &message,
-			 sizeof(message), fd, memory_published, memory);
+	error = link_ask(&memory->node->link, HAUL_CONTROL_SEGMENT_PUBLISH, &message, fd,
+			 memory_published, memory);
 	if (error != 0) {
 		failed.status = (enum haul_error) - error;
 		failed.reason = "too many control requests are open";
@@ -271,9 +271,13 @@ static void memory_erase_record(struct memory *memory)
 
 	memory->asked++;
 	memcpy(message.segment, memory->name, sizeof(message.segment));
-	if (link_ask(&memory->node->link, HAUL_CONTROL_SEGMENT_ERASE, &message, sizeof(message), -1,
-		     memory_erased, memory) != 0)
-		memory_erased(memory, &failed);
+	if (link_ask(&memory->node->link, HAUL_CONTROL_SEGMENT_ERASE, &message, -1, memory_erased,
+		     memory) == 0)
+		return;
+	memory->asked--;
+	memory->erase_at_us = clock_now_us() + MEMORY_ERASE_PAUSE_US;
+	if (memory->state == MEMORY_ERASING)
+		memory_erase_answered(memory, &failed);
 }
 
 /* Long lane: memory, populated, so that no worker ever faults it in. Huge pages when there are enough. */
@@ -435,27 +439,28 @@ static enum haul_error memory_check(struct client *client,
 {
 	const struct dataplane_conf *conf = client->node->conf;
 
-	if (message->reserved != 0 || (message->flags & ~HAUL_SEGMENT_PRIVATE) != 0)
+	if (message->reserved != 0 || (message->flags & ~HAUL_SEGMENT_PRIVATE) != 0) {
 		client_refuse(client, HAUL_INVALID, "flags 0x%x and reserved 0x%x: unknown bits",
 			      message->flags, message->reserved);
-	else if (!name_is_valid(message->name, sizeof(message->name)))
+	} else if (!name_is_valid(message->name, sizeof(message->name))) {
 		client_refuse(client, HAUL_INVALID, "the segment's name is not " NAMES_ALLOWED);
-	else if (!name_list_is_valid(message->readers, sizeof(message->readers)) ||
-		 !name_list_is_valid(message->writers, sizeof(message->writers)))
+	} else if (!name_list_is_valid(message->readers, sizeof(message->readers)) ||
+		   !name_list_is_valid(message->writers, sizeof(message->writers))) {
 		client_refuse(client, HAUL_INVALID,
 			      "segment %s: readers and writers are tenants separated by commas, "
 			      "or \"*\"",
 			      message->name);
-	else if (message->bytes == 0 || message->bytes > conf->segment_bytes_max)
+	} else if (message->bytes == 0 || message->bytes > conf->segment_bytes_max) {
 		client_refuse(client, HAUL_INVALID, "segment %s: %lu bytes; 1 to %lu are allowed",
 			      message->name, (unsigned long)message->bytes,
 			      (unsigned long)conf->segment_bytes_max);
-	else if ((message->flags & HAUL_SEGMENT_PRIVATE) == 0 &&
-		 memory_name_is_taken(client->node, message->name))
+	} else if ((message->flags & HAUL_SEGMENT_PRIVATE) == 0 &&
+		   memory_name_is_taken(client->node, message->name)) {
 		client_refuse(client, HAUL_EXISTS, "segment %s: this node has one of that name",
 			      message->name);
-	else if (!memory_is_too_much(client, message))
+	} else if (!memory_is_too_much(client, message)) {
 		return HAUL_OK;
+	}
 	return HAUL_INVALID;
 }
 

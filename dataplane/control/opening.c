@@ -12,6 +12,7 @@
 #include "control/rings.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -257,7 +258,7 @@ static struct haul_descriptor *opening_read(const struct link_answer *answer, co
 	void *bytes = NULL;
 	size_t length;
 
-	strcpy(reason, "the control plane sent no descriptor");
+	snprintf(reason, HAUL_REASON_BYTES, "the control plane sent no descriptor");
 	if (answer->fd < 0 ||
 	    memfd_to_bytes(answer->fd, DESCRIPTOR_BYTES_MAX, &bytes, &length) != 0)
 		return NULL;
@@ -267,7 +268,8 @@ static struct haul_descriptor *opening_read(const struct link_answer *answer, co
 	}
 	descriptor = bytes;
 	if (strcmp(descriptor->segment, name) != 0) {
-		strcpy(reason, "the control plane sent another segment's descriptor");
+		snprintf(reason, HAUL_REASON_BYTES,
+			 "the control plane sent another segment's descriptor");
 		free(bytes);
 		return NULL;
 	}
@@ -315,8 +317,7 @@ static int opening_ask(struct node *node, const char *name, const char *tenant, 
 
 	memcpy(message.segment, name, strlen(name));
 	memcpy(message.tenant, tenant, strlen(tenant));
-	return link_ask(&node->link, HAUL_CONTROL_SEGMENT_OPEN, &message, sizeof(message), -1,
-			answer, argument);
+	return link_ask(&node->link, HAUL_CONTROL_SEGMENT_OPEN, &message, -1, answer, argument);
 }
 
 void opening_open(struct client *client, const struct haul_attach_segment_open *message)
@@ -437,7 +438,7 @@ static void opening_refreshed(void *argument, const struct link_answer *answer)
 /* Refreshes are coalesced and spaced: one under way, one behind it, OPENING_REFRESH_MS between. */
 static void opening_refresh(struct opening *opening)
 {
-	const struct timeval pause = { .tv_usec = OPENING_REFRESH_MS * 1000 };
+	const struct timeval pause = { .tv_usec = OPENING_REFRESH_MS * 1000l };
 	bool was_pending = event_pending(opening->timer, EV_TIMEOUT, NULL) != 0;
 
 	if (opening->is_retired || opening->references == 0)
@@ -446,7 +447,7 @@ static void opening_refresh(struct opening *opening)
 		opening->is_refresh_due = opening->is_refresh_due || opening->is_refreshing;
 		return;
 	}
-	if (clock_now_us() < opening->refreshed_at_us + OPENING_REFRESH_MS * 1000) {
+	if (clock_now_us() < opening->refreshed_at_us + OPENING_REFRESH_MS * 1000ul) {
 		event_add(opening->timer, &pause);
 		return;
 	}

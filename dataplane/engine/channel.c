@@ -157,10 +157,11 @@ uint32_t channel_poll(struct channel *channel, uint64_t now_us, uint32_t budget)
 		channel->submission_head++;
 		taken++;
 	}
-	if (taken > 0)
+	if (taken > 0) {
 		/* Orders the copies of the entries before the client may write them again. */
 		ring_store_release(&channel->header->submission_head.value,
 				   channel->submission_head);
+	}
 	return taken;
 }
 

@@ -107,7 +107,7 @@ static int worker_make_pools(struct worker *worker)
 
 static int worker_make_endpoints(struct worker *worker)
 {
-	worker->endpoints = calloc(ENGINE_ENDPOINTS_MAX, sizeof(*worker->endpoints));
+	worker->endpoints = calloc((size_t)ENGINE_ENDPOINTS_MAX, sizeof(*worker->endpoints));
 	if (worker->endpoints == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < ENGINE_ENDPOINTS_MAX; i++)

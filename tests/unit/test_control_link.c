@@ -196,7 +196,7 @@ static int ask_for(enum haul_control_type type, int fd)
 {
 	struct haul_control_segment message = { .segment = "s" };
 
-	return link_ask(&fixture->link, type, &message, sizeof(message), fd, on_answer, fixture);
+	return link_ask(&fixture->link, type, &message, fd, on_answer, fixture);
 }
 
 static void link_ask__is_answered(void **state)
@@ -414,9 +414,9 @@ static void link_is_opening__knows_what_is_asked(void **state)
 	struct haul_control_open open = { .rights = 1, .segment = "wanted" };
 
 	(void)state;
-	assert_int_equal(link_ask(&fixture->link, HAUL_CONTROL_SEGMENT_OPEN, &open, sizeof(open),
-				  -1, on_answer, fixture),
-			 0);
+	assert_int_equal(
+		link_ask(&fixture->link, HAUL_CONTROL_SEGMENT_OPEN, &open, -1, on_answer, fixture),
+		0);
 	assert_true(link_is_opening(&fixture->link, "wanted"));
 	assert_false(link_is_opening(&fixture->link, "want"));
 	assert_false(link_is_opening(&fixture->link, "s"));

@@ -198,11 +198,12 @@ static void copy_report(const char *what, const struct transfer_result *result,
 	       (unsigned long)result->bytes, seconds,
 	       seconds > 0 ? (double)result->bytes / seconds / 1e9 : 0, result->p50_us,
 	       result->p99_us, copy_transport_text(result->transport));
-	if (after->sent > before->sent)
+	if (after->sent > before->sent) {
 		printf("  %lu packets out, %lu in, %lu retransmitted",
 		       (unsigned long)(after->sent - before->sent),
 		       (unsigned long)(after->received - before->received),
 		       (unsigned long)(after->retransmitted - before->retransmitted));
+	}
 	printf("\n");
 	fflush(stdout);
 }
@@ -388,17 +389,18 @@ static int copy_parse(struct copy *copy, int argc, char **argv)
 
 		if (option == 's')
 			copy->socket_path = optarg;
-		else if (option == 'c')
+		else if (option == 'c') {
 			is_good = copy_parse_number(optarg, HAUL_OPERATION_BYTES_MAX,
 						    &copy->chunk_bytes);
-		else if (option == 'd')
+		} else if (option == 'd') {
 			is_good = copy_parse_number(optarg, COPY_DEPTH_MAX, &copy->depth);
-		else if (option == 'C')
+		} else if (option == 'C') {
 			copy->counters_path = optarg;
-		else if (option == 'h')
+		} else if (option == 'h') {
 			return fputs(copy_usage, stdout) < 0 ? COPY_FAILED : 0;
-		else
+		} else {
 			is_good = false;
+		}
 		if (!is_good)
 			return COPY_USAGE;
 	}

@@ -51,12 +51,13 @@ static int transfer_fill(struct transfer_state *state)
 
 		if (entry == NULL)
 			break;
-		if (transfer->is_read)
+		if (transfer->is_read) {
 			haul_prep_read(entry, transfer->memory, state->next, transfer->remote,
 				       state->next, length);
-		else
+		} else {
 			haul_prep_write(entry, transfer->memory, state->next, transfer->remote,
 					state->next, length);
+		}
 		entry->user_data = state->count;
 		state->starts_us[state->count++] = clock_now_us();
 		state->next += length;
