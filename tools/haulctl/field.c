@@ -17,7 +17,7 @@ const json_t *field_find(const json_t *object, const char *path)
 	char name[FIELD_NAME_BYTES];
 	size_t length = strcspn(path, ".");
 
-	while (path[length] == '.' && length < sizeof(name)) {
+	while (length < sizeof(name) && path[length] == '.') {
 		memcpy(name, path, length);
 		name[length] = '\0';
 		object = json_object_get(object, name);
