@@ -110,6 +110,8 @@ leaves 1 haulctl doctor
 cluster_kill redis
 leaves 1 haulctl segment list
 leaves 0 haulctl status
+expect "^nodes: unknown" haulctl status
+expect "^redis +(down|connecting), unix:.*: ." haulctl status
 cluster_kill a.control
 leaves 3 haulctl status
 expect 'nobody listens; start haul-controlplane' haulctl status

@@ -54,13 +54,13 @@ static void status_print(const struct haulctl *haulctl, const json_t *body)
 	status_line(haulctl, "version", field_string(body, "version"), "", "");
 }
 
-/* The control plane leaves them out when Redis does not answer. */
+/* The control plane leaves them out when Redis does not answer, or has something else. */
 static int status_print_nodes(const struct haulctl *haulctl, const json_t *body)
 {
 	fputc('\n', haulctl->out);
 	if (json_is_array(json_object_get(body, list_of_nodes.key)))
 		return list_print(haulctl, &list_of_nodes, body);
-	fputs("nodes: unknown while Redis does not answer\n", haulctl->out);
+	fputs("nodes: unknown; haulctl node list says why\n", haulctl->out);
 	return HAULCTL_DONE;
 }
 
