@@ -10,10 +10,12 @@
 #include <rte_errno.h>
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -32,6 +34,19 @@
 /* How long to wait between two knocks at a device that waits for its peer, when it is to end. */
 #define PORT_KNOCK_NS 20000000
 
+/*
+ * AF_PACKET: the kernel puts its own header of up to 80 bytes into each slot of the ring, and blocks of four slots of a
+ * multiple of this are whole pages.
+ */
+#define PORT_AF_PACKET         "net_af_packet"
+#define PORT_SLOT_HEADER_BYTES 80u
+#define PORT_SLOT_UNIT_BYTES   1024u
+#define PORT_SLOTS_A_BLOCK     4u
+
+/* AF_XDP: the kernel takes packet buffers of this to a page, and nothing beyond. */
+#define PORT_AF_XDP          "net_af_xdp"
+#define PORT_XDP_CHUNK_BYTES 2048u
+
 /* Wires that are memory of this host: what arrives is what was sent. */
 static const char *const port_memory_wires[] = { "net_virtio_user", "net_vhost", "net_ring",
 						 "net_memif" };
@@ -39,21 +54,6 @@ static const char *const port_memory_wires[] = { "net_virtio_user", "net_vhost",
 static void port_fail(struct port *port, const char *what, int error)
 {
 	snprintf(port->reason, sizeof(port->reason), "%s: %s", what, rte_strerror(abs(error)));
-}
-
-static uint16_t port_room_bytes(uint32_t mtu_bytes)
-{
-	uint32_t room = RTE_PKTMBUF_HEADROOM + FRAME_ETHERNET_BYTES + PORT_EXTRA_BYTES + mtu_bytes;
-
-	return (uint16_t)RTE_ALIGN_CEIL(room, (uint32_t)RTE_CACHE_LINE_SIZE);
-}
-
-uint64_t port_memory_bytes(const struct udp_port_conf *conf, uint32_t packets)
-{
-	uint64_t one = sizeof(struct rte_mbuf) + port_room_bytes(conf->mtu_bytes) +
-		       UINT64_C(2) * RTE_CACHE_LINE_SIZE; /* the pool's own header, and colouring */
-
-	return one * packets;
 }
 
 /* The value of an option of a device string: the bytes up to the next comma. */
@@ -71,6 +71,43 @@ static bool port_device_option(const char *device, const char *option, char *val
 	memcpy(value_out, at, length);
 	value_out[length] = '\0';
 	return true;
+}
+
+static bool port_is_made_by(const struct udp_port_conf *conf, const char *driver)
+{
+	return strncmp(conf->device, driver, strlen(driver)) == 0;
+}
+
+/* The slots of the kernel's ring: as configured, or what a frame needs, four of which are whole pages. */
+static uint32_t port_slot_bytes(const struct udp_port_conf *conf)
+{
+	uint32_t frame = conf->mtu_bytes + FRAME_ETHERNET_BYTES + PORT_EXTRA_BYTES;
+	char slot[UDP_DEVICE_BYTES];
+
+	if (port_device_option(conf->device, ",framesz=", slot, sizeof(slot)))
+		return (uint32_t)strtoul(slot, NULL, 10);
+	return RTE_ALIGN_CEIL(frame + PORT_SLOT_HEADER_BYTES, PORT_SLOT_UNIT_BYTES);
+}
+
+static uint16_t port_room_bytes(const struct udp_port_conf *conf)
+{
+	uint32_t room = FRAME_ETHERNET_BYTES + PORT_EXTRA_BYTES + conf->mtu_bytes;
+
+	/* The PMD of AF_PACKET wants room for a whole slot, whatever is in it. */
+	if (port_is_made_by(conf, PORT_AF_PACKET))
+		room = MAX(room, port_slot_bytes(conf));
+	if (port_is_made_by(conf, PORT_AF_XDP))
+		room = MAX(room, PORT_XDP_CHUNK_BYTES);
+	room = RTE_ALIGN_CEIL(room + RTE_PKTMBUF_HEADROOM, (uint32_t)RTE_CACHE_LINE_SIZE);
+	return (uint16_t)MIN(room, UINT16_MAX);
+}
+
+uint64_t port_memory_bytes(const struct udp_port_conf *conf, uint32_t packets)
+{
+	uint64_t one = sizeof(struct rte_mbuf) + port_room_bytes(conf) +
+		       UINT64_C(2) * RTE_CACHE_LINE_SIZE; /* the pool's own header, and colouring */
+
+	return one * packets;
 }
 
 /* The socket that a net_virtio_user device makes and listens on; false for all others. */
@@ -119,6 +156,21 @@ static void port_remove_stale_socket(const struct port *port)
 		unlink(address.sun_path);
 }
 
+/* What follows a virtual device's name, and what a person should not have to compute. */
+static void port_device_options(const struct port *port, char options_out[UDP_DEVICE_BYTES])
+{
+	const struct udp_port_conf *conf = port->conf;
+	const char *given = strchr(conf->device, ',');
+	int length = snprintf(options_out, UDP_DEVICE_BYTES, "%s", given == NULL ? "" : given + 1);
+	uint32_t slot = port_slot_bytes(conf);
+
+	if (!port_is_made_by(conf, PORT_AF_PACKET) || given == NULL ||
+	    strstr(given, ",framesz=") != NULL)
+		return;
+	snprintf(options_out + length, UDP_DEVICE_BYTES - (size_t)length, ",framesz=%u,blocksz=%u",
+		 slot, slot * PORT_SLOTS_A_BLOCK);
+}
+
 static int port_attach(struct port *port)
 {
 	const char *device = port->conf->device;
@@ -134,9 +186,10 @@ static int port_attach(struct port *port)
 	}
 	port_remove_stale_socket(port);
 	if (strncmp(name, "net_", 4) == 0) {
-		const char *options = device + length;
+		char options[UDP_DEVICE_BYTES];
 
-		error = rte_eal_hotplug_add("vdev", name, options[0] == ',' ? options + 1 : "");
+		port_device_options(port, options);
+		error = rte_eal_hotplug_add("vdev", name, options);
 	} else {
 		error = rte_dev_probe(device);
 	}
@@ -194,7 +247,7 @@ static int port_make_pool(struct port *port)
 
 	snprintf(name, sizeof(name), "haul_port_%u", port->id);
 	port->pool = rte_pktmbuf_pool_create(name, port->pool_packets, PORT_CACHE_PACKETS, 0,
-					     port_room_bytes(port->conf->mtu_bytes),
+					     port_room_bytes(port->conf),
 					     rte_eth_dev_socket_id(port->id));
 	if (port->pool != NULL)
 		return 0;
@@ -226,6 +279,27 @@ static int port_set_up_queues(struct port *port, const struct rte_eth_dev_info *
 	return error;
 }
 
+/* A port on an interface of the kernel: what is larger than that one's MTU would never leave. */
+static int port_check_interface(struct port *port, const struct rte_eth_dev_info *info)
+{
+	struct ifreq request = { 0 };
+	int error = 0;
+	int fd;
+
+	if (info->if_index == 0 || if_indextoname(info->if_index, request.ifr_name) == NULL)
+		return 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, SIOCGIFMTU, &request) == 0 &&
+	    (uint32_t)request.ifr_mtu < port->conf->mtu_bytes) {
+		error = -EMSGSIZE;
+		port_fail(port, "the interface has a lesser MTU", error);
+	}
+	close(fd);
+	return error;
+}
+
 static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 			  struct rte_eth_conf *conf)
 {
@@ -241,7 +315,12 @@ static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 		port_fail(port, "it has fewer queues than configured", E2BIG);
 		return -E2BIG;
 	}
-	conf->rxmode.mtu = port->conf->mtu_bytes;
+	error = port_check_interface(port, info);
+	if (error != 0)
+		return error;
+	/* The PMD of AF_PACKET says that it carries 1500 bytes, but carries what its slots hold. */
+	if (!port_is_made_by(port->conf, PORT_AF_PACKET))
+		conf->rxmode.mtu = port->conf->mtu_bytes;
 	conf->intr_conf.lsc = (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 	if (queues > 1) {
 		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
