@@ -7,11 +7,17 @@
 #   cluster_redis_start           start Redis
 #   cluster_node NAME [LINES]     write a node's configuration; LINES are further lines for its dataplane.conf
 #   cluster_control_start NAME    start its control plane      cluster_data_start NAME   start its dataplane
+#   cluster_net_begin [MTU]       make a bridge in a namespace of the cluster's own; fails where that cannot be had
+#   cluster_net_join NAME         a namespace for NAME with an interface, wire, on the bridge; node NAME's dataplane runs there
+#   cluster_net_exec NAME WORDS   run a command in that namespace; NAME may be bridge, where NAME's other end is port-NAME
 #   cluster_stop PROCESS          end one (redis, a.control, a.data): TERM, then KILL after 5 s
 #   cluster_kill PROCESS          end one by KILL
 #   cluster_end                   end all of it
 #
-# Every process is ended by its own pid, kept in DIR/PROCESS.pid; its log is DIR/PROCESS.log.
+# Every process is ended by its own pid, kept in DIR/PROCESS.pid; its log is DIR/PROCESS.log. Namespaces are called haul-PID-NAME
+# after the script's pid, and cluster_end removes them.
+
+CLUSTER_NETS=()
 
 cluster_begin() {
 	CLUSTER_DIR=$1
@@ -92,6 +98,48 @@ cluster_wire() {
 	echo "udp = { ports = ( { name = \"wire\"; device = \"$device\"; address = \"$address\"; mtu = $mtu; } ); };"
 }
 
+cluster_net_make() {
+	ip netns add "haul-$$-$1" || return
+	CLUSTER_NETS+=("haul-$$-$1")
+	cluster_net_exec "$1" sysctl -q -w net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0 &&
+		cluster_net_exec "$1" ip link set lo up
+}
+
+cluster_net_exec() {
+	ip netns exec "haul-$$-$1" "${@:2}"
+}
+
+# Frames that nobody asked for would disturb who counts them: the kernel gets no address of its own choice.
+cluster_net_begin() {
+	CLUSTER_MTU=${1-1500}
+	cluster_net_make bridge &&
+		cluster_net_exec bridge ip link add bridge type bridge stp_state 0 mcast_snooping 0 &&
+		cluster_net_exec bridge ip link set bridge mtu "$CLUSTER_MTU" addrgenmode none up
+}
+
+cluster_net_join() {
+	cluster_net_make "$1" &&
+		cluster_net_exec bridge ip link add "port-$1" mtu "$CLUSTER_MTU" type veth \
+			peer name wire netns "haul-$$-$1" mtu "$CLUSTER_MTU" &&
+		cluster_net_exec bridge ip link set "port-$1" addrgenmode none master bridge up &&
+		cluster_net_exec "$1" ip link set wire addrgenmode none up
+}
+
+cluster_net_end() {
+	local name
+	for name in "${CLUSTER_NETS[@]}"; do
+		ip netns delete "$name"
+	done
+	CLUSTER_NETS=()
+}
+
+# The words to put in front of node NAME's dataplane.
+cluster_net_prefix() {
+	case " ${CLUSTER_NETS[*]} " in
+	*" haul-$$-$1 "*) echo ip netns exec "haul-$$-$1" ;;
+	esac
+}
+
 cluster_control_start() {
 	cluster_spawn "$1.control" "$CLUSTER_BUILD/controlplane/haul-controlplane" \
 		--config "$CLUSTER_DIR/$1.control.conf"
@@ -99,8 +147,10 @@ cluster_control_start() {
 }
 
 cluster_data_start() {
+	local prefix
+	read -ra prefix <<<"$(cluster_net_prefix "$1")"
 	rm -f "$CLUSTER_DIR/$1.attach.sock"
-	cluster_spawn "$1.data" "$CLUSTER_BUILD/dataplane/haul-dataplane" \
+	cluster_spawn "$1.data" "${prefix[@]}" "$CLUSTER_BUILD/dataplane/haul-dataplane" \
 		--config "$CLUSTER_DIR/$1.data.conf"
 	cluster_wait 20 "the dataplane of $1" test -S "$CLUSTER_DIR/$1.attach.sock"
 }
@@ -133,4 +183,5 @@ cluster_end() {
 	for file in "$CLUSTER_DIR"/*.data.pid "$CLUSTER_DIR"/*.control.pid "$CLUSTER_DIR"/*.pid; do
 		[ ! -e "$file" ] || cluster_stop "$(basename "$file" .pid)"
 	done
+	cluster_net_end
 }
