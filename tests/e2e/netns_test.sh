@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Goal: nodes on several hosts reach each other over a real link, each in all directions, and a host that is cut off for
+# a while costs time and never data. Method: three nodes in network namespaces of their own on a bridge, ports on the
+# kernel's interfaces: netns_test.sh DEVICE MTU, DEVICE is net_af_packet or net_af_xdp.
+# shellcheck source=tests/e2e/e2e.sh
+. "$(dirname "$0")/e2e.sh"
+e2e_need redis-server
+e2e_need ip
+device=${1-net_af_packet}
+mtu=${2-1500}
+
+cluster_net_begin "$mtu" 2>"$CLUSTER_DIR/netns.txt" || {
+	echo "SKIP: no network namespaces: $(tail -n 1 "$CLUSTER_DIR/netns.txt")"
+	exit 77
+}
+
+# node NAME ADDRESS
+node() {
+	cluster_net_join "$1"
+	cluster_node "$1" "udp = { ports = ( { name = \"wire\"; device = \"${device}0,iface=wire\"; address = \"$2\"; mtu = $mtu; required = true; } ); };"
+	cluster_node_start "$1" && return
+	if [ "$device" = net_af_xdp ] && grep -q 'port wire: net_af_xdp' "$CLUSTER_DIR/$1.data.log"; then
+		echo "SKIP: AF_XDP does not work here: $(grep -m 1 -o 'port wire: .*' "$CLUSTER_DIR/$1.data.log")"
+		exit 77
+	fi
+	return 1
+}
+
+cluster_redis_start
+node a 10.77.0.1/24
+node b 10.77.0.2/24
+node c 10.77.0.3/24
+for name in a b c; do
+	own "$name" "of-$name" 8388608
+done
+
+echo "- everybody copies to everybody"
+head -c 8000000 /dev/urandom >"$CLUSTER_DIR/file"
+for from in a b c; do
+	for to in a b c; do
+		[ "$from" = "$to" ] && continue
+		export HAUL_SOCKET=$CLUSTER_DIR/$from.attach.sock
+		expect 'the digests are equal' "$COPY" roundtrip "$CLUSTER_DIR/file" "of-$to"
+	done
+done
+
+# cut SECONDS NAMESPACE INTERFACE: the link is down for a while.
+cut() {
+	echo "- $3 of $2 is down for $1 s"
+	cluster_net_exec "$2" ip link set "$3" down
+	sleep "$1"
+	cluster_net_exec "$2" ip link set "$3" up
+	sleep 1.5
+}
+
+echo "- links go down under load"
+probe a loop of-b 18 700 >"$CLUSTER_DIR/loop.out" 2>&1 &
+loop=$!
+own b patient 1048576
+probe c loop patient 18 30000 >"$CLUSTER_DIR/patient.out" 2>&1 &
+patient=$!
+sleep 1
+cut 2 bridge port-b
+cut 2 b wire
+cut 6.5 b wire
+for pid in $loop $patient; do
+	wait "$pid" || {
+		cat "$CLUSTER_DIR"/{loop,patient}.out
+		exit 1
+	}
+done
+expect '^LOOP OK=[0-9]+ TIMEOUT=[0-9]+ attached=1 opened=1 wrong=0 overdue=0' cat "$CLUSTER_DIR/loop.out"
+expect '^LOOP OK=[0-9]+ attached=1 opened=1 wrong=0 overdue=0' cat "$CLUSTER_DIR/patient.out"
+expect '^OK: ' probe a write of-b 0 65536
+expect '^OK: ' probe b read of-c 0 65536
