@@ -5,6 +5,7 @@
 #include "api/haul_attach.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/copy.h"
 #include "base/counters.h"
 #include "base/fault.h"
 
@@ -245,6 +246,15 @@ enum haul_error region_source(const struct region_table *table, uint64_t *counte
 	return HAUL_OK;
 }
 
+/* A client may name overlapping ranges of one segment; only those that do not overlap may be streamed. */
+static void region_move(char *target, const char *source, uint32_t length)
+{
+	if (target + length <= source || source + length <= target)
+		copy_stream(target, source, length);
+	else
+		memmove(target, source, length);
+}
+
 enum haul_error region_copy(const struct region_table *table, uint64_t *counters,
 			    const struct transport_access *target,
 			    const struct transport_access *source)
@@ -259,9 +269,8 @@ enum haul_error region_copy(const struct region_table *table, uint64_t *counters
 		error = region_admit(table, counters, target, HAUL_RIGHT_WRITE, &to);
 	if (UNLIKELY(error != HAUL_OK))
 		return error;
-	/* A client may name overlapping ranges of one segment: memmove, not memcpy. */
-	memmove((char *)to->spec.base + target->offset,
-		(const char *)from->spec.base + source->offset, target->length);
+	region_move((char *)to->spec.base + target->offset,
+		    (const char *)from->spec.base + source->offset, target->length);
 	if (UNLIKELY(region_faulted(from, counters) || region_faulted(to, counters)))
 		return HAUL_FAULT;
 	counters[REGION_BYTES_SOURCED] += source->length;
