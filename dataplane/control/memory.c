@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* How long to leave a record that could not be erased before it is tried again. */
@@ -309,6 +310,9 @@ static void memory_run_make(struct job *job)
 					       : memfd_map(memory->fd, memory->bytes,
 							   MEMFD_POPULATE, &memory->address);
 	}
+	/* Memory that is swapped out would make a worker wait; where it may not be locked it is used all the same. */
+	if (memory->error == 0)
+		memory->is_locked = mlock(memory->address, memory->bytes) == 0;
 }
 
 /* Guard what a job has made, here, where all ranges are added and removed. */
@@ -339,6 +343,11 @@ static void memory_made(struct job *job)
 	struct memory *memory = CONTAINER_OF(job, struct memory, job);
 
 	memory_guard(memory);
+	if (memory->error == 0 && !memory->is_locked)
+		log_limited(&memory->node->lock_limit, LOG_LEVEL_WARNING, "memory",
+			    "segment %s: %lu bytes cannot be locked: raise LimitMEMLOCK, or they "
+			    "may be swapped out",
+			    memory->name, (unsigned long)memory->bytes);
 	if (memory->client->fd < 0) {
 		memory_retire(memory);
 	} else if (memory->error != 0) {

@@ -42,6 +42,7 @@ struct memory {
 	uint32_t number; /**< for SEGMENT_DESTROY */
 	bool is_private;
 	bool is_published;    /**< Redis may have a record of it */
+	bool is_locked;       /**< by the job: its pages stay in memory */
 	bool is_wanted;       /**< the client waits for the answer to its SEGMENT_DESTROY */
 	bool is_freed;        /**< its pages are gone; only the record may be left */
 	uint64_t erase_at_us; /**< not before that is its record erased again */

@@ -8,6 +8,7 @@
 #define CONTROL_NODE_H
 
 #include "base/counters.h"
+#include "base/log.h"
 #include "conf/dataplane.h"
 #include "control/client.h"
 #include "control/connector.h"
@@ -48,8 +49,9 @@ struct node {
 	struct engine engine;
 	uint64_t *driver_counters[TRANSPORTS_MAX][WORKERS_MAX];
 	uint8_t cluster_key[CLUSTER_KEY_BYTES];
-	uint64_t faults_seen;   /**< fault_count at the last look */
-	uint32_t memory_number; /**< the last one given out */
+	uint64_t faults_seen;        /**< fault_count at the last look */
+	struct log_limit lock_limit; /**< of complaints about memory that cannot be locked */
+	uint32_t memory_number;      /**< the last one given out */
 
 	struct client_table clients;
 	struct memory_list memories;
