@@ -7,8 +7,11 @@
 #include "control/node.h"
 #include "drivers/drivers.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 
 #ifndef HAUL_VERSION_TEXT
 #define HAUL_VERSION_TEXT "unknown"
@@ -49,6 +52,19 @@ static void main_free_drivers(void)
 		free((void *)(uintptr_t)main_drivers[i].conf);
 }
 
+/* Four descriptors a client until it has its own, and the usual soft limit is 1024. */
+static void main_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warning("main", "the limit of descriptors cannot be raised: %s",
+			    strerrordesc_np(errno));
+}
+
 int main(int argc, char **argv)
 {
 	const struct conf_program program = {
@@ -63,6 +79,7 @@ int main(int argc, char **argv)
 
 	if (status == CONF_MAIN_RUN) {
 		signal(SIGPIPE, SIG_IGN);
+		main_raise_descriptors();
 		log_set_level((enum log_level)main_conf.log_level);
 		status = EXIT_FAILURE;
 		if (node_create(&main_node, &main_conf, main_drivers, drivers_count) == 0) {

@@ -49,6 +49,8 @@ static void link_arm(struct link *link)
 		at_us = first->deadline_us;
 	if (link->fd < 0)
 		at_us = MIN(at_us, link->retry_at_us);
+	else if (link->is_blocked)
+		at_us = MIN(at_us, now_us + LINK_RETRY_MIN_MS * 1000ull);
 	if (at_us == UINT64_MAX) {
 		event_del(link->timer);
 		return;
@@ -95,18 +97,21 @@ static void link_send_request(struct link *link, struct link_request *request)
 			       &request->fd, request->fd >= 0 ? 1 : 0);
 	if (error == 0)
 		request->is_sent = true;
-	else if (error != -EAGAIN)
+	else if (error == -EAGAIN)
+		link->is_blocked = true;
+	else
 		link_break(link, "a request cannot be sent");
 }
 
-/* Send what has not been sent on this connection; what meets a full socket goes with the next event. */
+/* Send what has not been sent on this connection; what meets a full socket goes a little later. */
 static void link_send_waiting(struct link *link)
 {
 	struct link_request *request;
 
+	link->is_blocked = false;
 	TAILQ_FOREACH(request, &link->requests, link)
 	{
-		if (!request->is_sent && link->is_greeted)
+		if (!request->is_sent && link->is_greeted && !link->is_blocked)
 			link_send_request(link, request);
 	}
 }
@@ -339,6 +344,7 @@ static void link_break(struct link *link, const char *why)
 	close(link->fd);
 	link->fd = -1;
 	link->is_greeted = false;
+	link->is_blocked = false;
 	link->node_state = HAUL_NODE_UNKNOWN;
 	link->retry_at_us = clock_now_us() + link->retry_ms * 1000ull;
 	link->retry_ms = MIN(link->retry_ms * 2, LINK_RETRY_MAX_MS);
@@ -377,6 +383,8 @@ static void link_on_timer(int fd, short what, void *argument)
 		link_fail(link, request);
 	if (link->fd < 0 && link->retry_at_us <= now_us)
 		link_connect(link);
+	if (link->is_blocked)
+		link_send_waiting(link);
 	link_arm(link);
 }
 
@@ -441,7 +449,7 @@ int link_ask(struct link *link, enum haul_control_type type, const void *message
 	request->fd = fd;
 	TAILQ_INSERT_TAIL(&link->requests, request, link);
 	link->request_count++;
-	if (link->is_greeted)
+	if (link->is_greeted && !link->is_blocked)
 		link_send_request(link, request);
 	link_arm(link);
 	return 0;

@@ -74,6 +74,7 @@ struct link {
 	struct event *timer; /**< the next try to connect, or the next deadline */
 	int fd;              /**< -1 = not connected */
 	bool is_greeted;     /**< HELLO was answered on this connection */
+	bool is_blocked;     /**< the socket was full: requests wait to be sent */
 	bool is_closed;      /**< nothing may be asked any more */
 	uint8_t complaint;   /**< what was logged last of this outage; 0 = nothing */
 	uint32_t request_ms; /**< how long a request may take: LINK_REQUEST_MS */
@@ -94,7 +95,7 @@ int link_open(struct link *link, struct event_base *base, const char *path,
 void link_close(struct link *link);
 
 /**
- * Ask. `message` is one of the structs in link_request, its frame is filled here from type; fd (or -1) is taken over.
+ * Ask. `message` is the struct of its type, as in link_request; its frame is filled here. fd (or -1) is taken over.
  * The answer always comes later, exactly once. Returns 0, or -HAUL_BUSY when too many are open or the link is closed
  * (fd is closed then).
  */

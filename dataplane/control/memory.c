@@ -38,7 +38,7 @@ static void memory_set_state(struct memory *memory, enum memory_state state)
 	memory->state = state;
 }
 
-static void memory_erase_record(struct memory *memory);
+static int memory_ask_erasure(struct memory *memory);
 
 /* The last step: nothing names it any more. */
 static void memory_free(struct memory *memory)
@@ -69,10 +69,10 @@ static void memory_settle(struct memory *memory)
 {
 	if (!memory->is_freed || memory->asked > 0)
 		return;
-	if (memory->is_published)
-		memory_erase_record(memory);
-	else
+	if (!memory->is_published)
 		memory_free(memory);
+	else if (memory_ask_erasure(memory) != 0)
+		memory->erase_at_us = clock_now_us() + MEMORY_ERASE_PAUSE_US;
 }
 
 static void memory_freed(struct job *job)
@@ -263,22 +263,18 @@ static void memory_erased(void *argument, const struct link_answer *answer)
 		memory_settle(memory); /* otherwise memory_erase_left_behind asks again */
 }
 
-static void memory_erase_record(struct memory *memory)
+/* Returns 0, or -HAUL_BUSY. */
+static int memory_ask_erasure(struct memory *memory)
 {
 	struct haul_control_segment message = { .version = memory->version };
-	struct link_answer failed = { .status = HAUL_BUSY,
-				      .reason = "too many control requests are open",
-				      .fd = -1 };
+	int error;
 
-	memory->asked++;
 	memcpy(message.segment, memory->name, sizeof(message.segment));
-	if (link_ask(&memory->node->link, HAUL_CONTROL_SEGMENT_ERASE, &message, -1, memory_erased,
-		     memory) == 0)
-		return;
-	memory->asked--;
-	memory->erase_at_us = clock_now_us() + MEMORY_ERASE_PAUSE_US;
-	if (memory->state == MEMORY_ERASING)
-		memory_erase_answered(memory, &failed);
+	error = link_ask(&memory->node->link, HAUL_CONTROL_SEGMENT_ERASE, &message, -1,
+			 memory_erased, memory);
+	if (error == 0)
+		memory->asked++;
+	return error;
 }
 
 /* Long lane: memory, populated, so that no worker ever faults it in. Huge pages when there are enough. */
@@ -526,13 +522,16 @@ void memory_destroy(struct client *client, const struct haul_attach_segment_dest
 			      message->segment);
 		return;
 	}
-	memory->is_wanted = true;
 	if (memory->is_private) {
+		memory->is_wanted = true;
 		memory_retire(memory);
-		return;
+	} else if (memory_ask_erasure(memory) == 0) {
+		memory->is_wanted = true;
+		memory_set_state(memory, MEMORY_ERASING);
+	} else {
+		client_refuse(client, HAUL_BUSY, "segment %s: too many control requests are open",
+			      memory->name);
 	}
-	memory_set_state(memory, MEMORY_ERASING);
-	memory_erase_record(memory);
 }
 
 void memory_abandon_all(struct client *client)

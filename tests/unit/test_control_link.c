@@ -194,7 +194,10 @@ static void on_answer(void *argument, const struct link_answer *answer)
 
 static int ask_for(enum haul_control_type type, int fd)
 {
-	struct haul_control_segment message = { .segment = "s" };
+	union {
+		struct haul_control_segment segment;
+		struct haul_control_open open;
+	} message = { .segment.segment = "s" };
 
 	return link_ask(&fixture->link, type, &message, fd, on_answer, fixture);
 }
@@ -324,6 +327,22 @@ static void link_ask__is_bounded(void **state)
 			 -HAUL_BUSY);
 }
 
+/* The control plane does not read for a while: what did not fit its socket comes when it does. */
+static void link_ask__goes_on_when_the_socket_was_full(void **state)
+{
+	int fd;
+
+	(void)state;
+	listen_now();
+	greet();
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(ask_for(HAUL_CONTROL_SEGMENT_ERASE, -1), 0);
+	assert_true(fixture->link.is_blocked);
+	for (uint32_t i = 1; i <= 1000; i++)
+		assert_int_equal(next_message(&fd).request, i);
+	assert_int_equal(fixture->answers, 0);
+}
+
 static void link_hello__refused_is_tried_again_later(void **state)
 {
 	(void)state;
@@ -432,6 +451,7 @@ int main(void)
 		CASE(link_ask__is_sent_again_to_the_next_control_plane),
 		CASE(link_ask__waits_for_hello_to_be_answered),
 		CASE(link_ask__is_bounded),
+		CASE(link_ask__goes_on_when_the_socket_was_full),
 		CASE(link_hello__refused_is_tried_again_later),
 		CASE(link_receive__nonsense_ends_the_connection),
 		CASE(link_answer__nonsense_in_it_is_made_sense_of),
