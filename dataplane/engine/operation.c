@@ -459,14 +459,23 @@ static void operation_take_back(struct operation *operation, struct slice *slice
 	endpoint_wait(worker, &worker->endpoints[slice->endpoint], operation);
 }
 
-/* A target said STALE: its descriptor is fetched again, so that opening or the next operation finds the new one. */
-static void operation_tell_stale(const struct operation *operation)
+/*
+ * A slice was refused as STALE. When our own side is still there it was the target: its descriptor is fetched again, so
+ * that opening or the next operation finds the new one. Returns the reason.
+ */
+static enum haul_reason operation_tell_stale(const struct operation *operation,
+					     enum haul_reason reason)
 {
 	struct worker_request request = { .kind = WORKER_REMOTE_STALE,
 					  .worker = operation->worker->number,
 					  .index = operation->remote };
 
+	if (region_check_local(&operation->worker->engine->regions, operation->local_region,
+			       operation->channel->number, operation->local_offset,
+			       operation->length) != HAUL_OK)
+		return HAUL_REASON_LOCAL_REGION;
 	worker_ask(operation->worker, &request);
+	return reason;
 }
 
 void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_error status,
@@ -489,7 +498,7 @@ void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_
 	operation_put_slice(operation, slice);
 	if (status != HAUL_OK && !is_ending) {
 		if (status == HAUL_STALE)
-			operation_tell_stale(operation);
+			reason = operation_tell_stale(operation, reason);
 		operation_end(operation, status, reason);
 		return;
 	}

@@ -342,6 +342,21 @@ static void operation_slice_done__what_no_path_cures_ends_it(void **state)
 	assert_int_equal(rig_expect_request(rig, WORKER_REMOTE_STALE).index, RIG_REMOTE);
 }
 
+/* The client took its own segment away under an operation: nothing of the target is in doubt. */
+static void operation_slice_done__stale_may_be_our_own_side(void **state)
+{
+	struct fixture *fixture = *state;
+	struct rig *rig = fixture->rig;
+	struct haul_entry entry = rig_write(rig, 1, 100);
+	struct worker_request request;
+
+	submit(fixture, &entry);
+	region_retire(&rig->engine.regions, rig->region);
+	rig_drain(&rig->udp, HAUL_STALE);
+	expect(fixture, HAUL_STALE, HAUL_REASON_LOCAL_REGION);
+	assert_false(rig_request(rig, &request));
+}
+
 /* While slices are behind a fence, further errors and the deadline change nothing of how it ends. */
 static void operation_end__keeps_the_first_cause(void **state)
 {
@@ -739,6 +754,7 @@ int main(void)
 		CASE(operation_drive__never_goes_to_another_incarnation),
 		CASE(operation_slice_done__posts_again_what_came_back),
 		CASE(operation_slice_done__what_no_path_cures_ends_it),
+		CASE(operation_slice_done__stale_may_be_our_own_side),
 		CASE(operation_end__keeps_the_first_cause),
 		CASE(operation_deadline__ends_what_waits),
 		CASE(operation_deadline__ends_what_is_posted_after_its_fence),
