@@ -182,7 +182,7 @@ struct haul_channel_header {
 	struct haul_index
 		daemon_sleeps; /**< daemon: 1 = write the doorbell after moving submission_tail */
 	struct haul_index
-		client_sleeps; /**< client: 1 = write the eventfd after moving completion_tail */
+		client_sleeps; /**< client: 1 = send a wake-up after moving completion_tail */
 	uint8_t padding[4096 - 256 - 6 * HAUL_CACHE_LINE];
 };
 

@@ -50,7 +50,7 @@ struct haul_attach_hello {
 	char name[HAUL_NAME_BYTES]; /**< of the application, for listings; may be empty */
 };
 
-/** Brings three descriptors: ring memory, doorbell (client writes), wake-up (daemon writes). */
+/** Brings three descriptors: ring memory, doorbell (eventfd, client writes), wake-up (stream socket, daemon sends). */
 struct haul_attach_hello_answer {
 	struct haul_frame frame;
 	struct haul_attach_answer answer;

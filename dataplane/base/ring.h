@@ -14,7 +14,7 @@
  *     ring_store_release(tail)           ring_store_relaxed(sleeps, 1)
  *     ring_full_fence()                  ring_full_fence()
  *     if ring_load_relaxed(sleeps)       if ring_load_acquire(tail) moved
- *         write the eventfd                  do not sleep
+ *         wake it                            do not sleep
  *
  * With both fences at least one of the two sees the other's store; without either, both may miss it
  * and the consumer sleeps on a full ring. tests/unit/test_ring.c hangs, and fails, when one is

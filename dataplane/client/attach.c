@@ -133,14 +133,16 @@ static int attach_check_sizes(struct haul *haul, const struct haul_attach_hello_
 	return 0;
 }
 
-/* An event descriptor has an inode without a type, and this one must never block. */
-static bool attach_is_event(int fd)
+/* Is the doorbell an event descriptor that never blocks (its inode has no type), and the wake-up a socket? */
+static bool attach_are_wakers(int doorbell_fd, int wake_fd)
 {
-	struct stat status;
-	int flags = fcntl(fd, F_GETFL);
+	int flags = fcntl(doorbell_fd, F_GETFL);
+	struct stat doorbell;
+	struct stat wake;
 
-	return flags >= 0 && (flags & O_NONBLOCK) != 0 && fstat(fd, &status) == 0 &&
-	       (status.st_mode & S_IFMT) == 0;
+	return flags >= 0 && (flags & O_NONBLOCK) != 0 && fstat(doorbell_fd, &doorbell) == 0 &&
+	       (doorbell.st_mode & S_IFMT) == 0 && fstat(wake_fd, &wake) == 0 &&
+	       S_ISSOCK(wake.st_mode);
 }
 
 /* The header must agree with the hello. */
@@ -194,9 +196,10 @@ static int attach_take(struct haul *haul, const struct answer *answer)
 	haul->doorbell_fd = answer->fds[ATTACH_FD_DOORBELL];
 	haul->wake_fd = answer->fds[ATTACH_FD_WAKE];
 	error = attach_check_sizes(haul, &answer->message.hello);
-	if (error == 0 && (!attach_is_event(haul->doorbell_fd) || !attach_is_event(haul->wake_fd)))
-		error = client_fail(haul, HAUL_INTERNAL,
-				    "the daemon's doorbell or wake-up is no event descriptor");
+	if (error == 0 && !attach_are_wakers(haul->doorbell_fd, haul->wake_fd))
+		error = client_fail(
+			haul, HAUL_INTERNAL,
+			"the daemon's doorbell is no event descriptor, or its wake-up no socket");
 	if (error == 0)
 		error = attach_map(haul, answer->fds[ATTACH_FD_MEMORY]);
 	close(answer->fds[ATTACH_FD_MEMORY]);

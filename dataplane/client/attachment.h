@@ -75,9 +75,9 @@ struct haul {
 	uint32_t empty_peeks;     /**< one after the other; now and then one looks at the socket */
 	uint32_t spin_ns;         /**< how long the next wait polls the ring before it sleeps */
 	int doorbell_fd;          /**< eventfd, written here when the daemon sleeps */
-	int wake_fd;              /**< eventfd, written by the daemon when this side sleeps */
-	int socket_fd;            /**< attach socket, never blocking */
-	bool is_gone; /**< the daemon is gone, has closed the channel or cannot be understood */
+	int wake_fd;   /**< stream socket, where the daemon sends a byte when this side sleeps */
+	int socket_fd; /**< attach socket, never blocking */
+	bool is_gone;  /**< the daemon is gone, has closed the channel or cannot be understood */
 	uint8_t batches[HAUL_BATCHES_MAX + 1]; /**< enum batch_state by id; 0 is not used */
 
 	/* Attaching, segments and errors. */

@@ -116,7 +116,8 @@ static int client_make_channel(struct client *client, uint32_t entries)
 	struct node *node = client->node;
 	struct worker *worker = client_pick_worker(&node->engine);
 	struct worker_command command = { .kind = WORKER_CHANNEL_ADD };
-	struct epoll_event event = { .events = EPOLLIN };
+	/* An edge for each ring of the bell: who would read the counter could be made to wait for one. */
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
 	bool pushed;
 	int error;
 
@@ -150,7 +151,7 @@ static void client_rings_quiesced(struct quiesce_action *action)
 
 /*
  * No worker serves the channel any more: free what it was. The worker may be asleep with the doorbell among its events,
- * and reads it when it wakes, so the descriptors are closed when it has gone round.
+ * so the descriptors are closed when it has gone round.
  */
 static void client_free_channel(struct client *client)
 {
@@ -200,9 +201,10 @@ void client_channel_bad(struct node *node, const struct worker_request *request)
 static void client_answer_hello(struct client *client)
 {
 	const struct node *node = client->node;
-	const struct channel *channel = &client->rings->channel;
+	struct rings *rings = client->rings;
+	const struct channel *channel = &rings->channel;
 	struct haul_attach_hello_answer message = { 0 };
-	int fds[3] = { client->rings->memory_fd, channel->doorbell_fd, channel->wake_fd };
+	int fds[3] = { rings->memory_fd, channel->doorbell_fd, rings->client_wake_fd };
 
 	message.abi_version = HAUL_ABI_VERSION;
 	message.entries = channel->entries_count;
@@ -212,7 +214,7 @@ static void client_answer_hello(struct client *client)
 	memcpy(message.node, node->conf->node, sizeof(message.node));
 	memcpy(message.tenant, client->tenant, strlen(client->tenant));
 	client_answer(client, HAUL_OK, &message, sizeof(message), fds, 3);
-	rings_close_memory(client->rings);
+	rings_close_sent(rings);
 }
 
 /* What is wrong with a HELLO; the refusal has been answered when it is not HAUL_OK. */

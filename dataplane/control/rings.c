@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static uint64_t rings_bytes(uint32_t entries)
@@ -52,6 +53,21 @@ static int rings_map(struct rings *rings)
 	return fault_range_add(address, rings->bytes, PAGE_BYTES, &rings->fault_id);
 }
 
+/* How either side wakes the other. Returns 0 or -errno. */
+static int rings_make_wakers(struct rings *rings)
+{
+	int pair[2];
+
+	/* Its counter is never read here: edges wake the worker, and nothing can make it wait. */
+	rings->channel.doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (rings->channel.doorbell_fd < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+		return -errno;
+	rings->channel.wake_fd = pair[0];
+	rings->client_wake_fd = pair[1];
+	return 0;
+}
+
 int rings_create(uint32_t number, uint32_t entries, uint32_t timeout_ms, struct rings **rings_out)
 {
 	struct rings *rings = calloc(1, sizeof(*rings));
@@ -68,11 +84,11 @@ int rings_create(uint32_t number, uint32_t entries, uint32_t timeout_ms, struct 
 	rings->bytes = rings_bytes(entries);
 	rings->memory_fd = -1;
 	rings->fault_id = FAULT_NONE;
-	rings->channel.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rings->channel.doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (rings->channel.wake_fd < 0 || rings->channel.doorbell_fd < 0)
-		error = -errno;
-	else
+	rings->channel.wake_fd = -1;
+	rings->channel.doorbell_fd = -1;
+	rings->client_wake_fd = -1;
+	error = rings_make_wakers(rings);
+	if (error == 0)
 		error = rings_map(rings);
 	if (error != 0) {
 		rings_destroy(rings);
@@ -82,11 +98,14 @@ int rings_create(uint32_t number, uint32_t entries, uint32_t timeout_ms, struct 
 	return 0;
 }
 
-void rings_close_memory(struct rings *rings)
+void rings_close_sent(struct rings *rings)
 {
 	if (rings->memory_fd >= 0)
 		close(rings->memory_fd);
+	if (rings->client_wake_fd >= 0)
+		close(rings->client_wake_fd);
 	rings->memory_fd = -1;
+	rings->client_wake_fd = -1;
 }
 
 void rings_destroy(struct rings *rings)
@@ -95,7 +114,7 @@ void rings_destroy(struct rings *rings)
 		return;
 	fault_range_remove(rings->fault_id);
 	memfd_unmap(rings->channel.header, rings->bytes);
-	rings_close_memory(rings);
+	rings_close_sent(rings);
 	if (rings->channel.wake_fd >= 0)
 		close(rings->channel.wake_fd);
 	if (rings->channel.doorbell_fd >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The shared memory and the two eventfds of one channel: made for a client, mapped here and there. */
+/** The shared memory and the two ways to wake each other of one channel: made for a client, mapped here and there. */
 #ifndef CONTROL_RINGS_H
 #define CONTROL_RINGS_H
 
@@ -12,9 +12,10 @@
 struct rings {
 	struct channel channel;
 	struct quiesce_action quiesce;
-	uint64_t bytes;    /**< of the mapping */
-	int memory_fd;     /**< -1 once it has been sent */
-	uint32_t fault_id; /**< guard of the mapping */
+	uint64_t bytes;     /**< of the mapping */
+	int memory_fd;      /**< -1 once it has been sent */
+	int client_wake_fd; /**< the client's end of channel.wake_fd; -1 once it has been sent */
+	uint32_t fault_id;  /**< guard of the mapping */
 };
 
 /**
@@ -23,8 +24,8 @@ struct rings {
  */
 int rings_create(uint32_t number, uint32_t entries, uint32_t timeout_ms, struct rings **rings_out);
 
-/** The client has its memory: close our descriptor of it. The mapping stays. */
-void rings_close_memory(struct rings *rings);
+/** The client has its descriptors: close what only it needs. The mapping stays. */
+void rings_close_sent(struct rings *rings);
 
 /** NULL and half-built are allowed. No worker may serve it any more, nor be asleep on its doorbell. */
 void rings_destroy(struct rings *rings);

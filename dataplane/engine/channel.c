@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 
 enum haul_error channel_resolve(const struct channel *channel, uint32_t handle, uint32_t right,
 				uint32_t *remote_out)
@@ -253,6 +253,16 @@ void channel_complete(struct channel *channel, const struct channel_result *resu
 		channel_write_aggregate(channel, result->batch);
 }
 
+/*
+ * A byte on the client's socket. Not an eventfd: its O_NONBLOCK belongs to both ends, so a client could clear it, fill
+ * the counter, and have its worker sleep in the write for ever. A socket's sender decides by itself, and a full one
+ * wakes the client already.
+ */
+static void channel_ring(const struct channel *channel)
+{
+	send(channel->wake_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void channel_wake(struct channel *channel)
 {
 	if (!channel->is_wake_due)
@@ -263,7 +273,7 @@ void channel_wake(struct channel *channel)
 	if (ring_load_relaxed(&channel->header->client_sleeps.value) == 0)
 		return;
 	/* The one system call that a round may make for a channel: the client said that it sleeps. */
-	eventfd_write(channel->wake_fd, 1);
+	channel_ring(channel);
 	channel->worker->counters[WORKER_WAKEUPS]++;
 }
 
@@ -293,7 +303,7 @@ void channel_close(struct channel *channel, enum haul_error error, const char *r
 	header->error = (uint32_t)error;
 	/* Orders error and reason before the state that tells of them. */
 	ring_store_release(&header->state, HAUL_CHANNEL_CLOSED);
-	eventfd_write(channel->wake_fd, 1);
+	channel_ring(channel);
 	if (error == HAUL_INVALID) {
 		struct worker_request request = { .kind = WORKER_CHANNEL_BAD,
 						  .worker = channel->worker->number,

@@ -49,8 +49,8 @@ struct channel {
 	uint32_t entries_count;
 	uint32_t completions_count;
 	uint32_t number;     /**< in this daemon */
-	int wake_fd;         /**< eventfd, worker writes when the client sleeps */
-	int doorbell_fd;     /**< eventfd, client writes when the worker sleeps */
+	int wake_fd;         /**< stream socket, worker sends when the client sleeps */
+	int doorbell_fd;     /**< eventfd, client writes when the worker sleeps; never read */
 	uint32_t timeout_ms; /**< for entries that give none */
 	struct channel_handle handles[ENGINE_HANDLES_MAX];
 

@@ -2,7 +2,7 @@
 /*
  * The poll loop and what a worker is made of. worker_round is the loop's body in one screen: every phase has a
  * budget and returns the work that it did. No allocation, lock or log line from there on; the system calls are the
- * named ones: the idle wait, one eventfd write for a client that sleeps, one for requests to the control thread.
+ * named ones: the idle wait, one byte sent to a client that sleeps, one eventfd write for requests to the control thread.
  */
 #include "engine/worker.h"
 
@@ -399,29 +399,18 @@ static bool worker_has_entries(const struct worker *worker)
 	return false;
 }
 
-/* Empty the doorbells that woke us, or they would wake us for ever. */
-static void worker_drain_doorbells(const struct epoll_event *events, int count)
-{
-	for (int i = 0; i < count; i++) {
-		eventfd_t value;
-
-		eventfd_read(events[i].data.fd, &value);
-	}
-}
-
 static void worker_sleep(struct worker *worker, uint64_t sleep_us)
 {
 	struct timespec timeout = { .tv_nsec = (long)(sleep_us * CLOCK_NS_PER_US) };
 	struct epoll_event events[WORKER_EVENTS];
-	int count;
 
 	worker_show_sleep(worker, 1);
 	/* Orders the flags before the last look at the rings, against the fence in haul_submit. */
 	ring_full_fence();
 	if (!worker_has_entries(worker)) {
 		worker->counters[WORKER_SLEEPS]++;
-		count = epoll_pwait2(worker->epoll_fd, events, WORKER_EVENTS, &timeout, NULL);
-		worker_drain_doorbells(events, count);
+		/* Doorbells are edge-triggered, so nobody has to empty them. */
+		epoll_pwait2(worker->epoll_fd, events, WORKER_EVENTS, &timeout, NULL);
 	}
 	worker_show_sleep(worker, 0);
 }

@@ -9,6 +9,7 @@
 #include "unit.h"
 
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static uint32_t fake_post(struct transport_worker *fake, uint32_t endpoint, struct slice **slices,
@@ -100,6 +101,7 @@ struct rig *rig_create(void)
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	assert_non_null(rig);
+	rig->wake_fd = -1;
 	rig->engine.options.worker_count = 1;
 	rig->engine.options.incarnation = RIG_INCARNATION;
 	assert_int_equal(region_table_init(&rig->engine.regions, 256), 0);
@@ -122,6 +124,8 @@ void rig_destroy(struct rig *rig)
 	region_table_destroy(&rig->engine.regions);
 	for (uint32_t i = 0; i < rig->remotes; i++)
 		free(atomic_load(&rig->engine.remotes.remotes[i].view));
+	if (rig->wake_fd >= 0)
+		close(rig->wake_fd);
 	free(rig->memory);
 	free(rig);
 }
@@ -130,6 +134,7 @@ struct channel *rig_add_channel(struct rig *rig, uint32_t number, uint32_t entri
 {
 	struct worker_command command = { .kind = WORKER_CHANNEL_ADD };
 	struct channel *channel = calloc(1, sizeof(*channel));
+	int pair[2];
 
 	assert_non_null(channel);
 	channel->header = aligned_alloc(PAGE_BYTES, sizeof(*channel->header));
@@ -143,7 +148,11 @@ struct channel *rig_add_channel(struct rig *rig, uint32_t number, uint32_t entri
 	channel->completions_count = entries * 2;
 	channel->number = number;
 	channel->timeout_ms = 1000;
-	channel->wake_fd = eventfd(0, EFD_NONBLOCK);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	channel->wake_fd = pair[0];
+	if (rig->wake_fd >= 0)
+		close(rig->wake_fd);
+	rig->wake_fd = pair[1];
 	channel->doorbell_fd = eventfd(0, EFD_NONBLOCK);
 	TAILQ_INIT(&channel->operations);
 	command.channel = channel;

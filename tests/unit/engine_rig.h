@@ -48,6 +48,7 @@ struct rig {
 	uint32_t handle;  /**< of the first remote segment on channel 1, with both rights */
 	uint32_t remotes; /**< remote segments made */
 	uint32_t peers;   /**< peers made */
+	int wake_fd;      /**< the client's end of the last channel's wake-up */
 };
 
 /** Both transports, one worker, no channel. Freed by rig_destroy, which checks that pools are full. */

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Numbers that the fake daemon hands out. */
@@ -39,6 +40,7 @@ static void fake_drop_channel(struct fake_daemon *fake)
 		close(fake->memory_fd);
 		close(fake->doorbell_fd);
 		close(fake->wake_fd);
+		close(fake->client_wake_fd);
 	}
 	fake->memory_fd = -1;
 	if (fake->held_fd >= 0)
@@ -81,6 +83,7 @@ static void fake_make_channel(struct fake_daemon *fake)
 {
 	struct haul_channel_header *header;
 	void *address = NULL;
+	int pair[2];
 
 	fake_drop_channel(fake);
 	fake->ring_bytes = sizeof(*header) + fake->entries_count * sizeof(struct haul_entry) +
@@ -110,8 +113,14 @@ static void fake_make_channel(struct fake_daemon *fake)
 		close(fake->doorbell_fd);
 		fake->doorbell_fd = open("/dev/null", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	}
-	fake->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	MUST(fake->doorbell_fd >= 0 && fake->wake_fd >= 0);
+	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
+	fake->wake_fd = pair[0];
+	fake->client_wake_fd = pair[1];
+	if (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_NO_SOCKET)) {
+		close(fake->client_wake_fd);
+		fake->client_wake_fd = open("/dev/null", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	}
+	MUST(fake->doorbell_fd >= 0 && fake->client_wake_fd >= 0);
 }
 
 /* An answer on its way out. */
@@ -234,7 +243,7 @@ static void fake_hello(struct fake_daemon *fake, const struct haul_attach_hello 
 		message.completions = 1u << 31;
 	answer.fds[0] = fake->memory_fd;
 	answer.fds[1] = fake->doorbell_fd;
-	answer.fds[2] = fake->wake_fd;
+	answer.fds[2] = fake->client_wake_fd;
 	fake_send(fake, &request->frame, &answer);
 }
 
@@ -398,7 +407,7 @@ static uint32_t fake_serve(struct fake_daemon *fake)
 	ring_full_fence();
 	if (ring_load_relaxed(&fake->header->client_sleeps.value) != 0) {
 		atomic_fetch_add(&fake->wakeups, 1);
-		eventfd_write(fake->wake_fd, 1);
+		send(fake->wake_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	return taken;
 }
@@ -420,7 +429,7 @@ static void fake_obey(struct fake_daemon *fake)
 		strcpy((char *)fake->header->reason, "entries of the test are not liked");
 		fake->header->error = HAUL_INVALID;
 		ring_store_release(&fake->header->state, HAUL_CHANNEL_CLOSED);
-		eventfd_write(fake->wake_fd, 1);
+		send(fake->wake_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 }
 

@@ -48,6 +48,7 @@ enum fake_trouble {
 	FAKE_HEADER_VERSION, /**< header: another version */
 	FAKE_HEADER_ENTRIES, /**< header: other sizes than the answer */
 	FAKE_NO_EVENT,       /**< the doorbell is a file */
+	FAKE_NO_SOCKET,      /**< the wake-up is a file */
 };
 
 #define FAKE_TYPES (HAUL_ATTACH_SEGMENT_CLOSE + 1u)
@@ -101,6 +102,7 @@ struct fake_daemon {
 	int memory_fd;
 	int doorbell_fd;
 	int wake_fd;
+	int client_wake_fd;
 	struct fake_batch batches[HAUL_BATCHES_MAX + 1];
 	uint8_t held[HAUL_FRAME_BYTES_MAX]; /**< answer held back */
 	uint32_t held_bytes;

@@ -145,6 +145,7 @@ static const struct {
 	{ "memory is of version 2, the library's is 1", FAKE_HEADER_VERSION, HAUL_VERSION },
 	{ "other sizes", FAKE_HEADER_ENTRIES, HAUL_INTERNAL },
 	{ "no event descriptor", FAKE_NO_EVENT, HAUL_INTERNAL },
+	{ "no socket", FAKE_NO_SOCKET, HAUL_INTERNAL },
 };
 
 static unsigned int fds_open(void)

@@ -10,7 +10,8 @@
 #include "engine_rig.h"
 #include "unit.h"
 
-#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct haul_entry nop(uint64_t user_data, uint32_t batch, uint8_t flags)
 {
@@ -424,21 +425,47 @@ static void channel_wake__writes_only_for_a_sleeper(void **state)
 {
 	struct channel *channel;
 	struct rig *rig = rig_create_ready(&channel);
-	eventfd_t value = 0;
+	char byte;
 
 	(void)state;
 	submit_nop(channel, 1, 0, 0);
 	rig_round(rig, 1);
-	assert_int_not_equal(eventfd_read(channel->wake_fd, &value), 0);
+	assert_int_equal(recv(rig->wake_fd, &byte, 1, MSG_DONTWAIT), -1);
 	channel->header->client_sleeps.value = 1;
 	rig_round(rig, 1); /* nothing new: no wake-up */
-	assert_int_not_equal(eventfd_read(channel->wake_fd, &value), 0);
+	assert_int_equal(recv(rig->wake_fd, &byte, 1, MSG_DONTWAIT), -1);
 	submit_nop(channel, 2, 0, 0);
 	submit_nop(channel, 3, 0, 0);
 	rig_round(rig, 1);
-	assert_int_equal(eventfd_read(channel->wake_fd, &value), 0);
-	assert_int_equal(value, 1); /* once a round */
+	assert_int_equal(recv(rig->wake_fd, &byte, 1, MSG_DONTWAIT), 1);
+	assert_int_equal(recv(rig->wake_fd, &byte, 1, MSG_DONTWAIT), -1); /* once a round */
 	assert_int_equal(rig->counters[WORKER_WAKEUPS], 1);
+	rig_destroy_ready(rig, channel);
+}
+
+/* The client makes its end block and never reads: the worker goes on, and the client has been woken. */
+static void channel_wake__never_waits(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rig_create_ready(&channel);
+	char byte;
+
+	(void)state;
+	channel->header->client_sleeps.value = 1;
+	for (uint64_t i = 0; i < 5000; i++) {
+		struct haul_completion completion;
+
+		submit_nop(channel, i, 0, 0);
+		rig_round(rig, 1);
+		assert_true(rig_reap(channel, &completion));
+	}
+	assert_int_equal(rig->counters[WORKER_WAKEUPS], 5000);
+	assert_int_equal(recv(rig->wake_fd, &byte, 1, MSG_DONTWAIT), 1);
+	/* Nor does it mind a client that has gone, or that reads no more. */
+	close(rig->wake_fd);
+	rig->wake_fd = -1;
+	submit_nop(channel, 1, 0, 0);
+	rig_round(rig, 1);
 	rig_destroy_ready(rig, channel);
 }
 
@@ -448,7 +475,7 @@ static void channel_close__cancels_what_is_open_and_tells_nobody_more(void **sta
 	struct rig *rig = rig_create_ready(&channel);
 	struct haul_entry entry = rig_write(rig, 1, 3 << 20);
 	struct worker_request request;
-	eventfd_t value = 0;
+	char byte;
 
 	(void)state;
 	rig->udp.is_cancel_slow = true;
@@ -462,7 +489,7 @@ static void channel_close__cancels_what_is_open_and_tells_nobody_more(void **sta
 	assert_false(channel_is_idle(channel));
 	assert_int_equal(channel->header->state, HAUL_CHANNEL_CLOSED);
 	assert_string_equal((const char *)channel->header->reason, "the memory is gone");
-	assert_int_equal(eventfd_read(channel->wake_fd, &value), 0);
+	assert_int_equal(recv(rig->wake_fd, &byte, 1, MSG_DONTWAIT), 1);
 	assert_false(rig_request(rig, &request));
 	submit_nop(channel, 9, 0, 0);
 	rig_round(rig, 1);
@@ -496,6 +523,7 @@ int main(void)
 		cmocka_unit_test(channel_batch__can_be_closed_when_rings_are_tight),
 		cmocka_unit_test(channel_batch__too_many_members_are_refused_but_the_last),
 		cmocka_unit_test(channel_wake__writes_only_for_a_sleeper),
+		cmocka_unit_test(channel_wake__never_waits),
 		cmocka_unit_test(channel_close__cancels_what_is_open_and_tells_nobody_more),
 	};
 

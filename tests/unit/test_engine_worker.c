@@ -213,7 +213,8 @@ static void await(const uint64_t *counter, uint64_t value)
 static struct rig *sleepy_rig(struct channel **channel_out)
 {
 	struct rig *rig = rig_create_ready(channel_out);
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = (*channel_out)->doorbell_fd };
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET,
+				     .data.fd = (*channel_out)->doorbell_fd };
 
 	rig->engine.options.idle_policy = IDLE_ADAPTIVE;
 	rig->engine.options.idle_sleep_max_us = 900000;
