@@ -42,6 +42,7 @@ struct connection {
 	struct connection_events events;
 	enum connection_state state;
 	redisAsyncContext *context; /* NULL while PAUSING */
+	struct adapter_guard guard; /* of the context */
 	struct event *timer;        /* PAUSING: next attempt; CONNECTING, CHECKING: patience */
 	char name[CONNECTION_NAME_BYTES];
 	char socket[CONNECTION_NAME_BYTES]; /* empty = TCP */
@@ -135,6 +136,7 @@ static void command_answered(redisAsyncContext *context, void *reply, void *arg)
 	void *fn_arg = command->arg;
 
 	(void)context;
+	command->connection->guard.pending--;
 	command_free(command);
 	fn(fn_arg, reply);
 }
@@ -163,6 +165,7 @@ static int command_send(struct connection *connection, const struct text *texts,
 		command_free(command);
 		return -HAUL_UNAVAILABLE;
 	}
+	connection->guard.pending++;
 	timer_arm(command->timer, connection->timeout_ms + wait_ms);
 	return 0;
 }
@@ -298,8 +301,13 @@ static void context_disconnected(const redisAsyncContext *context, int status)
 	if (connection == NULL)
 		return;
 	connection->context = NULL;
-	(void)snprintf(reason, sizeof(reason), "has closed the connection: %.120s",
-		       context->c.errstr[0] != '\0' ? context->c.errstr : "without a word");
+	if (connection->guard.is_babbling) {
+		connection->is_refused = true;
+		(void)snprintf(reason, sizeof(reason), "answers what nobody has asked for");
+	} else {
+		(void)snprintf(reason, sizeof(reason), "has closed the connection: %.120s",
+			       context->c.errstr[0] != '\0' ? context->c.errstr : "without a word");
+	}
 	connection_lose(connection, reason);
 }
 
@@ -324,7 +332,8 @@ static void connection_attempt(struct connection *connection)
 	}
 	context->data = connection;
 	connection->context = context;
-	if (adapter_attach(context, connection->base) != 0) {
+	memset(&connection->guard, 0, sizeof(connection->guard));
+	if (adapter_attach(context, connection->base, &connection->guard) != 0) {
 		connection_lose(connection, "no memory");
 		return;
 	}

@@ -108,7 +108,7 @@ static void array_answered(struct call *call, const redisReply *reply)
 {
 	struct text *texts = NULL;
 
-	if (reply->elements == 0 || reply->elements > SCRIPT_TEXTS_MAX)
+	if (reply->elements == 0)
 		goto malformed;
 	texts = calloc(reply->elements, sizeof(*texts));
 	if (texts == NULL)

@@ -35,9 +35,6 @@ extern const struct script_source script_sources[SCRIPT_COUNT];
 /** The most arguments of one call. */
 #define SCRIPT_ARGUMENTS_MAX 300u
 
-/** The most texts of an answer; a page of a listing is what SSCAN gives at once, which small sets give whole. */
-#define SCRIPT_TEXTS_MAX (1u << 16)
-
 enum script_outcome {
 	SCRIPT_ANSWERED,    /**< the texts are what the script answered: a word first */
 	SCRIPT_UNREACHABLE, /**< Redis was lost before it answered; the script may have run or not */
