@@ -4,7 +4,11 @@
 haul-controlplane and a private redis-server; the dataplane is played by the test, which sees every message.
 """
 
+import os
+import random
+import socket
 import struct
+import threading
 import time
 
 import control_rig as wire
@@ -365,6 +369,88 @@ def malformed_messages_are_refused():
         assert control.stat("door", "malformed") == 11
 
 
+def noise_does_no_harm():
+    """Random messages from the dataplane and random requests over HTTP: refused, counted, and life goes on."""
+    seed = int(os.environ.get("HAUL_SEED", time.time_ns()))
+    print("HAUL_SEED=%d" % seed, flush=True)
+    dice = random.Random(seed)
+    with Rig() as rig:
+        control = rig.control().start()
+        for _ in range(8):
+            data = Dataplane(control).wait_published()
+            for _ in range(200):
+                body = dice.randbytes(dice.choice((0, 8, 72, 136, 200, 1000)))
+                fd = wire.sealed(dice.randbytes(600)) if dice.random() < 0.2 else None
+                try:
+                    data.send(dice.choice((*range(1, 12), 0x8008, 0x8009, dice.randrange(1 << 16))), body, fd)
+                except (ConnectionError, BlockingIOError):
+                    break
+                data.receive(0)
+            data.send(wire.PING, magic=dice.randrange(1 << 32))
+            data.hang_up()
+        for _ in range(100):
+            try:
+                with socket.socket(socket.AF_UNIX) as connection:
+                    connection.connect(control.http_socket)
+                    connection.sendall(dice.choice((b"", b"GET ", b"GET /v1/segments/")) + dice.randbytes(300))
+                    connection.sendall(b" HTTP/1.1\r\n\r\n")
+            except ConnectionError:
+                pass
+        data = Dataplane(control).wait_published()
+        assert data.publish("s").status == OK
+        assert control.stat("door", "malformed") > 0
+
+
+def a_redis_that_talks_nonsense():
+    """Whatever is at the other end of the socket, waits stay bounded, and a real Redis is found when it comes."""
+    seed = int(os.environ.get("HAUL_SEED", time.time_ns()))
+    print("HAUL_SEED=%d" % seed, flush=True)
+    dice = random.Random(seed)
+    answers = [
+        b"+OK\r\n", b"-ERR no\r\n", b":1\r\n", b"$-1\r\n", b"*-1\r\n", b"*0\r\n", b"$3\r\nabc\r\n", b"junk",
+        b"*2\r\n$2\r\nOK\r\n:5\r\n", b"$99999999999\r\n", b"*1000000\r\n", b"*1\r\n*1\r\n*1\r\n", b"-NOAUTH\r\n",
+        b"$120\r\nrun_id:x\r\nrole:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n",
+    ]  # fmt: skip
+    info = b"run_id:abc\r\nrole:master\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n"
+    answers += [b"+PONG\r\n", b"$%d\r\n%s\r\n" % (len(info), info)] * 6
+    with Rig(redis=False) as rig:
+        stop = threading.Event()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(rig.redis_socket)
+        listener.listen(16)
+        listener.settimeout(0.1)
+
+        def speak():
+            while not stop.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except socket.timeout:
+                    continue
+                with connection:
+                    connection.settimeout(0.2)
+                    try:
+                        while connection.recv(1 << 20) and not stop.is_set():
+                            connection.sendall(b"".join(dice.choices(answers, k=dice.randrange(1, 4))))
+                    except OSError:
+                        pass
+
+        thread = threading.Thread(target=speak)
+        thread.start()
+        control = rig.control(beat_ms=20).start()
+        data = Dataplane(control)
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            assert timed(data.open, "s").status != OK
+            assert timed(control.get, "/v1/segments")[0] != 200
+        stop.set()
+        thread.join()
+        listener.close()
+        os.unlink(rig.redis_socket)
+        rig.redis_start()
+        data.wait_published()
+        assert data.publish("s").status == OK
+
+
 def another_version_is_refused_with_both_named():
     with Rig() as rig:
         control = rig.control().start()
@@ -471,6 +557,8 @@ def main():
             a_second_dataplane_is_refused_while_the_first_lives,
             a_name_is_held_by_another_host,
             malformed_messages_are_refused,
+            noise_does_no_harm,
+            a_redis_that_talks_nonsense,
             another_version_is_refused_with_both_named,
             many_requests_and_a_dataplane_that_does_not_read,
             http_answers,
