@@ -15,6 +15,7 @@
 #define UDP_VERDICT_COUNTERS(X)                                                                   \
 	X(UDP_IN_DATAGRAMS, "in_datagrams", "packets", "received for this node, whole and sound") \
 	X(UDP_IN_ARP, "in_arp", "packets", "ARP received")                                        \
+	X(UDP_IN_ECHO, "in_echo", "packets", "ICMP echo requests received")                       \
 	X(UDP_DROP_SHORT, "drop_short", "packets", "dropped: shorter than their headers")         \
 	X(UDP_DROP_MAC, "drop_foreign_mac", "packets", "dropped: for another station")            \
 	X(UDP_DROP_ETHERTYPE, "drop_ethertype", "packets", "dropped: neither IPv4 nor ARP")       \
@@ -22,14 +23,16 @@
 	  "dropped: IPv4 header with options or a wrong length")                                  \
 	X(UDP_DROP_IP_SUM, "drop_ip_sum", "packets", "dropped: wrong IPv4 header checksum")       \
 	X(UDP_DROP_FRAGMENT, "drop_fragment", "packets", "dropped: fragments")                    \
-	X(UDP_DROP_PROTOCOL, "drop_protocol", "packets", "dropped: IPv4, but no UDP")             \
+	X(UDP_DROP_PROTOCOL, "drop_protocol", "packets",                                          \
+	  "dropped: IPv4, but neither UDP nor an echo request")                                   \
 	X(UDP_DROP_IP, "drop_foreign_ip", "packets", "dropped: for another IPv4 address")         \
 	X(UDP_DROP_UDP_LENGTH, "drop_udp_length", "packets",                                      \
 	  "dropped: UDP length that does not fit the packet")                                     \
 	X(UDP_DROP_PORT, "drop_foreign_port", "packets", "dropped: for another UDP port")         \
 	X(UDP_DROP_UDP_SUM, "drop_udp_sum", "packets", "dropped: wrong UDP checksum")             \
 	X(UDP_DROP_NO_SUM, "drop_no_sum", "packets",                                              \
-	  "dropped: no UDP checksum where the port's policy wants one")
+	  "dropped: no UDP checksum where the port's policy wants one")                           \
+	X(UDP_DROP_ICMP_SUM, "drop_icmp_sum", "packets", "dropped: wrong ICMP checksum")
 
 #define UDP_WORKER_COUNTERS(X)                                                                     \
 	X(UDP_DROP_CHAINED, "drop_chained", "packets", "dropped: larger than a packet buffer")     \
@@ -37,6 +40,7 @@
 	X(UDP_DROP_WORKER, "drop_worker", "packets", "dropped: a connection of another worker")    \
 	X(UDP_DROP_CONTROL, "drop_control", "packets",                                             \
 	  "dropped: the ring to the control thread was full")                                      \
+	X(UDP_OUT_ECHO, "out_echo", "packets", "ICMP echo requests answered")                      \
 	X(UDP_OUT_FRAMES, "out_frames", "packets", "taken by ports")                               \
 	X(UDP_OUT_PAUSED, "out_paused", "times", "a port took less than there was: it went later") \
 	X(UDP_OUT_BLOCKED, "out_blocked", "packets",                                               \
@@ -74,8 +78,8 @@ enum udp_counter {
 #define UDP_RUDP_FIRST      (UDP_OUT_RING_FULL + 1)
 #define UDP_HANDSHAKE_FIRST (UDP_RUDP_FIRST + RUDP_COUNTER_COUNT)
 
-_Static_assert((int)UDP_DROP_NO_SUM == (int)FRAME_UDP_NO_SUM, "verdicts index their counters");
-_Static_assert((int)FRAME_VERDICT_COUNT == UDP_DROP_NO_SUM + 1, "each verdict has a counter");
+_Static_assert((int)UDP_DROP_ICMP_SUM == (int)FRAME_ICMP_SUM, "verdicts index their counters");
+_Static_assert((int)FRAME_VERDICT_COUNT == UDP_DROP_ICMP_SUM + 1, "each verdict has a counter");
 _Static_assert(UDP_COUNTER_COUNT == UDP_HANDSHAKE_FIRST + HANDSHAKE_COUNTER_COUNT,
 	       "one block behind the other");
 

@@ -6,6 +6,7 @@
 #include "drivers/udp/frame.h"
 
 #include "base/check.h"
+#include "drivers/udp/octets.h"
 
 #include <string.h>
 
@@ -31,6 +32,7 @@
 #define IP_DONT_FRAGMENT  0x4000u /* a path that cannot carry a packet shall not hide it */
 #define IP_FRAGMENT_MASK  0x3fffu /* more fragments, and the offset */
 #define IP_TTL            64u
+#define IP_ICMP           1u
 #define IP_UDP            17u
 
 /* UDP. */
@@ -38,6 +40,14 @@
 #define AT_UDP_TARGET_PORT 36u
 #define AT_UDP_LENGTH      38u
 #define AT_UDP_SUM         40u
+
+/* ICMP. */
+#define AT_ICMP      34u
+#define AT_ICMP_CODE 35u
+#define AT_ICMP_SUM  36u
+
+#define ICMP_ECHO        8u
+#define ICMP_ECHO_ANSWER 0u
 
 /* ARP. */
 #define AT_ARP            14u
@@ -56,66 +66,12 @@ static const uint8_t arp_kind[6] = { 0, 1, 8, 0, 6, 4 };
 static const uint8_t mac_everybody[FRAME_MAC_BYTES] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const uint8_t mac_nobody[FRAME_MAC_BYTES];
 
-static inline uint16_t get16(const uint8_t *bytes)
-{
-	return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
-static inline uint32_t get32(const uint8_t *bytes)
-{
-	return (uint32_t)get16(bytes) << 16 | get16(bytes + 2);
-}
-
-static inline void put16(uint8_t *bytes, uint32_t value)
-{
-	bytes[0] = (uint8_t)(value >> 8);
-	bytes[1] = (uint8_t)value;
-}
-
-static inline void put32(uint8_t *bytes, uint32_t value)
-{
-	put16(bytes, value >> 16);
-	put16(bytes + 2, value);
-}
-
-/*
- * One's complement sum of big-endian words, not folded (RFC 1071). It is made of 32-bit words in the
- * machine's order, which the compiler turns into vectors, and swapped once at the end.
- */
-static uint32_t frame_sum(const uint8_t *bytes, size_t length)
-{
-	uint64_t sum = 0;
-	uint32_t word = 0;
-
-	for (; length >= sizeof(word); length -= sizeof(word), bytes += sizeof(word)) {
-		memcpy(&word, bytes, sizeof(word));
-		sum += word;
-	}
-	word = 0;
-	memcpy(&word, bytes, length);
-	sum += word;
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return __builtin_bswap16((uint16_t)sum);
-#else
-	return (uint32_t)sum;
-#endif
-}
-
-static inline uint16_t frame_fold(uint32_t sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 /* The checksum of a datagram with its pseudo header: 0xffff when the one inside is right. */
 static uint16_t frame_udp_sum(const uint8_t *frame, uint32_t udp_bytes)
 {
-	uint32_t sum = frame_sum(frame + AT_IP_SOURCE, 8) + IP_UDP + udp_bytes;
+	uint32_t sum = octets_sum(frame + AT_IP_SOURCE, 8) + IP_UDP + udp_bytes;
 
-	return frame_fold(sum + frame_sum(frame + AT_UDP, udp_bytes));
+	return octets_fold(sum + octets_sum(frame + AT_UDP, udp_bytes));
 }
 
 static enum frame_verdict frame_parse_udp(const struct frame_self *self, const uint8_t *frame,
@@ -140,6 +96,22 @@ static enum frame_verdict frame_parse_udp(const struct frame_self *self, const u
 	return FRAME_UDP;
 }
 
+/* Who may be answered: one station, not a group, everybody, nobody or oneself. */
+static bool frame_is_unicast(uint32_t address)
+{
+	return address >> 24 != 0 && address >> 24 != 127 && address >> 28 < 0xe;
+}
+
+/* Only echo requests are of interest: errors that a path reports are told by silence as well. */
+static enum frame_verdict frame_parse_icmp(const uint8_t *frame, uint32_t ip_bytes)
+{
+	if (frame[AT_ICMP] != ICMP_ECHO || frame[AT_ICMP_CODE] != 0)
+		return FRAME_PROTOCOL;
+	if (octets_fold(octets_sum(frame + AT_ICMP, ip_bytes - FRAME_IPV4_BYTES)) != 0xffff)
+		return FRAME_ICMP_SUM;
+	return frame_is_unicast(get32(frame + AT_IP_SOURCE)) ? FRAME_ECHO : FRAME_FOREIGN_IP;
+}
+
 static enum frame_verdict frame_parse_ipv4(const struct frame_self *self, const uint8_t *frame,
 					   size_t bytes, struct frame_datagram *datagram_out)
 {
@@ -151,14 +123,15 @@ static enum frame_verdict frame_parse_ipv4(const struct frame_self *self, const 
 	if (frame[AT_IP] != IP_VERSION_LENGTH || ip_bytes < FRAME_IP_UDP_BYTES ||
 	    ip_bytes > bytes - FRAME_ETHERNET_BYTES)
 		return FRAME_IP_HEADER;
-	if (frame_sum(frame + AT_IP, FRAME_IPV4_BYTES) != 0xffff)
+	if (octets_sum(frame + AT_IP, FRAME_IPV4_BYTES) != 0xffff)
 		return FRAME_IP_SUM;
 	if ((get16(frame + AT_IP_FRAGMENT) & IP_FRAGMENT_MASK) != 0)
 		return FRAME_FRAGMENT;
-	if (frame[AT_IP_PROTOCOL] != IP_UDP)
-		return FRAME_PROTOCOL;
 	if (get32(frame + AT_IP_TARGET) != self->address)
 		return FRAME_FOREIGN_IP;
+	if (UNLIKELY(frame[AT_IP_PROTOCOL] != IP_UDP))
+		return frame[AT_IP_PROTOCOL] == IP_ICMP ? frame_parse_icmp(frame, ip_bytes)
+							: FRAME_PROTOCOL;
 	return frame_parse_udp(self, frame, ip_bytes, datagram_out);
 }
 
@@ -182,6 +155,31 @@ enum frame_verdict frame_parse(const struct frame_self *self, const uint8_t *fra
 	return type == TYPE_IPV4 ? FRAME_FOREIGN_IP : FRAME_ETHERTYPE;
 }
 
+/* The request with its ends swapped, and what has changed summed up anew. */
+uint32_t frame_echo_make(const uint8_t *frame, uint8_t *answer)
+{
+	uint32_t ip_bytes = get16(frame + AT_IP_LENGTH);
+	uint32_t bytes = FRAME_ETHERNET_BYTES + ip_bytes;
+
+	memcpy(answer, frame, bytes);
+	memcpy(answer + AT_TARGET_MAC, frame + AT_SOURCE_MAC, FRAME_MAC_BYTES);
+	memcpy(answer + AT_SOURCE_MAC, frame + AT_TARGET_MAC, FRAME_MAC_BYTES);
+	put16(answer + AT_IP_FRAGMENT, IP_DONT_FRAGMENT);
+	answer[AT_IP_TTL] = IP_TTL;
+	memcpy(answer + AT_IP_SOURCE, frame + AT_IP_TARGET, 4);
+	memcpy(answer + AT_IP_TARGET, frame + AT_IP_SOURCE, 4);
+	put16(answer + AT_IP_SUM, 0);
+	put16(answer + AT_IP_SUM,
+	      (uint16_t)~octets_fold(octets_sum(answer + AT_IP, FRAME_IPV4_BYTES)));
+	answer[AT_ICMP] = ICMP_ECHO_ANSWER;
+	put16(answer + AT_ICMP_SUM, 0);
+	put16(answer + AT_ICMP_SUM,
+	      (uint16_t)~octets_fold(octets_sum(answer + AT_ICMP, ip_bytes - FRAME_IPV4_BYTES)));
+	if (bytes < FRAME_BYTES_MIN)
+		memset(answer + bytes, 0, FRAME_BYTES_MIN - bytes);
+	return MAX(bytes, FRAME_BYTES_MIN);
+}
+
 void frame_template_make(struct frame_template *template, const struct frame_path *path)
 {
 	uint8_t *header = template->header;
@@ -197,8 +195,8 @@ void frame_template_make(struct frame_template *template, const struct frame_pat
 	put32(header + AT_IP_TARGET, path->target);
 	put16(header + AT_UDP, path->source_port);
 	put16(header + AT_UDP_TARGET_PORT, path->target_port);
-	template->ip_sum = frame_sum(header + AT_IP, FRAME_IPV4_BYTES);
-	template->udp_sum = frame_sum(header + AT_IP_SOURCE, 8) + IP_UDP;
+	template->ip_sum = octets_sum(header + AT_IP, FRAME_IPV4_BYTES);
+	template->udp_sum = octets_sum(header + AT_IP_SOURCE, 8) + IP_UDP;
 	if (path->target_mac != NULL)
 		frame_template_resolve(template, path->target_mac);
 }
@@ -217,8 +215,8 @@ static uint16_t frame_finish_udp(const struct frame_template *template, const ui
 	uint16_t folded;
 
 	if (kind == FRAME_SUM_PSEUDO)
-		return frame_fold(sum); /* a port that computes wants it not inverted */
-	folded = frame_fold(sum + frame_sum(frame + AT_UDP, udp_bytes));
+		return octets_fold(sum); /* a port that computes wants it not inverted */
+	folded = octets_fold(sum + octets_sum(frame + AT_UDP, udp_bytes));
 	return folded == 0xffff ? 0xffff : (uint16_t)~folded;
 }
 
@@ -232,7 +230,7 @@ void frame_finish(const struct frame_template *template, uint8_t *frame, uint32_
 	ASSERT(ip_bytes <= UINT16_MAX);
 	memcpy(frame, template->header, FRAME_HEADER_BYTES);
 	put16(frame + AT_IP_LENGTH, ip_bytes);
-	put16(frame + AT_IP_SUM, (uint16_t)~frame_fold(template->ip_sum + ip_bytes));
+	put16(frame + AT_IP_SUM, (uint16_t)~octets_fold(template->ip_sum + ip_bytes));
 	put16(frame + AT_UDP_LENGTH, udp_bytes);
 	if (sum != FRAME_SUM_NONE)
 		put16(frame + AT_UDP_SUM, frame_finish_udp(template, frame, udp_bytes, sum));

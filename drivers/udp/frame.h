@@ -38,20 +38,22 @@ struct frame_self {
 
 /** What a frame is, or why it is dropped; the order is that of the counters in counters.h. */
 enum frame_verdict {
-	FRAME_UDP = 0,     /**< a datagram for this receiver */
-	FRAME_ARP,         /**< ARP; frame_arp_parse looks closer */
-	FRAME_SHORT,       /**< ends before its headers do */
+	FRAME_UDP = 0, /**< a datagram for this receiver */
+	FRAME_ARP,     /**< ARP; frame_arp_parse looks closer */
+	FRAME_ECHO,    /**< an echo request, whole and for this address; frame_echo_make answers */
+	FRAME_SHORT,   /**< ends before its headers do */
 	FRAME_FOREIGN_MAC, /**< for another station */
 	FRAME_ETHERTYPE,   /**< neither IPv4 nor ARP */
 	FRAME_IP_HEADER,   /**< IPv4 header with another version, with options, or a wrong length */
 	FRAME_IP_SUM,      /**< wrong IPv4 header checksum */
 	FRAME_FRAGMENT,    /**< a fragment: rudp never makes any */
-	FRAME_PROTOCOL,    /**< IPv4, but no UDP */
+	FRAME_PROTOCOL,    /**< IPv4, but neither UDP nor an echo request */
 	FRAME_FOREIGN_IP,  /**< for another address */
 	FRAME_UDP_LENGTH,  /**< UDP length that does not fit the packet */
 	FRAME_FOREIGN_PORT, /**< for another UDP port */
 	FRAME_UDP_SUM,      /**< wrong UDP checksum */
 	FRAME_UDP_NO_SUM,   /**< no UDP checksum where one is needed */
+	FRAME_ICMP_SUM,     /**< wrong ICMP checksum */
 	FRAME_VERDICT_COUNT,
 };
 
@@ -66,6 +68,12 @@ struct frame_datagram {
 /** Look at a frame. *datagram_out is set only for FRAME_UDP. */
 enum frame_verdict frame_parse(const struct frame_self *self, const uint8_t *frame, size_t bytes,
 			       struct frame_datagram *datagram_out);
+
+/**
+ * Write the answer to a frame that frame_parse has called FRAME_ECHO; returns its bytes, no more than the frame has, or
+ * FRAME_BYTES_MIN.
+ */
+uint32_t frame_echo_make(const uint8_t *frame, uint8_t *answer);
 
 /** How a sender fills the UDP checksum. */
 enum frame_sum {

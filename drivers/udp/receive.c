@@ -113,6 +113,8 @@ static void udp_receive_frame(struct transport_worker *worker, struct udp_queue 
 		udp_receive_datagram(worker, queue, &datagram);
 	else if (verdict == FRAME_ARP)
 		udp_receive_arp(worker, queue, frame, mbuf->data_len);
+	else if (verdict == FRAME_ECHO)
+		udp_send_echo(worker, queue, frame, mbuf->data_len);
 }
 
 static uint32_t udp_receive_burst(struct transport_worker *worker, struct udp_queue *queue)

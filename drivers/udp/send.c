@@ -94,6 +94,31 @@ void udp_queue_empty(struct udp_queue *queue)
 	queue->waiting_count = 0;
 }
 
+static bool udp_may_echo(struct transport_worker *worker)
+{
+	if (worker->now_us - worker->echo_us >= 1000000) {
+		worker->echo_us = worker->now_us;
+		worker->echoes = 0;
+	}
+	return worker->echoes++ < UDP_ECHOES_PER_S;
+}
+
+void udp_send_echo(struct transport_worker *worker, struct udp_queue *queue, const uint8_t *frame,
+		   uint32_t bytes)
+{
+	struct rte_mbuf *mbuf;
+
+	if (bytes > queue->port->frame_bytes || !udp_may_echo(worker) ||
+	    !udp_queue_has_room(worker, queue))
+		return;
+	mbuf = udp_queue_buffer(worker, queue);
+	if (mbuf == NULL)
+		return;
+	bytes = frame_echo_make(frame, (uint8_t *)mbuf->buf_addr + RTE_PKTMBUF_HEADROOM);
+	udp_queue_add(queue, mbuf, RTE_PKTMBUF_HEADROOM, bytes);
+	counter_add(&worker->counters[UDP_OUT_ECHO], 1);
+}
+
 /* Frames that the control thread has made. */
 static uint32_t udp_send_frames(struct transport_worker *worker)
 {

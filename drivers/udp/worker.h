@@ -27,6 +27,9 @@
 /** After this time without a packet taken, a port's waiting packets are dropped: its peer is gone. */
 #define UDP_BLOCKED_US UINT64_C(50000)
 
+/** Echo requests that a worker answers in a second; more is a flood. */
+#define UDP_ECHOES_PER_S 1000u
+
 /** One queue pair of a port. */
 struct udp_queue {
 	struct port *port; /**< NULL = not up yet */
@@ -65,6 +68,8 @@ struct transport_worker {
 	uint64_t *counters;
 	uint64_t now_us;   /**< of this poll or flush */
 	uint64_t stats_us; /**< when the rails' numbers were copied last */
+	uint64_t echo_us;  /**< when the second began whose echoes are counted */
+	uint32_t echoes;   /**< answered in that second */
 	uint32_t number;
 	uint32_t endpoints_max;
 	uint32_t port_count;
@@ -123,6 +128,9 @@ uint64_t udp_worker_next_deadline_us(struct transport_worker *worker);
 uint32_t udp_receive_all(struct transport_worker *worker, uint32_t budget);
 /** Send what control and rudp have; returns packets. send.c */
 uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget);
+/** Answer an echo request, within a limit. send.c */
+void udp_send_echo(struct transport_worker *worker, struct udp_queue *queue, const uint8_t *frame,
+		   uint32_t bytes);
 /** Give back the packet buffers of a queue. send.c */
 void udp_queue_empty(struct udp_queue *queue);
 /** What rudp calls. callbacks.c */

@@ -198,6 +198,79 @@ static void frame_parse__obeys_the_checksum_policy(void **state)
 	assert_int_equal(frame_parse(&self, frame, sizeof(frame), &datagram), FRAME_UDP);
 }
 
+/* A good echo request of a to b. */
+static void make_echo(uint8_t *frame, uint32_t payload)
+{
+	uint32_t sum;
+
+	make(frame, payload, FRAME_SUM_NONE);
+	frame[23] = 1;
+	mend(frame);
+	memset(frame + 34, 0, 8);
+	frame[34] = 8;
+	frame[39] = 77; /* identifier */
+	sum = ~slow_sum(frame + 34, 8 + payload);
+	frame[36] = (uint8_t)(sum >> 8);
+	frame[37] = (uint8_t)sum;
+}
+
+static void frame_echo_make__answers_a_request(void **state)
+{
+	uint8_t frame[FRAME_BYTES];
+	uint8_t answer[FRAME_BYTES];
+
+	(void)state;
+	make_echo(frame, PAYLOAD_BYTES);
+	assert_int_equal(parse(frame, sizeof(frame)), FRAME_ECHO);
+	assert_int_equal(frame_echo_make(frame, answer), FRAME_BYTES);
+	assert_memory_equal(answer, mac_a, sizeof(mac_a));
+	assert_memory_equal(answer + 6, mac_b, sizeof(mac_b));
+	assert_memory_equal(answer + 26, frame + 30, 4);
+	assert_memory_equal(answer + 30, frame + 26, 4);
+	assert_int_equal(answer[34], 0);
+	assert_int_equal(answer[39], 77);
+	assert_int_equal(slow_sum(answer + 14, 20), 0xffff);
+	assert_int_equal(slow_sum(answer + 34, 8 + PAYLOAD_BYTES), 0xffff);
+	assert_memory_equal(answer + 42, frame + 42, PAYLOAD_BYTES);
+}
+
+static void frame_echo_make__pads_a_short_answer(void **state)
+{
+	uint8_t frame[FRAME_BYTES];
+	uint8_t answer[FRAME_BYTES_MIN];
+
+	(void)state;
+	memset(answer, 0xee, sizeof(answer));
+	make_echo(frame, 3);
+	assert_int_equal(frame_echo_make(frame, answer), FRAME_BYTES_MIN);
+	for (uint32_t i = FRAME_HEADER_BYTES + 3; i < FRAME_BYTES_MIN; i++)
+		assert_int_equal(answer[i], 0);
+}
+
+static void frame_parse__takes_no_other_icmp(void **state)
+{
+	static const struct {
+		uint8_t offset;
+		uint8_t value;
+		enum frame_verdict verdict;
+	} faults[] = {
+		{ 34, 0, FRAME_PROTOCOL },     { 34, 3, FRAME_PROTOCOL },
+		{ 35, 1, FRAME_PROTOCOL },     { 50, 0, FRAME_ICMP_SUM },
+		{ 26, 224, FRAME_FOREIGN_IP }, { 26, 255, FRAME_FOREIGN_IP },
+		{ 26, 0, FRAME_FOREIGN_IP },   { 26, 127, FRAME_FOREIGN_IP },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		uint8_t frame[FRAME_BYTES];
+
+		make_echo(frame, PAYLOAD_BYTES);
+		frame[faults[i].offset] = faults[i].value;
+		mend(frame);
+		assert_int_equal(parse(frame, sizeof(frame)), faults[i].verdict);
+	}
+}
+
 static void frame_finish__sends_the_other_zero(void **state)
 {
 	struct frame_template template;
@@ -283,6 +356,9 @@ int main(void)
 		cmocka_unit_test(frame_parse__names_each_fault),
 		cmocka_unit_test(frame_parse__knows_broadcasts_and_arp),
 		cmocka_unit_test(frame_parse__obeys_the_checksum_policy),
+		cmocka_unit_test(frame_echo_make__answers_a_request),
+		cmocka_unit_test(frame_echo_make__pads_a_short_answer),
+		cmocka_unit_test(frame_parse__takes_no_other_icmp),
 		cmocka_unit_test(frame_finish__sends_the_other_zero),
 		cmocka_unit_test(frame_finish__gives_a_port_the_pseudo_header),
 		cmocka_unit_test(frame_arp_parse__takes_what_make_made),
