@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Goal: nodes on several hosts reach each other over a real link, each in all directions, and a host that is cut off for
-# a while costs time and never data. Method: three nodes in network namespaces of their own on a bridge, ports on the
+# a while costs time and never data; a port answers a ping. Method: three nodes in network namespaces of their own on a bridge, ports on the
 # kernel's interfaces: netns_test.sh DEVICE MTU, DEVICE is net_af_packet or net_af_xdp.
 # shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
@@ -43,6 +43,13 @@ for from in a b c; do
 		export HAUL_SOCKET=$CLUSTER_DIR/$from.attach.sock
 		expect 'the digests are equal' "$COPY" roundtrip "$CLUSTER_DIR/file" "of-$to"
 	done
+done
+
+echo "- a host that has nothing to do with it pings"
+cluster_net_join host
+cluster_net_exec host ip address add 10.77.0.9/24 dev wire
+for bytes in 0 56 $((mtu - 28)); do
+	expect '^5 of 5 answered' cluster_net_exec host "$E2E_TOP/tests/e2e/ping.py" 10.77.0.2 $bytes 5
 done
 
 # cut SECONDS NAMESPACE INTERFACE: the link is down for a while.
