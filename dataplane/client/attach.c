@@ -196,10 +196,11 @@ static int attach_take(struct haul *haul, const struct answer *answer)
 	haul->doorbell_fd = answer->fds[ATTACH_FD_DOORBELL];
 	haul->wake_fd = answer->fds[ATTACH_FD_WAKE];
 	error = attach_check_sizes(haul, &answer->message.hello);
-	if (error == 0 && !attach_are_wakers(haul->doorbell_fd, haul->wake_fd))
+	if (error == 0 && !attach_are_wakers(haul->doorbell_fd, haul->wake_fd)) {
 		error = client_fail(
 			haul, HAUL_INTERNAL,
 			"the daemon's doorbell is no event descriptor, or its wake-up no socket");
+	}
 	if (error == 0)
 		error = attach_map(haul, answer->fds[ATTACH_FD_MEMORY]);
 	close(answer->fds[ATTACH_FD_MEMORY]);
