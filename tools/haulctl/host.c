@@ -91,9 +91,11 @@ static void host_say(const struct host *host, const char *name, enum host_state 
 {
 	struct host_finding finding = { .name = name, .state = state };
 
-	(void)snprintf(finding.detail, sizeof(finding.detail), "%s", detail);
+	(void)snprintf(finding.detail, sizeof(finding.detail), "%.*s",
+		       (int)sizeof(finding.detail) - 1, detail);
 	if (state != HOST_OK)
-		(void)snprintf(finding.advice, sizeof(finding.advice), "%s", advice);
+		(void)snprintf(finding.advice, sizeof(finding.advice), "%.*s",
+			       (int)sizeof(finding.advice) - 1, advice);
 	host->fn(&finding, host->argument);
 }
 
