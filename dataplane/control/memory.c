@@ -339,11 +339,12 @@ static void memory_made(struct job *job)
 	struct memory *memory = CONTAINER_OF(job, struct memory, job);
 
 	memory_guard(memory);
-	if (memory->error == 0 && !memory->is_locked)
+	if (memory->error == 0 && !memory->is_locked) {
 		log_limited(&memory->node->lock_limit, LOG_LEVEL_WARNING, "memory",
 			    "segment %s: %lu bytes cannot be locked: raise LimitMEMLOCK, or they "
 			    "may be swapped out",
 			    memory->name, (unsigned long)memory->bytes);
+	}
 	if (memory->client->fd < 0) {
 		memory_retire(memory);
 	} else if (memory->error != 0) {
