@@ -37,36 +37,47 @@ static struct udp_attempt *udp_attempt_of(struct transport *transport, uint32_t 
 	return &transport->attempts[(uint64_t)worker * transport->setup.endpoints_max + endpoint];
 }
 
-/* Tell a worker that an endpoint has no connection; the telling itself never gets lost. */
+/* Tell a worker of the end of an endpoint's connection; what its ring does not take is told at the next tick. */
+static void udp_control_tell(struct transport *transport, uint32_t worker,
+			     const struct udp_command *command)
+{
+	struct udp_attempt *attempt = udp_attempt_of(transport, worker, command->endpoint);
+
+	if (udp_control_command(transport, worker, command))
+		return;
+	transport->tellings_due += attempt->due == 0;
+	attempt->due = command->kind;
+	attempt->cause = command->cause;
+}
+
+/* There is no connection, and why. */
 static void udp_control_down(struct transport *transport, uint32_t worker, uint32_t endpoint,
 			     enum rail_cause cause)
 {
 	struct udp_command command = { .kind = UDP_RAIL_DOWN,
 				       .endpoint = endpoint,
 				       .cause = cause };
-	struct udp_attempt *attempt = udp_attempt_of(transport, worker, endpoint);
 
-	if (udp_control_command(transport, worker, &command))
-		return;
-	transport->downs_due += !attempt->is_down_due;
-	attempt->is_down_due = true;
-	attempt->cause = cause;
+	udp_control_tell(transport, worker, &command);
 }
 
-static void udp_control_retry_downs(struct transport *transport)
+static void udp_control_retry_tellings(struct transport *transport)
 {
 	uint32_t endpoints = transport->setup.endpoints_max;
 
-	for (uint32_t i = 0; transport->downs_due > 0 && i < transport->worker_count * endpoints;
+	for (uint32_t i = 0; transport->tellings_due > 0 && i < transport->worker_count * endpoints;
 	     i++) {
 		struct udp_attempt *attempt = &transport->attempts[i];
+		struct udp_command command = { .kind = attempt->due,
+					       .endpoint = i % endpoints,
+					       .cause = attempt->cause };
 
-		if (!attempt->is_down_due)
+		if (attempt->due == 0)
 			continue;
-		attempt->is_down_due = false;
-		transport->downs_due--;
-		udp_control_down(transport, i / endpoints, i % endpoints, attempt->cause);
-		if (attempt->is_down_due)
+		attempt->due = 0;
+		transport->tellings_due--;
+		udp_control_tell(transport, i / endpoints, &command);
+		if (attempt->due != 0)
 			return; /* still full */
 	}
 }
@@ -352,7 +363,7 @@ uint64_t udp_control(struct transport *transport, uint64_t now_us)
 	handshake_advance(transport->handshake, now_us);
 	udp_control_transmit(transport, now_us);
 	udp_control_questions(transport, now_us);
-	udp_control_retry_downs(transport);
+	udp_control_retry_tellings(transport);
 	if (is_more)
 		return now_us;
 	next_us = MIN(next_us, transport->ports_us + UDP_PORTS_US);
@@ -420,9 +431,8 @@ void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32
 		handshake_drop(transport->handshake, attempt->number);
 		attempt->number = 0;
 		udp_control_down(transport, worker, endpoint, RAIL_CAUSE_CLOSED);
-	} else if (!udp_control_command(transport, worker, &command)) {
-		log_warning("udp", "worker %u: too busy to disconnect endpoint %u", worker,
-			    endpoint);
+	} else {
+		udp_control_tell(transport, worker, &command);
 	}
 }
 

@@ -22,7 +22,8 @@
 /** An endpoint that is being connected, or whose end the worker has not been told yet. */
 struct udp_attempt {
 	uint64_t number; /**< the handshake's; 0 = none is under way */
-	bool is_down_due; /**< RAIL_DOWN did not fit into the worker's ring: again at the next tick */
+	enum udp_command_kind
+		due; /**< did not fit into the worker's ring: again at the next tick; 0 = none */
 	enum rail_cause cause; /**< of that */
 };
 
@@ -36,7 +37,7 @@ struct transport {
 	atomic_uint ports_up; /**< bit set: control writes (release), workers read (acquire) */
 	struct handshake *handshake;
 	struct udp_attempt *attempts; /**< worker * endpoints_max + endpoint */
-	uint32_t downs_due;           /**< attempts with is_down_due */
+	uint32_t tellings_due;        /**< attempts with something due */
 	uint32_t worker_next;         /**< where the next connection from a peer goes */
 	uint64_t ports_us;            /**< when ports were looked at last */
 	uint64_t *counters;           /**< block 0, where those of this half stand */
