@@ -3,6 +3,7 @@
  * The simulator: two nodes, two links, a virtual clock. Everything follows from the seed.
  *
  *     sim [--seeds N] [--seed S] [--scenario NAME] [--sabotage WHAT] [--list] [--verbose]
+ *     sim --bench ...    the performance mode, see bench.h
  *
  * Runs each scenario with seeds 1 to N, or one seed; a failure prints the command that replays it. Exit
  * code 0 = no violation, 1 = violations, 2 = usage. With --sabotage a protection is taken out, and
@@ -10,6 +11,7 @@
  * checks can fail, and that the protection is needed.
  */
 #include "base/check.h"
+#include "bench.h"
 #include "node.h"
 #include "rudp/conn.h"
 
@@ -279,6 +281,8 @@ int main(int argc, char **argv)
 	uint64_t runs = 0;
 	uint64_t bad = 0;
 
+	if (argc > 1 && strcmp(argv[1], "--bench") == 0)
+		return bench_main(argc - 2, argv + 2);
 	if (!options_parse(argc, argv))
 		return usage();
 	if (options.is_list)
