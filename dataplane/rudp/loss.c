@@ -28,8 +28,9 @@ void loss_rtt_sample(struct loss *loss, uint32_t sample_us, uint32_t delay_us)
 	uint32_t deviation_us;
 
 	loss->min_us = MIN(loss->min_us, adjusted_us);
-	if (adjusted_us > delay_us && adjusted_us - delay_us >= loss->min_us)
-		adjusted_us -= delay_us;
+	/* A host knows how long it was away, not when in that time a packet came. */
+	adjusted_us =
+		adjusted_us > delay_us ? MAX(adjusted_us - delay_us, loss->min_us) : loss->min_us;
 	loss->latest_us = adjusted_us;
 	if (loss->srtt_us8 == 0) {
 		loss->srtt_us8 = adjusted_us * 8;

@@ -38,7 +38,7 @@ struct loss {
 };
 
 void loss_init(struct loss *loss);
-/** A sample; the peer's delay is taken off unless that would fall below the minimum. */
+/** A sample; the delay of the hosts, at most, is taken off, but never below the least sample. */
 void loss_rtt_sample(struct loss *loss, uint32_t sample_us, uint32_t delay_us);
 /** A packet was declared lost that `later` packets had overtaken when it was acknowledged. */
 void loss_spurious(struct loss *loss, uint32_t later, uint32_t packets_max);

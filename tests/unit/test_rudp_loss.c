@@ -31,9 +31,12 @@ static void loss_rtt_sample__takes_off_the_delay_above_the_minimum(void **state)
 	loss_rtt_sample(&loss, 20, 0);
 	loss_rtt_sample(&loss, 100, 70);
 	assert_int_equal(loss.latest_us, 30);
-	/* More delay than there was time: not believed. */
+	/* The hosts were away for longer than the path is short: no more than the least is known. */
 	loss_rtt_sample(&loss, 100, 90);
-	assert_int_equal(loss.latest_us, 100);
+	assert_int_equal(loss.latest_us, 20);
+	loss_rtt_sample(&loss, 500, 700);
+	assert_int_equal(loss.latest_us, 20);
+	assert_int_equal(loss.min_us, 20);
 }
 
 static void loss_delay_us__bounds(void **state)
