@@ -134,8 +134,8 @@ static uint32_t ack_range(struct rudp_connection *connection, const struct wire_
 }
 
 /* Raises the highest number acknowledged; a round-trip time only if that packet is newly so. */
-static uint32_t ack_largest(struct rudp_connection *connection, const struct wire_ack *ack,
-			    uint64_t now_us)
+static void ack_largest(struct rudp_connection *connection, const struct wire_ack *ack,
+			struct cc_ack *told)
 {
 	uint32_t largest = ack->ranges[0].last;
 	uint32_t sample_us;
@@ -143,22 +143,22 @@ static uint32_t ack_largest(struct rudp_connection *connection, const struct wir
 	if (seq32_before(connection->largest_acked, largest))
 		connection->largest_acked = largest;
 	if (!sent_is_flying(&connection->sent, largest))
-		return 0;
-	sample_us = (uint32_t)now_us - sent_at(&connection->sent, largest)->sent_us;
-	loss_rtt_sample(&connection->loss, sample_us, ack->delay_us);
-	return connection->loss.latest_us;
+		return;
+	sample_us = (uint32_t)told->now_us - sent_at(&connection->sent, largest)->sent_us;
+	loss_rtt_sample(&connection->loss, sample_us,
+			ack->delay_us + rudp_away_us(connection->rudp, told->now_us));
+	told->sent_us = told->now_us - sample_us;
+	told->rtt_us = connection->loss.latest_us;
 }
 
 static void ack_progress(struct rudp_connection *connection, uint32_t count, struct cc_ack *told)
 {
 	uint64_t now_us = told->now_us;
 
-	connection->delivered += count;
 	connection->waiting_us = now_us;
 	connection->loss.probes = 0;
 	connection->probe_pending = false;
 	told->packets = count;
-	told->delivered = connection->delivered;
 	told->srtt_us = loss_rtt_us(&connection->loss);
 	connection->cc.ops->acked(&connection->cc, told);
 	if (connection->state == RUDP_DOUBTFUL)
@@ -174,7 +174,7 @@ bool ack_receive(struct rudp_connection *connection, const struct wire_ack *ack,
 
 	if (!seq32_before(largest, sent->next))
 		return false;
-	told.rtt_us = ack_largest(connection, ack, now_us);
+	ack_largest(connection, ack, &told);
 	for (uint32_t i = 0; i < ack->count; i++)
 		count += ack_range(connection, &ack->ranges[i], now_us);
 	if (count > 0)

@@ -20,3 +20,8 @@ const struct cc_ops *cc_find(const char *name)
 	}
 	return NULL;
 }
+
+const char *cc_name(unsigned index)
+{
+	return index < ARRAY_SIZE(algorithms) ? algorithms[index]->name : NULL;
+}

@@ -24,9 +24,16 @@ static void cc_fixed_lost(struct cc *cc, uint32_t packets, uint64_t sent_us, uin
 	(void)now_us;
 }
 
-static void cc_fixed_event(struct cc *cc, uint64_t now_us)
+static void cc_fixed_spurious(struct cc *cc, uint64_t now_us)
 {
 	(void)cc;
+	(void)now_us;
+}
+
+static void cc_fixed_timeout(struct cc *cc, uint32_t probes, uint64_t now_us)
+{
+	(void)cc;
+	(void)probes;
 	(void)now_us;
 }
 
@@ -35,6 +42,6 @@ const struct cc_ops cc_fixed = {
 	.init = cc_fixed_init,
 	.acked = cc_fixed_acked,
 	.lost = cc_fixed_lost,
-	.spurious = cc_fixed_event,
-	.timeout = cc_fixed_event,
+	.spurious = cc_fixed_spurious,
+	.timeout = cc_fixed_timeout,
 };

@@ -164,6 +164,7 @@ void conn_end(struct rudp_connection *connection, enum rudp_end_reason reason, u
 	connection->close_pending = reason != RUDP_END_PEER && reason != RUDP_END_RESTARTED &&
 				    connection->state != RUDP_OPENING;
 	list_remove(&connection->ready);
+	list_remove(&connection->paced);
 	conn_state_set(connection, RUDP_ENDED);
 	served_end(&connection->served);
 	for (uint32_t i = 0; i <= operations->mask; i++) {

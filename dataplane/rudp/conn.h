@@ -20,6 +20,7 @@
 #include "rudp/list.h"
 #include "rudp/loss.h"
 #include "rudp/operation.h"
+#include "rudp/pacer.h"
 #include "rudp/ranges.h"
 #include "rudp/rudp.h"
 #include "rudp/rudp_counters.h"
@@ -37,11 +38,17 @@
 #define CONN_DOUBT_US     8000u
 /** How long an ended connection waits for the driver to take its last packet. */
 #define CONN_LINGER_US 200000u
+#define CONN_NS_PER_US UINT64_C(1000)
+/** So much late may paced packets catch up: workers come round each few microseconds, and no more in a burst. */
+#define CONN_PACE_CREDIT_NS 4000u
+/** A worker that was away for longer was descheduled or asleep; what it finds may have waited all that time. */
+#define CONN_AWAY_US 16u
 /** Packets of one WRITE or READ in a row before the next one has its turn. */
 #define CONN_QUANTUM 16u
 
 struct rudp_connection {
 	struct list_link ready; /**< of rudp.ready: wants to send */
+	struct list_link paced; /**< of rudp.pacer: has data whose time has not come */
 	struct rudp *rudp;
 	void *user;
 	uint8_t state;          /**< enum rudp_state, 0 = the slot is free */
@@ -64,12 +71,12 @@ struct rudp_connection {
 	uint32_t done_number;   /**< newest packet with DONE */
 	uint32_t ping_number;   /**< newest packet with PING */
 	uint32_t ack_number;    /**< number for the next unnumbered packet */
-	uint32_t delivered;     /**< packets acknowledged, modulo 2^32 */
 	uint64_t tick_us;       /**< when tick was learnt */
 	uint64_t heard_us;      /**< last valid packet */
 	uint64_t waiting_us;    /**< since when something is unacknowledged without progress */
 	uint64_t last_sent_us;  /**< last numbered packet */
-	uint64_t largest_us;    /**< when the highest number of the peer came */
+	uint64_t pace_next_ns;  /**< the next data packet goes then, if it is paced */
+	uint64_t largest_us;    /**< when the highest number of the peer came, at the earliest */
 	uint64_t done_due_us;   /**< DONE must be said by then; UINT64_MAX = nothing to say */
 	uint64_t loss_due_us;   /**< then the time threshold strikes; UINT64_MAX = none */
 	uint64_t deadline_us;   /**< what `timer` is armed for; UINT64_MAX = not armed */
@@ -102,13 +109,23 @@ struct rudp {
 	uint32_t memory_bytes;
 	uint32_t connection_count; /**< slots in use */
 	struct rudp_config config;
+	uint64_t looked_us; /**< the last rudp_advance: packets found since then came later */
 	struct wheel wheel;
+	struct pacer pacer;
 	uint64_t counters_own[RUDP_COUNTER_COUNT]; /**< when the owner gave none */
 };
 
 static inline void rudp_count(struct rudp *rudp, enum rudp_counter counter)
 {
 	rudp->counters[counter]++;
+}
+
+/** How long what is found now may have waited for this worker; 0 when it was attentive. */
+static inline uint32_t rudp_away_us(const struct rudp *rudp, uint64_t now_us)
+{
+	uint64_t away_us = now_us - rudp->looked_us;
+
+	return LIKELY(away_us < CONN_AWAY_US) ? 0 : (uint32_t)MIN(away_us, (uint64_t)UINT16_MAX);
 }
 
 /* conn.c */

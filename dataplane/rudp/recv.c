@@ -71,7 +71,7 @@ static void recv_settle(const struct recv *recv)
 	window_set(&connection->window, recv->identity);
 	ranges_add(&connection->ranges, recv->header.number);
 	if (recv->header.number == connection->window.next - 1)
-		connection->largest_us = recv->now_us;
+		connection->largest_us = recv->now_us - rudp_away_us(recv->rudp, recv->now_us);
 	recv_owe_ack(connection);
 }
 

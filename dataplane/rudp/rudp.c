@@ -81,6 +81,8 @@ int rudp_create(const struct rudp_config *config, struct rudp **out)
 	rudp->counters = config->counters != NULL ? config->counters : rudp->counters_own;
 	list_init(&rudp->ready);
 	wheel_init(&rudp->wheel, config->now_us);
+	pacer_init(&rudp->pacer, config->now_us);
+	rudp->looked_us = config->now_us;
 	if (rudp_allocate(rudp) != 0) {
 		rudp_destroy(rudp);
 		return -ENOMEM;
@@ -204,6 +206,7 @@ void rudp_connection_stats(const struct rudp_connection *connection, struct rudp
 
 	out->rtt_us = loss->srtt_us8 / 8;
 	out->rtt_min_us = loss->min_us != UINT32_MAX ? loss->min_us : 0;
+	out->rtt_target_us = connection->cc.target_us;
 	out->window_packets = connection->cc.window_packets;
 	out->in_flight = connection->sent.in_flight;
 	out->operations = connection->operations.open;
@@ -261,9 +264,12 @@ uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t 
 
 struct rudp_connection *rudp_next_to_send(struct rudp *rudp, uint64_t now_us)
 {
-	struct list_link *link = rudp->ready.next;
+	struct list_link *link;
 
-	(void)now_us;
+	while ((link = pacer_take(&rudp->pacer, now_us)) != NULL)
+		list_append(&rudp->ready,
+			    &CONTAINER_OF(link, struct rudp_connection, paced)->ready);
+	link = rudp->ready.next;
 	if (list_is_empty(&rudp->ready))
 		return NULL;
 	/* To the back: the next call gives another one its turn. */
@@ -274,10 +280,11 @@ struct rudp_connection *rudp_next_to_send(struct rudp *rudp, uint64_t now_us)
 
 uint64_t rudp_next_deadline_us(const struct rudp *rudp)
 {
-	return wheel_next_us(&rudp->wheel);
+	return MIN(wheel_next_us(&rudp->wheel), pacer_next_us(&rudp->pacer));
 }
 
 unsigned rudp_advance(struct rudp *rudp, uint64_t now_us)
 {
+	rudp->looked_us = now_us;
 	return wheel_advance(&rudp->wheel, now_us, ADVANCE_TIMERS_MAX);
 }

@@ -120,13 +120,13 @@ struct rudp_config {
 	uint32_t operations;      /**< open at a time, a connection and direction; power of two */
 	uint32_t packets;         /**< sent and not settled, a connection; power of two */
 	uint32_t datagram_bytes;  /**< largest UDP payload the port carries: MTU - 28 or - 48 */
-	uint32_t window_packets;  /**< for the fixed window; 0 = RUDP_WINDOW_PACKETS */
-	uint32_t silence_us;      /**< peer_silence_ms: then a connection ends; 0 = default */
-	uint32_t keepalive_us;    /**< idle time before a ping; 0 = default */
-	uint8_t worker;           /**< top byte of the local connection ids */
-	uint64_t now_us;          /**< the clock at creation */
-	uint64_t *counters;       /**< RUDP_COUNTER_COUNT words that only this thread writes */
-	const struct cc_ops *cc;  /**< congestion control; NULL = the fixed window */
+	uint32_t window_packets; /**< the fixed window, the others' most; 0 = RUDP_WINDOW_PACKETS */
+	uint32_t silence_us;     /**< peer_silence_ms: then a connection ends; 0 = default */
+	uint32_t keepalive_us;   /**< idle time before a ping; 0 = default */
+	uint8_t worker;          /**< top byte of the local connection ids */
+	uint64_t now_us;         /**< the clock at creation */
+	uint64_t *counters;      /**< RUDP_COUNTER_COUNT words that only this thread writes */
+	const struct cc_ops *cc; /**< congestion control; NULL = the fixed window */
 	const struct rudp_callbacks *callbacks;
 	void *context; /**< first argument of the callbacks */
 };
@@ -207,7 +207,11 @@ size_t rudp_transmit(struct rudp_connection *connection, uint64_t now_us, void *
 		     void *buffer, size_t capacity);
 /** When rudp_advance has something to do; UINT64_MAX = never. */
 uint64_t rudp_next_deadline_us(const struct rudp *rudp);
-/** Runs due timers; returns how many. */
+/**
+ * Runs due timers; returns how many. Called once a round, behind rudp_receive: the time since the last call
+ * tells how long the packets of the next round may have waited for this worker. One that was woken by its
+ * port calls it before it receives, too.
+ */
 unsigned rudp_advance(struct rudp *rudp, uint64_t now_us);
 
 #endif

@@ -113,6 +113,7 @@ struct rudp_params {
 struct rudp_stats {
 	uint32_t rtt_us;           /**< smoothed; 0 = not measured yet */
 	uint32_t rtt_min_us;       /**< least ever */
+	uint32_t rtt_target_us;    /**< that congestion control aims at; 0 = it does not */
 	uint32_t window_packets;   /**< of congestion control */
 	uint32_t in_flight;        /**< packets sent, neither acknowledged nor given up */
 	uint32_t operations;       /**< of this node, open */

@@ -240,6 +240,29 @@ static size_t send_new_read_data(struct rudp_connection *connection, struct send
 	return bytes;
 }
 
+/* Has the next data packet's time come? If not, the connection waits for it. A probe goes at once. */
+static bool send_may_now(struct rudp_connection *connection, uint64_t now_us)
+{
+	struct rudp *rudp = connection->rudp;
+
+	if (LIKELY(connection->cc.pace_ns == 0) || connection->probe_pending ||
+	    connection->pace_next_ns <= now_us * CONN_NS_PER_US)
+		return true;
+	pacer_hold(&rudp->pacer, &connection->paced, now_us,
+		   (connection->pace_next_ns + CONN_NS_PER_US - 1) / CONN_NS_PER_US);
+	return false;
+}
+
+static void send_pace(struct rudp_connection *connection, uint64_t now_us)
+{
+	uint64_t oldest_ns = now_us * CONN_NS_PER_US - CONN_PACE_CREDIT_NS;
+
+	if (LIKELY(connection->cc.pace_ns == 0))
+		return;
+	connection->pace_next_ns =
+		MAX(connection->pace_next_ns, oldest_ns) + connection->cc.pace_ns;
+}
+
 /* What fails to be built ends its operation, and the next one is tried: bounded by the tables. */
 static size_t send_data(struct rudp_connection *connection, struct send_place *place)
 {
@@ -247,6 +270,8 @@ static size_t send_data(struct rudp_connection *connection, struct send_place *p
 	size_t bytes = 0;
 
 	if (!connection->probe_pending && sent->in_flight >= connection->cc.window_packets)
+		return 0;
+	if (!send_may_now(connection, place->now_us))
 		return 0;
 	while (bytes == 0 && sent->again_count > 0 && send_may_again(connection, place->now_us))
 		bytes = send_again(connection, place);
@@ -460,8 +485,8 @@ size_t rudp_transmit(struct rudp_connection *connection, uint64_t now_us, void *
 		bytes = 0;
 	} else {
 		bytes = send_control(connection, now_us, buffer);
-		if (bytes == 0)
-			bytes = send_data(connection, &place);
+		if (bytes == 0 && (bytes = send_data(connection, &place)) > 0)
+			send_pace(connection, now_us);
 		/* Data that could not go may have asked for a ping. */
 		if (bytes == 0)
 			bytes = send_control(connection, now_us, buffer);

@@ -61,8 +61,7 @@ static void timer_doubt(struct rudp_connection *connection, uint64_t now_us)
 {
 	if (connection->loss.probes < CONN_DOUBT_PROBES)
 		return;
-	if (connection->loss.probes == CONN_DOUBT_PROBES)
-		connection->cc.ops->timeout(&connection->cc, now_us);
+	connection->cc.ops->timeout(&connection->cc, connection->loss.probes, now_us);
 	if (connection->state != RUDP_ESTABLISHED ||
 	    now_us - connection->waiting_us < CONN_DOUBT_US)
 		return;

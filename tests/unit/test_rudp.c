@@ -759,6 +759,89 @@ static void rudp_next_to_send__takes_turns(void **state)
 	assert_ptr_equal(rudp_next_to_send(ends[0].rudp, now_us), second);
 }
 
+/* Packets that an end sends now, all of them lost. */
+static unsigned take_all(unsigned i)
+{
+	unsigned count = 0;
+
+	while (take(i).bytes > 0)
+		count++;
+	return count;
+}
+
+static void rudp_transmit__paces(void **state)
+{
+	(void)state;
+	ends[0].connection->cc.pace_ns = 10000;
+	submit(RUDP_WRITE, 10 * PAYLOAD);
+	assert_int_equal(take_all(0), 1);
+	/* What it may catch up with counts from then on. */
+	assert_true(rudp_next_deadline_us(ends[0].rudp) <= now_us + 6);
+	now_us += 5;
+	assert_int_equal(take_all(0), 0);
+	now_us += 1;
+	assert_int_equal(take_all(0), 1);
+	now_us += 10;
+	assert_int_equal(take_all(0), 1);
+	now_us += 9;
+	assert_int_equal(take_all(0), 0);
+	ends[0].connection->cc.pace_ns = 0;
+	now_us += 1;
+	assert_int_equal(take_all(0), 7);
+}
+
+static void rudp_transmit__paced_controls_go_at_once(void **state)
+{
+	struct packet packet;
+
+	(void)state;
+	ends[0].connection->cc.pace_ns = 100000;
+	submit(RUDP_WRITE, 4 * PAYLOAD);
+	packet = take(0);
+	assert_int_equal(packet.data[0], WIRE_WRITE);
+	assert_int_equal(take_all(0), 0);
+	ends[0].connection->ping_pending = true;
+	conn_wake(ends[0].connection);
+	assert_int_equal(take(0).data[0], WIRE_CONTROL);
+	assert_int_equal(take_all(0), 0);
+	/* It ends while it waits. */
+	rudp_connection_close(ends[0].connection, now_us);
+	assert_int_equal(take(0).data[0], WIRE_RESET);
+	now_us += 200;
+	assert_int_equal(take_all(0), 0);
+}
+
+/* A packet waits for `us` until an end looks at it, or its answer until the other does. */
+static uint32_t round_trip_us(uint64_t there_us, uint64_t back_us)
+{
+	struct packet packet;
+
+	submit(RUDP_WRITE, 10);
+	packet = take(0);
+	now_us += there_us;
+	give(1, &packet);
+	rudp_advance(ends[0].rudp, now_us);
+	rudp_advance(ends[1].rudp, now_us);
+	packet = take(1);
+	now_us += back_us;
+	give(0, &packet);
+	rudp_advance(ends[0].rudp, now_us);
+	rudp_advance(ends[1].rudp, now_us);
+	return ends[0].connection->loss.latest_us;
+}
+
+static void rudp_receive__a_host_was_away(void **state)
+{
+	(void)state;
+	rudp_advance(ends[0].rudp, now_us);
+	rudp_advance(ends[1].rudp, now_us);
+	assert_int_equal(round_trip_us(10, 2), 12);
+	assert_in_range(round_trip_us(500, 2), 1, 2);
+	assert_in_range(round_trip_us(10, 500), 1, 10);
+	assert_in_range(round_trip_us(10000, 10000), 1, 2);
+	assert_int_equal(round_trip_us(10, 2), 12);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -791,6 +874,9 @@ int main(void)
 		CASE(rudp_receive__strangers),
 		CASE(rudp_packet_kind__routes),
 		CASE(rudp_next_to_send__takes_turns),
+		CASE(rudp_transmit__paces),
+		CASE(rudp_transmit__paced_controls_go_at_once),
+		CASE(rudp_receive__a_host_was_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
