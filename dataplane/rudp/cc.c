@@ -10,6 +10,7 @@
 
 static const struct cc_ops *const algorithms[] = {
 	&cc_fixed,
+	&cc_newreno,
 };
 
 const struct cc_ops *cc_find(const char *name)

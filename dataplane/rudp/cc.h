@@ -48,6 +48,9 @@ struct cc {
 /** As many packets as configured, always: for wires that do not queue, and hosts that must not be overrun. */
 extern const struct cc_ops cc_fixed;
 
+/** NewReno as in RFC 9002: halves at a loss; to compare with. */
+extern const struct cc_ops cc_newreno;
+
 /** The algorithm of a name, NULL when there is none. */
 const struct cc_ops *cc_find(const char *name);
 /** All names, NULL behind the last. */
