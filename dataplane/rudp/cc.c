@@ -11,6 +11,7 @@
 static const struct cc_ops *const algorithms[] = {
 	&cc_fixed,
 	&cc_newreno,
+	&cc_swift,
 };
 
 const struct cc_ops *cc_find(const char *name)

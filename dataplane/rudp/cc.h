@@ -48,6 +48,8 @@ struct cc {
 /** As many packets as configured, always: for wires that do not queue, and hosts that must not be overrun. */
 extern const struct cc_ops cc_fixed;
 
+/** Swift: holds the delay of the path at a target. */
+extern const struct cc_ops cc_swift;
 /** NewReno as in RFC 9002: halves at a loss; to compare with. */
 extern const struct cc_ops cc_newreno;
 

@@ -15,6 +15,7 @@ static void cc_find__by_name(void **state)
 	(void)state;
 	assert_ptr_equal(cc_find("fixed"), &cc_fixed);
 	assert_ptr_equal(cc_find("newreno"), &cc_newreno);
+	assert_ptr_equal(cc_find("swift"), &cc_swift);
 	assert_null(cc_find("cubic"));
 	assert_null(cc_find(""));
 }
@@ -26,7 +27,7 @@ static void cc_name__lists_what_cc_find_finds(void **state)
 	(void)state;
 	for (; cc_name(count) != NULL; count++)
 		assert_string_equal(cc_find(cc_name(count))->name, cc_name(count));
-	assert_int_equal(count, 2);
+	assert_int_equal(count, 3);
 	assert_null(cc_name(count + 1));
 }
 
