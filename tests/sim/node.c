@@ -110,7 +110,7 @@ static void node_boot(struct node *node)
 		.worker = (uint8_t)(node->index + 1),
 		.now_us = *node->now_us,
 		.counters = node->counters,
-		.cc = scenario->cc != NULL ? cc_find(scenario->cc) : NULL,
+		.cc = node->cc,
 		.callbacks = &callbacks,
 		.context = &node->memory,
 	};
@@ -284,13 +284,13 @@ static void node_supervise(struct node *node)
 		}
 		operation->ending_us = now_us;
 		connection = rudp_connection_find(node->rudp, operation->connection);
-		if (connection != NULL)
-			rudp_cancel(connection, now_us, operation->id,
-				    now_us < operation->deadline_us ? HAUL_CANCELLED : HAUL_TIMEOUT,
-				    0);
-		else
+		if (connection == NULL) {
 			memory_violation(memory, "operation outlived its connection",
 					 operation->uid);
+			continue;
+		}
+		rudp_cancel(connection, now_us, operation->id,
+			    now_us < operation->deadline_us ? HAUL_CANCELLED : HAUL_TIMEOUT, 0);
 	}
 }
 
@@ -381,6 +381,9 @@ void node_poll(struct node *node, struct node *peer)
 {
 	if (*node->now_us < node->paused_until_us)
 		return;
+	/* A node that did not stand still has polled all the time; rounds without effect are left out. */
+	if (node->paused_until_us == 0)
+		rudp_advance(node->rudp, *node->now_us);
 	node->paused_until_us = 0;
 	node->wake_us = UINT64_MAX;
 	node_receive(node, peer);

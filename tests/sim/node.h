@@ -20,6 +20,7 @@ struct node {
 	uint32_t index;
 	uint64_t incarnation;
 	struct rudp_address address;
+	const struct cc_ops *cc; /**< NULL = rudp's default */
 	struct rudp *rudp;
 	struct rudp_connection *connection; /**< NULL = none; also while it ends */
 	struct handshake *handshake;

@@ -45,6 +45,7 @@ const struct scenario scenarios[] = {
 	  .operations = 10,
 	  .depth = 4,
 	  .read_ppm = 400000,
+	  .timeout_us = SECONDS(60),
 	  .expects = SCENARIO_ALL_OK },
 	{ .name = "burst",
 	  .sentence = "losses come in bursts (Gilbert-Elliott)",

@@ -37,7 +37,6 @@ struct scenario {
 	uint32_t close_us;        /**< a node closes its connection about this often */
 	uint32_t think_us;        /**< idle time between operations, up to */
 	uint32_t expects;         /**< SCENARIO_* */
-	const char *cc;           /**< NULL = fixed */
 };
 
 extern const struct scenario scenarios[];

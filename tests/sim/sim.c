@@ -2,7 +2,8 @@
 /*
  * The simulator: two nodes, two links, a virtual clock. Everything follows from the seed.
  *
- *     sim [--seeds N] [--seed S] [--scenario NAME] [--sabotage WHAT] [--list] [--verbose]
+ *     sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME] [--sabotage WHAT]
+ *         [--list] [--verbose]
  *     sim --bench ...    the performance mode, see bench.h
  *
  * Runs each scenario with seeds 1 to N, or one seed; a failure prints the command that replays it. Exit
@@ -39,6 +40,7 @@ static struct {
 	uint64_t seeds;
 	uint64_t seed;        /* 0 = 1 to seeds */
 	const char *scenario; /* NULL = all */
+	const char *cc;       /* congestion control; NULL = the default */
 	const char *sabotage; /* empty = none */
 	bool is_verbose;
 	bool is_list;
@@ -99,7 +101,7 @@ static void sim_init(struct sim *sim, const struct scenario *scenario, uint64_t 
 	/* Mixed, since neighbouring states give the same stream shifted. */
 	sim->random.state = random_mix(seed ^ UINT64_C(0x6a09e667f3bcc908));
 	/* Not at zero, and anywhere within a tick. */
-	sim->now_us = 1000000000 + random_below(&sim->random, 10 * RUDP_TICK_US);
+	sim->now_us = 1000000000 + random_below(&sim->random, UINT64_C(10) * RUDP_TICK_US);
 	for (uint32_t i = 0; i < 2; i++) {
 		struct link *link = &sim->links[i];
 
@@ -117,6 +119,7 @@ static void sim_init(struct sim *sim, const struct scenario *scenario, uint64_t 
 		sim->nodes[i].now_us = &sim->now_us;
 	}
 	for (uint32_t i = 0; i < 2; i++) {
+		sim->nodes[i].cc = options.cc != NULL ? cc_find(options.cc) : NULL;
 		node_init(&sim->nodes[i], scenario, &sim->nodes[!i]);
 		sim->nodes[i].memory.uid_next = &sim->uid_next;
 	}
@@ -203,8 +206,9 @@ static void sim_report(struct sim *sim, const struct scenario *scenario, uint64_
 		stale_count += strstr(memory->violation, "stale byte") != NULL ||
 			       strstr(memory->violation, "twice") != NULL;
 		printf("FAILED %s seed %" PRIu64 " node %u: %s\n"
-		       "  replay: sim --scenario %s --seed %" PRIu64 "%s%s\n",
+		       "  replay: sim --scenario %s --seed %" PRIu64 "%s%s%s%s\n",
 		       scenario->name, seed, i, memory->violation, scenario->name, seed,
+		       options.cc != NULL ? " --cc " : "", options.cc != NULL ? options.cc : "",
 		       *options.sabotage ? " --sabotage " : "", options.sabotage);
 	}
 }
@@ -236,7 +240,7 @@ static bool sim_case(const struct scenario *scenario, uint64_t seed)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: sim [--seeds N] [--seed S] [--scenario NAME]\n"
+		"usage: sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME]\n"
 		"           [--sabotage window|fence|freshness|generation] [--list] [--verbose]\n");
 	return 2;
 }
@@ -267,13 +271,15 @@ static bool options_parse(int argc, char **argv)
 			options.seed = strtoull(value, NULL, 10);
 		else if (strcmp(argv[i], "--scenario") == 0)
 			options.scenario = value;
+		else if (strcmp(argv[i], "--cc") == 0)
+			options.cc = value;
 		else if (strcmp(argv[i], "--sabotage") == 0)
 			options.sabotage = value;
 		else
 			return false;
 		i++;
 	}
-	return true;
+	return options.cc == NULL || cc_find(options.cc) != NULL;
 }
 
 int main(int argc, char **argv)
