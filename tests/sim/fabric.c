@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define PS_PER_US       UINT64_C(1000000)
+#define PS_PER_NS       UINT64_C(1000)
 #define DATAGRAM_BYTES  1472u
 #define DATAGRAM_ROOM   1536u
 #define PAYLOAD_BYTES   (DATAGRAM_BYTES - RUDP_DATA_HEADER_BYTES)
@@ -33,6 +34,8 @@
 #define QUEUE_STEP_PS UINT64_C(100000)
 #define QUEUE_STEPS   100000u
 #define INBOX_PACKETS 1024u
+/* Packets that a worker takes in, and sends, in a round: as the udp driver does. */
+#define ROUND_PACKETS 64u
 
 enum event_kind {
 	EVENT_POLL,
@@ -65,6 +68,8 @@ struct host {
 	uint32_t index;
 	uint32_t open;          /* operations */
 	uint64_t poll_ps;       /* of the event that counts; UINT64_MAX = none */
+	uint64_t phase_ps;      /* it polls at this moment of each microsecond */
+	uint64_t work_ps;       /* the round's work is done then */
 	uint64_t port_ps;       /* when the port has sent all it has */
 	uint64_t start_us;      /* then the application begins */
 	uint64_t away_until_us; /* sleeps, or is off its core */
@@ -288,10 +293,10 @@ static uint64_t host_due_us(struct fabric *fabric, uint64_t now_us, uint32_t abo
 
 static void host_poll_at(struct host *host, uint64_t at_ps)
 {
-	/* Each host polls at its own moment of a microsecond. */
-	uint64_t phase_ps = host->index * UINT64_C(29000) % PS_PER_US;
+	uint64_t phase_ps = host->phase_ps;
 	struct event event = { .kind = EVENT_POLL, .host = host->index };
 
+	at_ps = MAX(at_ps, host->work_ps);
 	at_ps = (at_ps + PS_PER_US - 1 - phase_ps) / PS_PER_US * PS_PER_US + phase_ps;
 	if (at_ps >= host->poll_ps)
 		return;
@@ -320,7 +325,9 @@ static void host_create(struct fabric *fabric, uint32_t index)
 	host->fabric = fabric;
 	host->index = index;
 	host->poll_ps = UINT64_MAX;
-	host->start_us = START_US + (uint64_t)index * config->stagger_us;
+	host->start_us = START_US + (uint64_t)index * config->stagger_us +
+			 random_below(&fabric->random, config->round_trip_us);
+	host->phase_ps = random_below(&fabric->random, PS_PER_US);
 	host->nap_at_us = host_due_us(fabric, START_US, config->nap_us);
 	host->stall_at_us = host_due_us(fabric, START_US, config->stall_us);
 	BUG_ON(rudp_config.cc == NULL || rudp_create(&rudp_config, &host->rudp) != 0);
@@ -373,7 +380,7 @@ static void host_send(struct host *host, struct packet *packet)
 	uint64_t port_ps_per_byte = 8 * PS_PER_US / PORT_RATE_MBIT;
 	struct event event = { .kind = EVENT_SWITCH, .packet = packet };
 
-	host->port_ps = MAX(host->port_ps, fabric->now_ps) + wire_bytes(packet) * port_ps_per_byte;
+	host->port_ps = MAX(host->port_ps, host->work_ps) + wire_bytes(packet) * port_ps_per_byte;
 	event.at_ps = host->port_ps + fabric->config->round_trip_us * PS_PER_US / 4;
 	if (packet->to == fabric_receiver(fabric))
 		event_put(fabric, event);
@@ -402,17 +409,24 @@ static uint32_t host_peer(const struct host *host, const struct rudp_connection 
 				       : receiver;
 }
 
-/* False when the port's ring is full. */
+/* A packet costs the host time. */
+static void host_pay(struct host *host)
+{
+	host->work_ps += host->fabric->config->packet_ns * PS_PER_NS;
+}
+
+/* False when the round is over before all has been sent, or the port's ring is full. */
 static bool host_transmit(struct host *host, uint64_t now_us)
 {
 	struct fabric *fabric = host->fabric;
 	struct rudp_connection *connection;
+	uint32_t sent = 0;
 
 	while ((connection = rudp_next_to_send(host->rudp, now_us)) != NULL) {
 		for (;;) {
 			struct packet *packet;
 
-			if (host->port_ps > fabric->now_ps + PORT_RING_PS)
+			if (host->port_ps > host->work_ps + PORT_RING_PS || sent == ROUND_PACKETS)
 				return false;
 			packet = packet_get(fabric);
 			packet->bytes = (uint32_t)rudp_transmit(connection, now_us, NULL,
@@ -423,6 +437,8 @@ static bool host_transmit(struct host *host, uint64_t now_us)
 			}
 			packet->from = host->index;
 			packet->to = host_peer(host, connection);
+			host_pay(host);
+			sent++;
 			host_send(host, packet);
 		}
 	}
@@ -448,6 +464,22 @@ static bool host_is_away(struct host *host, uint64_t now_us)
 	return now_us < host->away_until_us;
 }
 
+static void host_receive(struct host *host, uint64_t now_us)
+{
+	uint32_t count = MIN(host->inbox_count, ROUND_PACKETS);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct packet *packet = host->inbox[i];
+		struct rudp_address address = host_address(packet->from);
+
+		rudp_receive(host->rudp, now_us, &address, packet->data, packet->bytes);
+		packet_put(host->fabric, packet);
+		host_pay(host);
+	}
+	host->inbox_count -= count;
+	memmove(host->inbox, host->inbox + count, host->inbox_count * sizeof(struct packet *));
+}
+
 static void host_poll(struct host *host)
 {
 	struct fabric *fabric = host->fabric;
@@ -461,31 +493,31 @@ static void host_poll(struct host *host)
 		return;
 	}
 	host->away_until_us = 0;
+	was_away |= host->work_ps > fabric->now_ps - PS_PER_US;
+	host->work_ps = fabric->now_ps;
 	/* A host that was not away has looked all the time: events without effect are left out here. */
 	if (!was_away)
 		rudp_advance(host->rudp, now_us);
-	for (uint32_t i = 0; i < host->inbox_count; i++) {
-		struct packet *packet = host->inbox[i];
-		struct rudp_address address = host_address(packet->from);
-
-		rudp_receive(host->rudp, now_us, &address, packet->data, packet->bytes);
-		packet_put(fabric, packet);
-	}
-	host->inbox_count = 0;
+	host_receive(host, now_us);
 	rudp_advance(host->rudp, now_us);
 	host_submit(host, now_us);
-	next_us = host_transmit(host, now_us) ? rudp_next_deadline_us(host->rudp) : now_us + 1;
+	next_us = host_transmit(host, now_us) && host->inbox_count == 0
+			  ? rudp_next_deadline_us(host->rudp)
+			  : now_us + 1;
 	if (now_us < host->start_us)
 		next_us = MIN(next_us, host->start_us);
 	if (next_us != UINT64_MAX)
-		host_poll_at(host, MAX(next_us * PS_PER_US, fabric->now_ps + PS_PER_US));
+		host_poll_at(host, MAX(next_us * PS_PER_US, fabric->now_ps + 1));
 }
 
 static void host_arrive(struct host *host, struct packet *packet)
 {
 	struct fabric *fabric = host->fabric;
 
-	if (host->inbox_count == INBOX_PACKETS) {
+	uint32_t ring =
+		fabric->config->ring_packets != 0 ? fabric->config->ring_packets : INBOX_PACKETS;
+
+	if (host->inbox_count == ring) {
 		packet_put(fabric, packet);
 		return;
 	}
@@ -548,6 +580,9 @@ static void fabric_sum_senders(struct fabric *fabric)
 		result->again += (double)delta[RUDP_COUNTER_RETRANSMITTED];
 		result->spurious += (double)delta[RUDP_COUNTER_SPURIOUS];
 		result->window += stats.window_packets / (double)senders;
+		if (stats.rtt_target_us > fabric->config->round_trip_us)
+			result->target_us += (stats.rtt_target_us - fabric->config->round_trip_us) /
+					     (double)senders;
 	}
 	result->again /= MAX(data, 1);
 	result->spurious /= MAX(data, 1);

@@ -31,6 +31,8 @@ struct fabric_config {
 	uint32_t loss_ppm;        /**< of each packet, in both directions */
 	uint32_t reorder_ppm;     /**< of each packet: up to reorder_us late */
 	uint32_t reorder_us;      /**< for reorder_ppm */
+	uint32_t packet_ns;       /**< a packet costs its host so much time, each way; 0 = none */
+	uint32_t ring_packets;    /**< what waits for a host, at most 1024; 0 = that */
 	uint32_t nap_us;          /**< a host sleeps about this often ... */
 	uint32_t nap_length_us;   /**< ... for up to so long; 0 = never */
 	uint32_t stall_us;        /**< a host is taken off its core about this often ... */
