@@ -39,32 +39,33 @@ struct row {
 	double queue_targets_max; /* p99 of the queueing delay, in targets of the algorithm */
 };
 
-#define BUFFER(bdp) .buffer_bytes = (bdp)*BDP_BYTES
+#define SHALLOW BDP_BYTES
+#define DEEP    (16 * BDP_BYTES)
 
 static const struct row rows[] = {
 	{ .name = "free",
 	  .sentence = "one flow, nothing is lost",
-	  .config = { .senders = 1, BUFFER(1) },
+	  .config = { .senders = 1, .buffer_bytes = SHALLOW },
 	  .share_floor = 0.9 },
 	{ .name = "loss-1e-4",
 	  .sentence = "one packet in ten thousand is lost",
-	  .config = { .senders = 1, BUFFER(1), .loss_ppm = 100 },
+	  .config = { .senders = 1, .buffer_bytes = SHALLOW, .loss_ppm = 100 },
 	  .base_is_clean = true,
 	  .ratio_floor = 0.99 },
 	{ .name = "loss-1e-3",
 	  .sentence = "one in a thousand",
-	  .config = { .senders = 1, BUFFER(1), .loss_ppm = 1000 },
+	  .config = { .senders = 1, .buffer_bytes = SHALLOW, .loss_ppm = 1000 },
 	  .base_is_clean = true,
 	  .ratio_floor = 0.97 },
 	{ .name = "loss-1e-2",
 	  .sentence = "one in a hundred",
-	  .config = { .senders = 1, BUFFER(1), .loss_ppm = 10000 },
+	  .config = { .senders = 1, .buffer_bytes = SHALLOW, .loss_ppm = 10000 },
 	  .base_is_clean = true,
 	  .ratio_floor = 0.85 },
 	{ .name = "loss-1e-2-reorder",
 	  .sentence = "one in a hundred, and 5 % late by up to a round trip",
 	  .config = { .senders = 1,
-		      BUFFER(1),
+		      .buffer_bytes = SHALLOW,
 		      .loss_ppm = 10000,
 		      .reorder_ppm = 50000,
 		      .reorder_us = ROUND_TRIP_US },
@@ -72,43 +73,89 @@ static const struct row rows[] = {
 	  .ratio_floor = 0.8 },
 	{ .name = "flows-8",
 	  .sentence = "8 flows that begin 200 us apart",
-	  .config = { .senders = 8, BUFFER(1), .stagger_us = 200 },
+	  .config = { .senders = 8, .buffer_bytes = SHALLOW, .stagger_us = 200 },
 	  .share_floor = 0.9,
 	  .jain_floor = 0.95,
 	  .queue_targets_max = 2 },
 	{ .name = "flows-8-deep",
 	  .sentence = "the same, deep buffer",
-	  .config = { .senders = 8, BUFFER(16), .stagger_us = 200 },
+	  .config = { .senders = 8, .buffer_bytes = DEEP, .stagger_us = 200 },
 	  .share_floor = 0.9,
 	  .jain_floor = 0.95,
 	  .queue_targets_max = 2 },
 	{ .name = "incast-32",
 	  .sentence = "32 senders that begin at once",
-	  .config = { .senders = 32, BUFFER(1) },
+	  .config = { .senders = 32, .buffer_bytes = SHALLOW },
 	  .share_floor = 0.9,
 	  .jain_floor = 0.95,
 	  .queue_targets_max = 2 },
 	{ .name = "incast-32-deep",
 	  .sentence = "the same, deep buffer",
-	  .config = { .senders = 32, BUFFER(16) },
+	  .config = { .senders = 32, .buffer_bytes = DEEP },
 	  .share_floor = 0.9,
 	  .jain_floor = 0.95,
 	  .queue_targets_max = 2 },
 	{ .name = "naps",
 	  .sentence = "hosts sleep up to 500 us, each some 5 ms",
-	  .config = { .senders = 1, BUFFER(1), .nap_us = 5000, .nap_length_us = 500 },
+	  .config = { .senders = 1, .buffer_bytes = SHALLOW, .nap_us = 5000, .nap_length_us = 500 },
 	  .base_cc = "fixed",
 	  .ratio_floor = 0.95 },
 	{ .name = "stalls",
 	  .sentence = "and are taken off their cores for 10 ms, each some 50 ms",
 	  .config = { .senders = 1,
-		      BUFFER(1),
+		      .buffer_bytes = SHALLOW,
 		      .nap_us = 5000,
 		      .nap_length_us = 500,
 		      .stall_us = 50000,
 		      .stall_length_us = 10000 },
 	  .base_cc = "fixed",
 	  .ratio_floor = 0.95 },
+	{ .name = "straight",
+	  .sentence = "100 Gbit/s without a bottleneck: a wire that does not queue",
+	  .config = { .senders = 1, .rate_mbit = 100000 },
+	  .base_cc = "fixed",
+	  .ratio_floor = 0.98 },
+	{ .name = "straight-short",
+	  .sentence = "the same, 4 us away",
+	  .config = { .senders = 1, .rate_mbit = 100000, .round_trip_us = 4 },
+	  .base_cc = "fixed",
+	  .ratio_floor = 0.98 },
+	{ .name = "straight-naps",
+	  .sentence = "the same, hosts sleep up to 500 us, each some 5 ms",
+	  .config = { .senders = 1,
+		      .rate_mbit = 100000,
+		      .round_trip_us = 4,
+		      .nap_us = 5000,
+		      .nap_length_us = 500 },
+	  .base_cc = "fixed",
+	  .ratio_floor = 0.98 },
+	{ .name = "software",
+	  .sentence = "hosts that need 300 ns a packet, 2 us apart: their cores are the bottleneck",
+	  .config = { .senders = 1,
+		      .rate_mbit = 100000,
+		      .round_trip_us = 2,
+		      .packet_ns = 300,
+		      .ring_packets = 256 },
+	  .base_cc = "fixed",
+	  .ratio_floor = 0.98 },
+	{ .name = "software-naps",
+	  .sentence = "the same, and they sleep up to 500 us, each some 5 ms",
+	  .config = { .senders = 1,
+		      .rate_mbit = 100000,
+		      .round_trip_us = 2,
+		      .packet_ns = 300,
+		      .ring_packets = 256,
+		      .nap_us = 5000,
+		      .nap_length_us = 500 },
+	  .base_cc = "fixed",
+	  .ratio_floor = 0.98 },
+	{ .name = "far",
+	  .sentence = "10 Gbit/s, 200 us, a buffer of one such product",
+	  .config = { .senders = 1,
+		      .rate_mbit = 10000,
+		      .round_trip_us = 200,
+		      .buffer_bytes = 250000 },
+	  .share_floor = 0.9 },
 };
 
 static struct {
@@ -117,7 +164,7 @@ static struct {
 	uint64_t seed;
 	bool has_floors;
 	bool is_smoke;
-} options = { .cc = "fixed", .seed = 1 };
+} options = { .cc = "swift", .seed = 1 };
 
 struct outcome {
 	struct fabric_result result;
@@ -131,8 +178,10 @@ static void row_run(const struct row *row, struct outcome *out)
 
 	config.cc = options.cc;
 	config.seed = options.seed;
-	config.rate_mbit = RATE_MBIT;
-	config.round_trip_us = ROUND_TRIP_US;
+	if (config.rate_mbit == 0)
+		config.rate_mbit = RATE_MBIT;
+	if (config.round_trip_us == 0)
+		config.round_trip_us = ROUND_TRIP_US;
 	config.warm_us = WARM_US;
 	config.measure_us = options.is_smoke ? MEASURE_US / SMOKE_SHARE : MEASURE_US;
 	fabric_run(&config, &out->result);
@@ -167,10 +216,11 @@ static bool row_holds(const struct row *row, const struct outcome *outcome)
 	holds &= floor_holds(row, "share of the bottleneck", result->share, row->share_floor);
 	holds &= floor_holds(row, "Jain's index", result->jain, row->jain_floor);
 	/* Turned round, so that a floor is a floor. */
-	if (row->queue_targets_max != 0 && result->target_us != 0)
+	if (row->queue_targets_max != 0 && result->target_us != 0) {
 		holds &= floor_holds(row, "target by p99 of the queueing delay",
 				     result->target_us / result->queue_p99_us,
 				     1 / row->queue_targets_max);
+	}
 	return holds;
 }
 
