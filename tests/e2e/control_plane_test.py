@@ -504,8 +504,8 @@ def http_answers():
 def http_refuses():
     with Rig() as rig:
         control = rig.control().start()
-        wait_for("redis", lambda: control.status()["redis"]["state"] == "ready")
-        assert control.get("/v1/segments/nothing")[0] == 404
+        # Until the data set is open, absence cannot be told: that is 503, and another answer than 404.
+        wait_for("an answer from Redis", lambda: control.get("/v1/segments/nothing")[0] == 404)
         assert control.get("/v1/segments/bad%20name")[0] == 400
         for path in ("/nothing", "/v1/", "/v1/segmentsx", "/../etc/passwd"):
             assert control.get(path)[0] == 404, path
