@@ -94,10 +94,15 @@ static void ack_spurious(struct rudp_connection *connection, uint32_t number, ui
 	ack_settle(connection, number, now_us);
 }
 
-/* Later of two numbers. */
-static uint32_t ack_later(uint32_t a, uint32_t b)
+/*
+ * The first number of a range that is in [base, base + size), end when none is. A peer may name any range, also one
+ * half the number space away, where comparing numbers says nothing.
+ */
+static uint32_t ack_first(const struct wire_range *range, uint32_t base, uint32_t size)
 {
-	return seq32_before(a, b) ? b : a;
+	if (range->last - base >= size)
+		return range->last + 1;
+	return range->last - range->first > range->last - base ? base : range->first;
 }
 
 /* Newly acknowledged packets of one range, those that had been declared lost among them. */
@@ -106,12 +111,9 @@ static uint32_t ack_range(struct rudp_connection *connection, const struct wire_
 {
 	struct sent *sent = &connection->sent;
 	uint32_t end = range->last + 1;
-	uint32_t first = ack_later(range->first, sent->tail);
+	uint32_t first = ack_first(range, sent->tail, sent_span(sent));
 	uint32_t count = 0;
 	uint32_t number;
-
-	if (!seq32_before(first, end))
-		first = end;
 
 	for (number = sent_find(sent, sent->flight, first, end); number != end;
 	     number = sent_find(sent, sent->flight, number + 1, end)) {
@@ -122,9 +124,7 @@ static uint32_t ack_range(struct rudp_connection *connection, const struct wire_
 	if (sent->lost_count == 0)
 		return count;
 	/* Those are remembered beyond tail, for as long as their record is not used again. */
-	first = ack_later(range->first, sent->next - 1 - sent->mask);
-	if (!seq32_before(first, end))
-		return count;
+	first = ack_first(range, sent->next - 1 - sent->mask, sent->mask + 1);
 	for (number = sent_find(sent, sent->lost, first, end); number != end;
 	     number = sent_find(sent, sent->lost, number + 1, end)) {
 		ack_spurious(connection, number, now_us);

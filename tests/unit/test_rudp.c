@@ -759,6 +759,51 @@ static void rudp_next_to_send__takes_turns(void **state)
 	assert_ptr_equal(rudp_next_to_send(ends[0].rudp, now_us), second);
 }
 
+static enum rudp_receive acknowledge(const struct wire_ack *ack)
+{
+	struct packet packet = { .bytes = WIRE_HEADER_BYTES };
+	struct wire_header header = {
+		.type = WIRE_CONTROL,
+		.connection = ends[0].connection->params.local_id,
+	};
+
+	wire_header_write(packet.data, &header);
+	packet.bytes += wire_ack_write(packet.data + packet.bytes, DATAGRAM - packet.bytes, ack);
+	packet.bytes = MAX(packet.bytes, (size_t)WIRE_CONTROL_BYTES_MIN);
+	return give(0, &packet);
+}
+
+static void rudp_receive__acknowledgements_from_anywhere(void **state)
+{
+	struct sent *sent = &ends[0].connection->sent;
+	struct wire_ack ack = { .count = 2 };
+
+	(void)state;
+	submit(RUDP_WRITE, 10 * PAYLOAD);
+	while (take(0).bytes > 0) {}
+	/* Up to half the number space below: neither in flight nor ever lost. */
+	for (uint32_t distance = 1; distance < 40; distance++) {
+		for (uint32_t half = 0; half < 2; half++) {
+			ack.ranges[0].last =
+				sent->tail - distance - half * (UINT32_C(1) << 31) + half * 20;
+			ack.ranges[0].first = ack.ranges[0].last;
+			ack.ranges[1].last = ack.ranges[0].last - 2;
+			ack.ranges[1].first = ack.ranges[1].last - 60000;
+			acknowledge(&ack);
+			assert_int_equal(sent->in_flight, 10);
+		}
+	}
+	assert_int_equal(ends[0].done, 0);
+	/* What was never sent. */
+	ack.count = 1;
+	ack.ranges[0].last = sent->next;
+	ack.ranges[0].first = sent->tail;
+	assert_int_equal(acknowledge(&ack), RUDP_RECEIVE_MALFORMED);
+	ack.ranges[0].last = sent->next - 1;
+	assert_int_equal(acknowledge(&ack), RUDP_RECEIVE_TAKEN);
+	assert_int_equal(ends[0].done, 1);
+}
+
 /* Packets that an end sends now, all of them lost. */
 static unsigned take_all(unsigned i)
 {
@@ -874,6 +919,7 @@ int main(void)
 		CASE(rudp_receive__strangers),
 		CASE(rudp_packet_kind__routes),
 		CASE(rudp_next_to_send__takes_turns),
+		CASE(rudp_receive__acknowledgements_from_anywhere),
 		CASE(rudp_transmit__paces),
 		CASE(rudp_transmit__paced_controls_go_at_once),
 		CASE(rudp_receive__a_host_was_away),
