@@ -23,10 +23,23 @@
 static const char *const checksum_words[] = { "auto", "always", "never", NULL };
 static const char *const huge_page_words[] = { "auto", "off", "require", NULL };
 
-bool udp_conf_address(const char *text, uint32_t *address_out, uint32_t *mask_out)
+/* Nothing, loopback, multicast and beyond are no addresses of a port. */
+static bool udp_conf_is_station4(const uint8_t *ip)
 {
+	return ip[0] != 0 && ip[0] != 127 && ip[0] >> 4 < 0xe;
+}
+
+/* Likewise; nor those in ::/8, some of which mean IPv4, and those of one link alone, which do not say of which. */
+static bool udp_conf_is_station6(const uint8_t *ip)
+{
+	return ip[0] != 0 && ip[0] != 0xff && !(ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
+}
+
+bool udp_conf_address(const char *text, uint8_t family, struct frame_ip *ip_out,
+		      uint32_t *prefix_out)
+{
+	bool is_ipv4 = family == 4;
 	char copy[UDP_ADDRESS_BYTES];
-	struct in_addr address;
 	unsigned long prefix;
 	char *slash;
 	char *end;
@@ -39,22 +52,44 @@ bool udp_conf_address(const char *text, uint32_t *address_out, uint32_t *mask_ou
 		return false;
 	*slash = '\0';
 	prefix = strtoul(slash + 1, &end, 10);
-	if (*end != '\0' || prefix == 0 || prefix > 32 || inet_pton(AF_INET, copy, &address) != 1)
+	memset(ip_out, 0, sizeof(*ip_out));
+	if (*end != '\0' || prefix == 0 || prefix > (is_ipv4 ? 32 : 128) ||
+	    inet_pton(is_ipv4 ? AF_INET : AF_INET6, copy, ip_out->bytes) != 1)
 		return false;
-	*address_out = ntohl(address.s_addr);
-	*mask_out = UINT32_MAX << (32 - prefix);
-	/* Nothing, loopback, multicast and beyond are no addresses of a port. */
-	return *address_out >> 24 != 0 && *address_out >> 24 != 127 && *address_out >> 28 < 0xe;
+	ip_out->family = family;
+	*prefix_out = (uint32_t)prefix;
+	return is_ipv4 ? udp_conf_is_station4(ip_out->bytes) : udp_conf_is_station6(ip_out->bytes);
+}
+
+static bool udp_conf_is_address_or_none(const char *text, uint8_t family)
+{
+	struct frame_ip ip;
+	uint32_t prefix;
+
+	return text[0] == '\0' || udp_conf_address(text, family, &ip, &prefix);
 }
 
 static const char *conf_check_address(const void *value)
 {
-	uint32_t address;
-	uint32_t mask;
-
-	return udp_conf_address(value, &address, &mask)
+	return udp_conf_is_address_or_none(value, 4)
 		       ? NULL
 		       : "not an IPv4 address with its prefix length, as in 10.0.0.1/24";
+}
+
+static const char *conf_check_address6(const void *value)
+{
+	return udp_conf_is_address_or_none(value, 6)
+		       ? NULL
+		       : "not an IPv6 address with its prefix length, as in fd00::1/64";
+}
+
+static const char *conf_check_port(const void *value)
+{
+	const struct udp_port_conf *port = value;
+
+	return port->address[0] == '\0' && port->address6[0] == '\0'
+		       ? "neither address nor address6 is set"
+		       : NULL;
 }
 
 static const char *conf_check_device(const void *value)
@@ -72,7 +107,10 @@ static const struct conf_key port_keys[] = {
 			  conf_check_device,
 			  "EAL device: a virtual one with its options, or a PCI address"),
 	CONF_KEY_REQUIRED(struct udp_port_conf, address, "address", "10.0.0.1/24",
-			  conf_check_address, "IPv4 address of this node on the port's link"),
+			  conf_check_address,
+			  "IPv4 address of this node on the port's link, or empty for IPv6 alone"),
+	CONF_KEY_STRING(struct udp_port_conf, address6, "address6", "", conf_check_address6,
+			"IPv6 address of this node on the port's link, as in fd00::1/64"),
 	CONF_KEY_U32(struct udp_port_conf, mtu_bytes, "mtu", 1500, MTU_LEAST, MTU_MOST, "bytes",
 		     "largest IP packet"),
 	CONF_KEY_WORD(struct udp_port_conf, checksum, "checksum", "auto", checksum_words,
@@ -83,7 +121,7 @@ static const struct conf_key port_keys[] = {
 		      "do not start without this port"),
 };
 
-static const struct conf_table port_table = CONF_TABLE("", port_keys, NULL);
+static const struct conf_table port_table = CONF_TABLE("", port_keys, conf_check_port);
 
 static const struct conf_key udp_keys[] = {
 	CONF_KEY_GROUP_LIST(struct udp_conf, ports, port_count, "ports", &port_table,

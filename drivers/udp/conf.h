@@ -6,14 +6,15 @@
 #include "api/haul_frame.h"
 #include "base/limits.h"
 #include "conf/schema.h"
+#include "drivers/udp/frame.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /** The longest EAL device string, its final zero included: a name, a socket's path and some options. */
 #define UDP_DEVICE_BYTES 256u
-/** "255.255.255.255/32" and its final zero. */
-#define UDP_ADDRESS_BYTES 24u
+/** The longest IPv6 address with "/128" and its final zero. */
+#define UDP_ADDRESS_BYTES 52u
 /** Further arguments of EAL, and the longest of them. */
 #define UDP_EAL_ARGS_MAX  16u
 #define UDP_EAL_ARG_BYTES 128u
@@ -35,7 +36,8 @@ enum udp_huge_pages {
 struct udp_port_conf {
 	char name[HAUL_NAME_BYTES];
 	char device[UDP_DEVICE_BYTES];
-	char address[UDP_ADDRESS_BYTES];
+	char address[UDP_ADDRESS_BYTES];  /**< IPv4; empty = none */
+	char address6[UDP_ADDRESS_BYTES]; /**< IPv6; empty = none */
 	uint32_t mtu_bytes;
 	uint32_t checksum; /**< enum udp_checksum */
 	uint32_t queues;
@@ -57,7 +59,8 @@ struct udp_conf {
 
 extern const struct conf_table udp_conf_table;
 
-/** Read "10.0.0.1/24"; false when it is none. Both in host order. */
-bool udp_conf_address(const char *text, uint32_t *address_out, uint32_t *mask_out);
+/** Read "10.0.0.1/24" or "fd00::1/64" of a family, 4 or 6; false when it is none, or none that a port can have. */
+bool udp_conf_address(const char *text, uint8_t family, struct frame_ip *ip_out,
+		      uint32_t *prefix_out);
 
 #endif

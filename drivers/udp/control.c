@@ -14,7 +14,7 @@
 /* How often ports are looked at: a person waits for "up", and a link's news may wait as long. */
 #define UDP_PORTS_US UINT64_C(50000)
 
-/* How often somebody who was asked by ARP is looked for, while anybody is. */
+/* How often somebody who was asked for is looked for, while anybody is. */
 #define UDP_NEIGHBOURS_US UINT64_C(100000)
 
 /* How long an attempt to connect may take: the engine tries again after a pause. */
@@ -82,22 +82,27 @@ static void udp_control_retry_tellings(struct transport *transport)
 	}
 }
 
-/* The port on whose link an address is; NULL when there is none that is up. */
-static struct port *udp_control_route(struct transport *transport, uint32_t address)
+/* Who is where on the link of an address, and its port; NULL when no port that is up has it on its link. */
+static struct neighbours *udp_control_route(struct transport *transport, const struct frame_ip *ip,
+					    struct port **port_out)
 {
 	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
-		struct port *port = &transport->ports[i];
+		struct neighbours *neighbours = transport->neighbours[i][port_family_of(ip)];
 
-		if (transport->neighbours[i] != NULL &&
-		    (port->address & port->mask) == (address & port->mask))
-			return port;
+		if (neighbours != NULL && port_reaches(&transport->ports[i], ip)) {
+			*port_out = &transport->ports[i];
+			return neighbours;
+		}
 	}
 	return NULL;
 }
 
-static uint32_t udp_control_ipv4(const uint8_t *ip)
+static struct frame_ip udp_control_ip(uint8_t family, const uint8_t bytes[16])
 {
-	return (uint32_t)ip[0] << 24 | (uint32_t)ip[1] << 16 | (uint32_t)ip[2] << 8 | ip[3];
+	struct frame_ip ip = { .family = family };
+
+	memcpy(ip.bytes, bytes, sizeof(ip.bytes));
+	return ip;
 }
 
 /* Every port's first queue is the first worker's. */
@@ -107,52 +112,61 @@ static void udp_control_push(struct transport *transport, const struct udp_frame
 		counter_add(&transport->counters[UDP_OUT_RING_FULL], 1);
 }
 
-static void udp_control_send_arp(struct transport *transport, const struct port *port,
-				 const struct frame_arp *arp)
+static void udp_control_send_lookup(struct transport *transport, uint32_t port,
+				    const struct lookup *lookup)
 {
-	struct udp_frame frame = { .port = port->index, .bytes = FRAME_BYTES_MIN };
+	struct udp_frame frame = { .port = port };
 
-	frame_arp_make(arp, frame.data);
+	frame.bytes = lookup_make(lookup, frame.data);
 	udp_control_push(transport, &frame);
+}
+
+/* A handshake packet as a frame. Few and small: always with a checksum, made here, whatever the port's policy. */
+static void udp_control_make_frame(const struct frame_path *path, const uint8_t *payload,
+				   uint32_t bytes, struct udp_frame *frame_out)
+{
+	uint8_t buffer[FRAME_TEMPLATE_BYTES + HANDSHAKE_PACKET_BYTES_MAX];
+	uint8_t *datagram = buffer + FRAME_TEMPLATE_BYTES;
+	struct frame_template template;
+
+	frame_template_make(&template, path);
+	if (path->target_mac == NULL)
+		frame_template_resolve(&template, path->source_mac); /* until it is known */
+	memcpy(datagram, payload, bytes);
+	frame_finish(&template, datagram, bytes);
+	memset(frame_out->data, 0, FRAME_BYTES_MIN);
+	memcpy(frame_out->data, datagram - template.header_bytes, template.header_bytes + bytes);
+	frame_out->bytes = MAX(template.header_bytes + bytes, FRAME_BYTES_MIN);
 }
 
 static void udp_control_send(struct transport *transport, const struct rudp_address *address,
 			     const uint8_t *payload, uint32_t bytes, uint64_t now_us)
 {
-	uint32_t target = udp_control_ipv4(address->ip);
-	struct port *port = udp_control_route(transport, target);
+	struct frame_ip target = udp_control_ip(address->family, address->ip);
+	struct neighbours *neighbours;
+	struct port *port;
 	struct udp_frame frame;
-	struct frame_template template;
 	struct frame_path path = {
 		.target = target,
 		.source_port = (uint16_t)transport->conf->udp_port,
 		.target_port = address->port,
+		.sum = FRAME_SUM_WHOLE,
 	};
 
-	if (port == NULL || address->family != 4) {
+	neighbours = udp_control_route(transport, &target, &port);
+	if (neighbours == NULL) {
 		counter_add(&transport->counters[UDP_OUT_NO_ROUTE], 1);
 		return;
 	}
-	path.source = port->address;
+	path.source = port->addresses[port_family_of(&target)].ip;
 	path.source_mac = port->mac;
-	path.target_mac = neighbours_find(transport->neighbours[port->index], target, now_us);
-	frame_template_make(&template, &path);
-	memcpy(frame.data + FRAME_HEADER_BYTES, payload, bytes);
-	/* Few and small: always with a checksum, made here, whatever the port's policy. */
-	if (path.target_mac == NULL)
-		frame_template_resolve(&template,
-				       port->mac); /* in place of it, until it is known */
-	frame_finish(&template, frame.data, bytes, FRAME_SUM_WHOLE);
+	path.target_mac = neighbours_find(neighbours, &target, now_us);
+	udp_control_make_frame(&path, payload, bytes, &frame);
 	frame.port = port->index;
-	frame.bytes = MAX(FRAME_HEADER_BYTES + bytes, FRAME_BYTES_MIN);
-	if (FRAME_HEADER_BYTES + bytes < FRAME_BYTES_MIN)
-		memset(frame.data + FRAME_HEADER_BYTES + bytes, 0,
-		       FRAME_BYTES_MIN - FRAME_HEADER_BYTES - bytes);
 	if (path.target_mac != NULL)
 		udp_control_push(transport, &frame);
 	else
-		neighbours_hold(transport->neighbours[port->index], target, frame.data,
-				frame.bytes);
+		neighbours_hold(neighbours, &target, frame.data, frame.bytes);
 }
 
 /* A neighbour's MAC is known now, or has changed: send what waits for it, and tell the connections. */
@@ -176,49 +190,54 @@ static void udp_control_learnt(struct transport *transport, const struct port *p
 	}
 }
 
-static void udp_control_arp(struct transport *transport, const struct udp_event *event,
-			    uint64_t now_us)
+static void udp_control_lookup(struct transport *transport, const struct udp_event *event,
+			       uint64_t now_us)
 {
 	const struct port *port = &transport->ports[event->port];
+	struct neighbours *neighbours = NULL;
 	struct neighbour *learnt;
-	struct frame_arp answer;
-	struct frame_arp arp;
+	struct lookup answer;
+	struct lookup lookup;
 	bool is_answer_due;
 
-	if (!frame_arp_parse(event->data, event->bytes, &arp)) {
-		counter_add(&transport->counters[UDP_ARP_BAD], 1);
+	if (lookup_parse(event->data, event->bytes, &lookup))
+		neighbours = transport->neighbours[event->port][port_family_of(&lookup.sender)];
+	if (neighbours == NULL) {
+		counter_add(&transport->counters[UDP_LOOKUP_BAD], 1);
 		return;
 	}
-	switch (neighbours_receive(transport->neighbours[event->port], &arp, now_us, &learnt,
-				   &answer, &is_answer_due)) {
+	switch (neighbours_receive(neighbours, &lookup, now_us, &learnt, &answer, &is_answer_due)) {
 	case NEIGHBOUR_LEARNT:
 		udp_control_learnt(transport, port, learnt);
 		break;
 	case NEIGHBOUR_CONFLICT:
-		counter_add(&transport->counters[UDP_ARP_CONFLICT], 1);
+		counter_add(&transport->counters[UDP_LOOKUP_CONFLICT], 1);
 		log_limited(&transport->limit, LOG_LEVEL_WARNING, "udp",
 			    "port %s: another station has the address %s too", port->conf->name,
-			    port->conf->address);
+			    lookup.sender.family == 4 ? port->conf->address : port->conf->address6);
 		break;
 	case NEIGHBOUR_NOTHING:
 		break;
 	}
 	if (is_answer_due) {
-		counter_add(&transport->counters[UDP_ARP_ANSWERS], 1);
-		udp_control_send_arp(transport, port, &answer);
+		counter_add(&transport->counters[UDP_LOOKUP_ANSWERS], 1);
+		udp_control_send_lookup(transport, event->port, &answer);
 	}
 }
 
 static void udp_control_questions(struct transport *transport, uint64_t now_us)
 {
-	struct frame_arp question;
+	struct lookup question;
 
-	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
-		if (transport->neighbours[i] == NULL)
+	for (uint32_t i = 0; i < transport->conf->port_count * PORT_FAMILIES; i++) {
+		uint32_t port = i / PORT_FAMILIES;
+		struct neighbours *neighbours = transport->neighbours[port][i % PORT_FAMILIES];
+
+		if (neighbours == NULL)
 			continue;
-		while (neighbours_question(transport->neighbours[i], now_us, &question)) {
-			counter_add(&transport->counters[UDP_ARP_QUESTIONS], 1);
-			udp_control_send_arp(transport, &transport->ports[i], &question);
+		while (neighbours_question(neighbours, now_us, &question)) {
+			counter_add(&transport->counters[UDP_LOOKUP_QUESTIONS], 1);
+			udp_control_send_lookup(transport, port, &question);
 		}
 	}
 }
@@ -227,8 +246,8 @@ static void udp_control_event(struct transport *transport, const struct udp_even
 			      uint64_t now_us)
 {
 	switch (event->kind) {
-	case UDP_EVENT_ARP:
-		udp_control_arp(transport, event, now_us);
+	case UDP_EVENT_LOOKUP:
+		udp_control_lookup(transport, event, now_us);
 		break;
 	case UDP_EVENT_HANDSHAKE:
 		handshake_receive(transport->handshake, now_us, &event->address, event->data,
@@ -279,23 +298,51 @@ static void udp_control_transmit(struct transport *transport, uint64_t now_us)
 	}
 }
 
-/* A port has come up: workers may use it, and the link learns its address. */
+/* The link learns where the port's addresses are: somebody else may have had them before. */
+static void udp_control_announce(struct transport *transport, const struct port *port)
+{
+	struct lookup announcement;
+
+	for (uint32_t i = 0; i < PORT_FAMILIES; i++) {
+		const struct neighbours *neighbours = transport->neighbours[port->index][i];
+
+		if (neighbours == NULL)
+			continue;
+		neighbours_announce(neighbours, &announcement);
+		udp_control_send_lookup(transport, port->index, &announcement);
+	}
+}
+
+static bool udp_control_make_neighbours(struct transport *transport, const struct port *port)
+{
+	for (uint32_t i = 0; i < PORT_FAMILIES; i++) {
+		const struct frame_ip *ip = &port->addresses[i].ip;
+		struct neighbours *neighbours;
+
+		if (ip->family == 0)
+			continue;
+		neighbours = malloc(sizeof(*neighbours));
+		if (neighbours == NULL)
+			return false;
+		neighbours_init(neighbours, ip, port->mac);
+		transport->neighbours[port->index][i] = neighbours;
+	}
+	return true;
+}
+
+/* A port has come up: workers may use it. */
 static void udp_control_port_up(struct transport *transport, struct port *port)
 {
-	struct neighbours *neighbours = malloc(sizeof(*neighbours));
-	struct frame_arp announcement;
+	const struct udp_port_conf *conf = port->conf;
 
-	if (neighbours == NULL) {
-		log_error("udp", "port %s: no memory for its neighbours", port->conf->name);
+	if (!udp_control_make_neighbours(transport, port)) {
+		log_error("udp", "port %s: no memory for its neighbours", conf->name);
 		return;
 	}
-	neighbours_init(neighbours, port->address, port->mac);
-	transport->neighbours[port->index] = neighbours;
 	atomic_fetch_or_explicit(&transport->ports_up, 1u << port->index, memory_order_release);
-	neighbours_announce(neighbours, &announcement);
-	udp_control_send_arp(transport, port, &announcement);
-	log_info("udp", "port %s: up: %s, mtu %u, %02x:%02x:%02x:%02x:%02x:%02x, checksums %s",
-		 port->conf->name, port->conf->address, port->conf->mtu_bytes, port->mac[0],
+	udp_control_announce(transport, port);
+	log_info("udp", "port %s: up: %s %s, mtu %u, %02x:%02x:%02x:%02x:%02x:%02x, checksums %s",
+		 conf->name, conf->address, conf->address6, conf->mtu_bytes, port->mac[0],
 		 port->mac[1], port->mac[2], port->mac[3], port->mac[4], port->mac[5],
 		 port->sum == FRAME_SUM_NONE    ? "not sent"
 		 : port->sum == FRAME_SUM_WHOLE ? "made here"
@@ -305,16 +352,13 @@ static void udp_control_port_up(struct transport *transport, struct port *port)
 static void udp_control_link(struct transport *transport, struct port *port)
 {
 	bool has_link = port_has_link(port);
-	struct frame_arp announcement;
 
 	if (has_link == port->is_on_link)
 		return;
 	port->is_on_link = has_link;
 	log_info("udp", "port %s: link %s", port->conf->name, has_link ? "up" : "down");
-	if (!has_link || transport->neighbours[port->index] == NULL)
-		return;
-	neighbours_announce(transport->neighbours[port->index], &announcement);
-	udp_control_send_arp(transport, port, &announcement);
+	if (has_link)
+		udp_control_announce(transport, port);
 }
 
 void udp_control_ports(struct transport *transport, uint64_t now_us)
@@ -376,16 +420,18 @@ static bool udp_control_target(struct transport *transport, const struct transpo
 {
 	for (uint32_t i = 0; i < peer->address_count; i++) {
 		const struct haul_address *address = &peer->addresses[i];
-		uint32_t ip = udp_control_ipv4(address->ip);
+		struct frame_ip ip = udp_control_ip(address->family, address->ip);
+		struct neighbours *neighbours;
 		struct port *port;
 
-		if (address->transport != HAUL_TRANSPORT_UDP || address->family != 4)
+		if (address->transport != HAUL_TRANSPORT_UDP)
 			continue;
-		port = udp_control_route(transport, ip);
-		if (port == NULL)
+		neighbours = udp_control_route(transport, &ip, &port);
+		if (neighbours == NULL)
 			continue;
-		neighbours_doubt(transport->neighbours[port->index], ip, now_us);
-		*address_out = (struct rudp_address){ .family = 4, .port = address->port };
+		neighbours_doubt(neighbours, &ip, now_us);
+		*address_out =
+			(struct rudp_address){ .family = address->family, .port = address->port };
 		memcpy(address_out->ip, address->ip, sizeof(address_out->ip));
 		return true;
 	}
@@ -440,17 +486,21 @@ void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32
 static bool udp_control_install(struct transport *transport, uint32_t worker, uint32_t endpoint,
 				const struct rudp_params *params)
 {
-	uint32_t address = udp_control_ipv4(params->address.ip);
-	struct port *port = udp_control_route(transport, address);
+	struct frame_ip ip = udp_control_ip(params->address.family, params->address.ip);
+	struct port *port;
+	struct neighbours *neighbours = udp_control_route(transport, &ip, &port);
 	struct udp_command command = { .kind = UDP_INSTALL,
 				       .endpoint = endpoint,
 				       .params = *params };
 	const uint8_t *mac;
 
-	if (port == NULL)
+	if (neighbours == NULL)
 		return false;
 	command.port = port->index;
-	mac = neighbours_find(transport->neighbours[port->index], address, clock_now_us());
+	/* The ends have told what they carry with IPv4. */
+	if (ip.family == 6)
+		command.params.datagram_bytes -= FRAME_IPV6_MORE_BYTES;
+	mac = neighbours_find(neighbours, &ip, clock_now_us());
 	if (mac != NULL) {
 		memcpy(command.mac, mac, FRAME_MAC_BYTES);
 		command.is_resolved = true;
@@ -528,9 +578,10 @@ static void udp_handshake_failed(void *context, void *user, const struct handsha
 static int udp_handshake_choose(void *context, const struct rudp_address *address)
 {
 	struct transport *transport = context;
-	const struct port *port = udp_control_route(transport, udp_control_ipv4(address->ip));
+	struct frame_ip ip = udp_control_ip(address->family, address->ip);
+	struct port *port;
 
-	if (port == NULL || address->family != 4)
+	if (udp_control_route(transport, &ip, &port) == NULL)
 		return -1;
 	return (int)(transport->worker_next++ % MIN(port->conf->queues, transport->worker_count));
 }

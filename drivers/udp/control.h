@@ -2,7 +2,7 @@
 /**
  * The control half of the udp transport: what makes connections, on the control thread, never blocking.
  *
- * It owns the handshakes and the ARP caches, watches ports come up and links come and go, and sends through the
+ * It owns the handshakes and the tables of neighbours, watches ports come up and links come and go, and sends through the
  * workers, since every queue of a port is one worker's. Each endpoint has at most one attempt under way.
  */
 #ifndef DRIVERS_UDP_CONTROL_H
@@ -32,8 +32,9 @@ struct transport {
 	const struct udp_conf *conf;
 	bool has_eal;
 	struct port ports[PORTS_MAX];
-	struct neighbours *neighbours[PORTS_MAX]; /**< NULL until the port is up */
-	uint32_t ports_told;                      /**< bit set: outcome logged */
+	/** By enum port_family; NULL until the port is up, and where it has no such address. */
+	struct neighbours *neighbours[PORTS_MAX][PORT_FAMILIES];
+	uint32_t ports_told;  /**< bit set: outcome logged */
 	atomic_uint ports_up; /**< bit set: control writes (release), workers read (acquire) */
 	struct handshake *handshake;
 	struct udp_attempt *attempts; /**< worker * endpoints_max + endpoint */

@@ -14,18 +14,19 @@
 /** The first ones in the order of enum frame_verdict: what became of a frame. X(ID, "name", "unit", "sentence") */
 #define UDP_VERDICT_COUNTERS(X)                                                                   \
 	X(UDP_IN_DATAGRAMS, "in_datagrams", "packets", "received for this node, whole and sound") \
-	X(UDP_IN_ARP, "in_arp", "packets", "ARP received")                                        \
+	X(UDP_IN_LOOKUP, "in_lookup", "packets", "ARP and neighbour discovery received")          \
 	X(UDP_IN_ECHO, "in_echo", "packets", "ICMP echo requests received")                       \
 	X(UDP_DROP_SHORT, "drop_short", "packets", "dropped: shorter than their headers")         \
 	X(UDP_DROP_MAC, "drop_foreign_mac", "packets", "dropped: for another station")            \
-	X(UDP_DROP_ETHERTYPE, "drop_ethertype", "packets", "dropped: neither IPv4 nor ARP")       \
+	X(UDP_DROP_ETHERTYPE, "drop_ethertype", "packets",                                        \
+	  "dropped: neither ARP nor IP of a family of the port")                                  \
 	X(UDP_DROP_IP_HEADER, "drop_ip_header", "packets",                                        \
-	  "dropped: IPv4 header with options or a wrong length")                                  \
+	  "dropped: IP header that is odd, has options or a wrong length")                        \
 	X(UDP_DROP_IP_SUM, "drop_ip_sum", "packets", "dropped: wrong IPv4 header checksum")       \
 	X(UDP_DROP_FRAGMENT, "drop_fragment", "packets", "dropped: fragments")                    \
 	X(UDP_DROP_PROTOCOL, "drop_protocol", "packets",                                          \
-	  "dropped: IPv4, but neither UDP nor an echo request")                                   \
-	X(UDP_DROP_IP, "drop_foreign_ip", "packets", "dropped: for another IPv4 address")         \
+	  "dropped: IP, but neither UDP nor an echo request")                                     \
+	X(UDP_DROP_IP, "drop_foreign_ip", "packets", "dropped: for another IP address")           \
 	X(UDP_DROP_UDP_LENGTH, "drop_udp_length", "packets",                                      \
 	  "dropped: UDP length that does not fit the packet")                                     \
 	X(UDP_DROP_PORT, "drop_foreign_port", "packets", "dropped: for another UDP port")         \
@@ -53,14 +54,18 @@
 	X(UDP_CONNECTIONS_REFUSED, "connections_refused", "connections",                           \
 	  "refused: no room on the worker")
 
-#define UDP_CONTROL_COUNTERS(X)                                                                \
-	X(UDP_ARP_BAD, "arp_bad", "packets", "ARP dropped: odd or impossible")                 \
-	X(UDP_ARP_CONFLICT, "arp_conflict", "packets", "ARP from a station with this address") \
-	X(UDP_ARP_QUESTIONS, "arp_questions", "packets", "ARP questions sent")                 \
-	X(UDP_ARP_ANSWERS, "arp_answers", "packets", "ARP answers sent")                       \
-	X(UDP_OUT_NO_ROUTE, "out_no_route", "packets",                                         \
-	  "dropped: no port has this address on its link")                                     \
-	X(UDP_OUT_RING_FULL, "out_ring_full", "packets",                                       \
+#define UDP_CONTROL_COUNTERS(X)                                     \
+	X(UDP_LOOKUP_BAD, "lookup_bad", "packets",                  \
+	  "ARP and neighbour discovery dropped: odd or impossible") \
+	X(UDP_LOOKUP_CONFLICT, "lookup_conflict", "packets",        \
+	  "another station claims this address")                    \
+	X(UDP_LOOKUP_QUESTIONS, "lookup_questions", "packets",      \
+	  "ARP requests and neighbour solicitations sent")          \
+	X(UDP_LOOKUP_ANSWERS, "lookup_answers", "packets",          \
+	  "ARP replies and neighbour advertisements sent")          \
+	X(UDP_OUT_NO_ROUTE, "out_no_route", "packets",              \
+	  "dropped: no port has this address on its link")          \
+	X(UDP_OUT_RING_FULL, "out_ring_full", "packets",            \
 	  "dropped: the control thread's ring to a worker was full")
 
 /* rudp's tables name their ids and counters without the prefixes that tell them apart here. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Frames; frame.h says what they are. Offsets are from the frame's first byte and named once, here. VLAN tags and
- * IPv6 have their place in frame_parse, where the type of a frame is looked at, and in a template of their own.
+ * Frames; frame.h says what they are. Offsets are from the first byte of their header and named once, here. Ends of paths
+ * that are a datagram's begin at its payload, so that nothing depends on how long the headers are.
  */
 #include "drivers/udp/frame.h"
 
@@ -15,84 +15,92 @@
 #define AT_SOURCE_MAC 6u
 #define AT_TYPE       12u
 
-#define TYPE_IPV4 0x0800u
-#define TYPE_ARP  0x0806u
-
 /* IPv4, without options. */
-#define AT_IP          14u
-#define AT_IP_LENGTH   16u
-#define AT_IP_FRAGMENT 20u
-#define AT_IP_TTL      22u
-#define AT_IP_PROTOCOL 23u
-#define AT_IP_SUM      24u
-#define AT_IP_SOURCE   26u
-#define AT_IP_TARGET   30u
+#define AT_IP4_LENGTH   2u
+#define AT_IP4_FRAGMENT 6u
+#define AT_IP4_TTL      8u
+#define AT_IP4_PROTOCOL 9u
+#define AT_IP4_SUM      10u
+#define AT_IP4_SOURCE   12u
+#define AT_IP4_TARGET   16u
 
-#define IP_VERSION_LENGTH 0x45u   /* version 4, five words */
-#define IP_DONT_FRAGMENT  0x4000u /* a path that cannot carry a packet shall not hide it */
-#define IP_FRAGMENT_MASK  0x3fffu /* more fragments, and the offset */
-#define IP_TTL            64u
-#define IP_ICMP           1u
-#define IP_UDP            17u
+#define IP4_VERSION_LENGTH 0x45u   /* version 4, five words */
+#define IP4_DONT_FRAGMENT  0x4000u /* a path that cannot carry a packet shall not hide it */
+#define IP4_FRAGMENT_MASK  0x3fffu /* more fragments, and the offset */
+#define IP4_ICMP           1u
+
+/* IPv6, without extensions. */
+#define AT_IP6_LENGTH 4u
+#define AT_IP6_NEXT   6u
+#define AT_IP6_HOPS   7u
+#define AT_IP6_SOURCE 8u
+#define AT_IP6_TARGET 24u
+
+#define IP6_VERSION  0x60u
+#define IP6_FRAGMENT 44u
+#define IP6_ICMP     58u
+
+#define IP_HOPS      64u
+#define IP_HOPS_LINK 255u /* what has never left the link */
+#define IP_UDP       17u
 
 /* UDP. */
-#define AT_UDP             34u
-#define AT_UDP_TARGET_PORT 36u
-#define AT_UDP_LENGTH      38u
-#define AT_UDP_SUM         40u
+#define AT_UDP_TARGET_PORT 2u
+#define AT_UDP_LENGTH      4u
+#define AT_UDP_SUM         6u
 
-/* ICMP. */
-#define AT_ICMP      34u
-#define AT_ICMP_CODE 35u
-#define AT_ICMP_SUM  36u
+/* ICMP of both families. */
+#define AT_ICMP_CODE 1u
+#define AT_ICMP_SUM  2u
 
-#define ICMP_ECHO        8u
-#define ICMP_ECHO_ANSWER 0u
+#define ICMP4_ECHO         8u
+#define ICMP4_ECHO_ANSWER  0u
+#define ICMP6_ECHO         128u
+#define ICMP6_ECHO_ANSWER  129u
+#define ICMP6_SOLICITATION 135u
+#define ICMP6_ADVERTISING  136u
 
-/* ARP. */
-#define AT_ARP            14u
-#define AT_ARP_OPERATION  20u
-#define AT_ARP_SENDER_MAC 22u
-#define AT_ARP_SENDER     28u
-#define AT_ARP_TARGET_MAC 32u
-#define AT_ARP_TARGET     38u
+/* Bytes of both addresses of a header: they tell the family where it is not a variable. */
+#define IP4_ENDS_BYTES 8u
+#define IP6_ENDS_BYTES 32u
 
-#define ARP_QUESTION 1u
-#define ARP_ANSWER   2u
-
-/* Hardware Ethernet, protocol IPv4, and the lengths of their addresses. */
-static const uint8_t arp_kind[6] = { 0, 1, 8, 0, 6, 4 };
+_Static_assert(FRAME_ETHERNET_BYTES + FRAME_IPV6_BYTES + FRAME_UDP_BYTES <= FRAME_TEMPLATE_BYTES,
+	       "the largest header fits");
 
 static const uint8_t mac_everybody[FRAME_MAC_BYTES] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-static const uint8_t mac_nobody[FRAME_MAC_BYTES];
 
-/* The checksum of a datagram with its pseudo header: 0xffff when the one inside is right. */
-static uint16_t frame_udp_sum(const uint8_t *frame, uint32_t udp_bytes)
+/* The checksum of what follows the pseudo header of two addresses: 0xffff when the one inside is right. */
+static inline uint16_t frame_pseudo_sum(const uint8_t *ends, uint32_t ends_bytes, uint32_t protocol,
+					const uint8_t *bytes, uint32_t length)
 {
-	uint32_t sum = octets_sum(frame + AT_IP_SOURCE, 8) + IP_UDP + udp_bytes;
+	uint32_t sum = octets_sum(ends, ends_bytes) + protocol + length;
 
-	return octets_fold(sum + octets_sum(frame + AT_UDP, udp_bytes));
+	return octets_fold(sum + octets_sum(bytes, length));
 }
 
-static enum frame_verdict frame_parse_udp(const struct frame_self *self, const uint8_t *frame,
-					  uint32_t ip_bytes, struct frame_datagram *datagram_out)
+/* A datagram with `room` for it in its packet. Always inlined: the family is known where it is called. */
+static inline __attribute__((always_inline)) enum frame_verdict frame_parse_udp(
+	const struct frame_self *self, const uint8_t *udp, uint32_t room, const uint8_t *ends,
+	uint32_t ends_bytes, struct frame_datagram *datagram_out)
 {
-	uint32_t udp_bytes = get16(frame + AT_UDP_LENGTH);
+	uint32_t bytes = get16(udp + AT_UDP_LENGTH);
 
-	if (udp_bytes < FRAME_UDP_BYTES || udp_bytes > ip_bytes - FRAME_IPV4_BYTES)
+	if (bytes < FRAME_UDP_BYTES || bytes > room)
 		return FRAME_UDP_LENGTH;
-	if (get16(frame + AT_UDP_TARGET_PORT) != self->udp_port)
+	if (get16(udp + AT_UDP_TARGET_PORT) != self->udp_port)
 		return FRAME_FOREIGN_PORT;
-	if (get16(frame + AT_UDP_SUM) == 0) {
-		if (self->is_sum_needed)
+	if (get16(udp + AT_UDP_SUM) == 0) {
+		if (self->is_sum_needed || ends_bytes == IP6_ENDS_BYTES)
 			return FRAME_UDP_NO_SUM;
-	} else if (!self->is_sum_known && frame_udp_sum(frame, udp_bytes) != 0xffff) {
+	} else if (!self->is_sum_known &&
+		   frame_pseudo_sum(ends, ends_bytes, IP_UDP, udp, bytes) != 0xffff) {
 		return FRAME_UDP_SUM;
 	}
-	datagram_out->payload = frame + FRAME_HEADER_BYTES;
-	datagram_out->bytes = udp_bytes - FRAME_UDP_BYTES;
-	datagram_out->source = get32(frame + AT_IP_SOURCE);
-	datagram_out->source_port = get16(frame + AT_UDP);
+	datagram_out->payload = udp + FRAME_UDP_BYTES;
+	datagram_out->bytes = bytes - FRAME_UDP_BYTES;
+	datagram_out->source = ends;
+	datagram_out->source_port = get16(udp);
+	datagram_out->family = ends_bytes == IP4_ENDS_BYTES ? 4 : 6;
 	return FRAME_UDP;
 }
 
@@ -103,177 +111,249 @@ static bool frame_is_unicast(uint32_t address)
 }
 
 /* Only echo requests are of interest: errors that a path reports are told by silence as well. */
-static enum frame_verdict frame_parse_icmp(const uint8_t *frame, uint32_t ip_bytes)
+static enum frame_verdict frame_parse_icmp4(const uint8_t *ip, uint32_t icmp_bytes)
 {
-	if (frame[AT_ICMP] != ICMP_ECHO || frame[AT_ICMP_CODE] != 0)
+	const uint8_t *icmp = ip + FRAME_IPV4_BYTES;
+
+	if (icmp[0] != ICMP4_ECHO || icmp[AT_ICMP_CODE] != 0)
 		return FRAME_PROTOCOL;
-	if (octets_fold(octets_sum(frame + AT_ICMP, ip_bytes - FRAME_IPV4_BYTES)) != 0xffff)
+	if (octets_fold(octets_sum(icmp, icmp_bytes)) != 0xffff)
 		return FRAME_ICMP_SUM;
-	return frame_is_unicast(get32(frame + AT_IP_SOURCE)) ? FRAME_ECHO : FRAME_FOREIGN_IP;
+	return frame_is_unicast(get32(ip + AT_IP4_SOURCE)) ? FRAME_ECHO : FRAME_FOREIGN_IP;
 }
 
-static enum frame_verdict frame_parse_ipv4(const struct frame_self *self, const uint8_t *frame,
+static enum frame_verdict frame_parse_ipv4(const struct frame_self *self, const uint8_t *ip,
 					   size_t bytes, struct frame_datagram *datagram_out)
 {
 	uint32_t ip_bytes;
 
-	if (UNLIKELY(bytes < FRAME_HEADER_BYTES))
+	if (UNLIKELY(bytes < FRAME_IP_UDP_BYTES))
 		return FRAME_SHORT;
-	ip_bytes = get16(frame + AT_IP_LENGTH);
-	if (frame[AT_IP] != IP_VERSION_LENGTH || ip_bytes < FRAME_IP_UDP_BYTES ||
-	    ip_bytes > bytes - FRAME_ETHERNET_BYTES)
+	ip_bytes = get16(ip + AT_IP4_LENGTH);
+	if (ip[0] != IP4_VERSION_LENGTH || ip_bytes < FRAME_IP_UDP_BYTES || ip_bytes > bytes)
 		return FRAME_IP_HEADER;
-	if (octets_sum(frame + AT_IP, FRAME_IPV4_BYTES) != 0xffff)
+	if (octets_sum(ip, FRAME_IPV4_BYTES) != 0xffff)
 		return FRAME_IP_SUM;
-	if ((get16(frame + AT_IP_FRAGMENT) & IP_FRAGMENT_MASK) != 0)
+	if ((get16(ip + AT_IP4_FRAGMENT) & IP4_FRAGMENT_MASK) != 0)
 		return FRAME_FRAGMENT;
-	if (get32(frame + AT_IP_TARGET) != self->address)
+	if (get32(ip + AT_IP4_TARGET) != self->address || self->address == 0)
 		return FRAME_FOREIGN_IP;
-	if (UNLIKELY(frame[AT_IP_PROTOCOL] != IP_UDP))
-		return frame[AT_IP_PROTOCOL] == IP_ICMP ? frame_parse_icmp(frame, ip_bytes)
-							: FRAME_PROTOCOL;
-	return frame_parse_udp(self, frame, ip_bytes, datagram_out);
+	if (UNLIKELY(ip[AT_IP4_PROTOCOL] != IP_UDP))
+		return ip[AT_IP4_PROTOCOL] == IP4_ICMP
+			       ? frame_parse_icmp4(ip, ip_bytes - FRAME_IPV4_BYTES)
+			       : FRAME_PROTOCOL;
+	return frame_parse_udp(self, ip + FRAME_IPV4_BYTES, ip_bytes - FRAME_IPV4_BYTES,
+			       ip + AT_IP4_SOURCE, IP4_ENDS_BYTES, datagram_out);
+}
+
+/* Neighbour discovery for whoever it may concern, and echo requests for this receiver. */
+static enum frame_verdict frame_parse_icmp6(const struct frame_self *self, const uint8_t *ip,
+					    uint32_t icmp_bytes)
+{
+	static const uint8_t nobody[16];
+	const uint8_t *icmp = ip + FRAME_IPV6_BYTES;
+	const uint8_t *source = ip + AT_IP6_SOURCE;
+
+	if (frame_pseudo_sum(source, IP6_ENDS_BYTES, IP6_ICMP, icmp, icmp_bytes) != 0xffff)
+		return FRAME_ICMP_SUM;
+	if (icmp[AT_ICMP_CODE] != 0)
+		return FRAME_PROTOCOL;
+	if (icmp[0] == ICMP6_SOLICITATION || icmp[0] == ICMP6_ADVERTISING)
+		return ip[AT_IP6_HOPS] == IP_HOPS_LINK ? FRAME_LOOKUP : FRAME_IP_HEADER;
+	if (icmp[0] != ICMP6_ECHO)
+		return FRAME_PROTOCOL;
+	if (memcmp(ip + AT_IP6_TARGET, self->address6, sizeof(self->address6)) != 0 ||
+	    source[0] == 0xff || memcmp(source, nobody, sizeof(nobody)) == 0)
+		return FRAME_FOREIGN_IP;
+	return FRAME_ECHO;
+}
+
+static enum frame_verdict frame_parse_ipv6(const struct frame_self *self, const uint8_t *ip,
+					   size_t bytes, struct frame_datagram *datagram_out)
+{
+	uint32_t payload_bytes;
+
+	if (UNLIKELY(bytes < FRAME_IPV6_BYTES + FRAME_UDP_BYTES))
+		return FRAME_SHORT;
+	payload_bytes = get16(ip + AT_IP6_LENGTH);
+	if ((ip[0] & 0xf0) != IP6_VERSION || payload_bytes < FRAME_UDP_BYTES ||
+	    payload_bytes > bytes - FRAME_IPV6_BYTES)
+		return FRAME_IP_HEADER;
+	if (UNLIKELY(ip[AT_IP6_NEXT] != IP_UDP)) {
+		if (ip[AT_IP6_NEXT] == IP6_ICMP)
+			return frame_parse_icmp6(self, ip, payload_bytes);
+		return ip[AT_IP6_NEXT] == IP6_FRAGMENT ? FRAME_FRAGMENT : FRAME_PROTOCOL;
+	}
+	if (memcmp(ip + AT_IP6_TARGET, self->address6, sizeof(self->address6)) != 0)
+		return FRAME_FOREIGN_IP;
+	return frame_parse_udp(self, ip + FRAME_IPV6_BYTES, payload_bytes, ip + AT_IP6_SOURCE,
+			       IP6_ENDS_BYTES, datagram_out);
 }
 
 enum frame_verdict frame_parse(const struct frame_self *self, const uint8_t *frame, size_t bytes,
 			       struct frame_datagram *datagram_out)
 {
+	const uint8_t *packet = frame + FRAME_ETHERNET_BYTES;
 	bool is_mine;
 	uint16_t type;
 
 	if (UNLIKELY(bytes < FRAME_ETHERNET_BYTES))
 		return FRAME_SHORT;
+	bytes -= FRAME_ETHERNET_BYTES;
 	is_mine = memcmp(frame + AT_TARGET_MAC, self->mac, FRAME_MAC_BYTES) == 0;
 	type = get16(frame + AT_TYPE);
-	if (LIKELY(is_mine && type == TYPE_IPV4))
-		return frame_parse_ipv4(self, frame, bytes, datagram_out);
+	if (LIKELY(is_mine && type == FRAME_TYPE_IPV4))
+		return frame_parse_ipv4(self, packet, bytes, datagram_out);
+	/* Discovery goes to groups whose members cannot all be told apart here. */
+	if (type == FRAME_TYPE_IPV6 && self->has_ipv6 &&
+	    (is_mine || (frame[0] == 0x33 && frame[1] == 0x33)))
+		return frame_parse_ipv6(self, packet, bytes, datagram_out);
 	if (!is_mine && memcmp(frame + AT_TARGET_MAC, mac_everybody, FRAME_MAC_BYTES) != 0)
 		return FRAME_FOREIGN_MAC;
-	if (type == TYPE_ARP)
-		return FRAME_ARP;
+	if (type == FRAME_TYPE_ARP)
+		return FRAME_LOOKUP;
 	/* An IPv4 packet to everybody is for somebody else: rudp has no broadcast. */
-	return type == TYPE_IPV4 ? FRAME_FOREIGN_IP : FRAME_ETHERTYPE;
+	return type == FRAME_TYPE_IPV4 ? FRAME_FOREIGN_IP : FRAME_ETHERTYPE;
 }
 
-/* The request with its ends swapped, and what has changed summed up anew. */
+/* The request's packet with its ends swapped, and what has changed summed up anew; returns its bytes. */
+static uint32_t frame_echo_ipv4(const uint8_t *question, uint8_t *ip)
+{
+	uint32_t ip_bytes = get16(question + AT_IP4_LENGTH);
+	uint8_t *icmp = ip + FRAME_IPV4_BYTES;
+
+	memcpy(ip, question, ip_bytes);
+	put16(ip + AT_IP4_FRAGMENT, IP4_DONT_FRAGMENT);
+	ip[AT_IP4_TTL] = IP_HOPS;
+	memcpy(ip + AT_IP4_SOURCE, question + AT_IP4_TARGET, 4);
+	memcpy(ip + AT_IP4_TARGET, question + AT_IP4_SOURCE, 4);
+	put16(ip + AT_IP4_SUM, 0);
+	put16(ip + AT_IP4_SUM, (uint16_t)~octets_fold(octets_sum(ip, FRAME_IPV4_BYTES)));
+	icmp[0] = ICMP4_ECHO_ANSWER;
+	put16(icmp + AT_ICMP_SUM, 0);
+	put16(icmp + AT_ICMP_SUM,
+	      (uint16_t)~octets_fold(octets_sum(icmp, ip_bytes - FRAME_IPV4_BYTES)));
+	return ip_bytes;
+}
+
+static uint32_t frame_echo_ipv6(const uint8_t *question, uint8_t *ip)
+{
+	uint32_t icmp_bytes = get16(question + AT_IP6_LENGTH);
+	uint8_t *icmp = ip + FRAME_IPV6_BYTES;
+
+	memcpy(ip, question, FRAME_IPV6_BYTES + icmp_bytes);
+	ip[AT_IP6_HOPS] = IP_HOPS;
+	memcpy(ip + AT_IP6_SOURCE, question + AT_IP6_TARGET, 16);
+	memcpy(ip + AT_IP6_TARGET, question + AT_IP6_SOURCE, 16);
+	icmp[0] = ICMP6_ECHO_ANSWER;
+	put16(icmp + AT_ICMP_SUM, 0);
+	put16(icmp + AT_ICMP_SUM, (uint16_t)~frame_pseudo_sum(ip + AT_IP6_SOURCE, IP6_ENDS_BYTES,
+							      IP6_ICMP, icmp, icmp_bytes));
+	return FRAME_IPV6_BYTES + icmp_bytes;
+}
+
 uint32_t frame_echo_make(const uint8_t *frame, uint8_t *answer)
 {
-	uint32_t ip_bytes = get16(frame + AT_IP_LENGTH);
-	uint32_t bytes = FRAME_ETHERNET_BYTES + ip_bytes;
+	bool is_ipv4 = get16(frame + AT_TYPE) == FRAME_TYPE_IPV4;
+	uint32_t bytes = FRAME_ETHERNET_BYTES;
 
-	memcpy(answer, frame, bytes);
 	memcpy(answer + AT_TARGET_MAC, frame + AT_SOURCE_MAC, FRAME_MAC_BYTES);
 	memcpy(answer + AT_SOURCE_MAC, frame + AT_TARGET_MAC, FRAME_MAC_BYTES);
-	put16(answer + AT_IP_FRAGMENT, IP_DONT_FRAGMENT);
-	answer[AT_IP_TTL] = IP_TTL;
-	memcpy(answer + AT_IP_SOURCE, frame + AT_IP_TARGET, 4);
-	memcpy(answer + AT_IP_TARGET, frame + AT_IP_SOURCE, 4);
-	put16(answer + AT_IP_SUM, 0);
-	put16(answer + AT_IP_SUM,
-	      (uint16_t)~octets_fold(octets_sum(answer + AT_IP, FRAME_IPV4_BYTES)));
-	answer[AT_ICMP] = ICMP_ECHO_ANSWER;
-	put16(answer + AT_ICMP_SUM, 0);
-	put16(answer + AT_ICMP_SUM,
-	      (uint16_t)~octets_fold(octets_sum(answer + AT_ICMP, ip_bytes - FRAME_IPV4_BYTES)));
+	memcpy(answer + AT_TYPE, frame + AT_TYPE, FRAME_ETHERNET_BYTES - AT_TYPE);
+	bytes += (is_ipv4 ? frame_echo_ipv4 : frame_echo_ipv6)(frame + bytes, answer + bytes);
 	if (bytes < FRAME_BYTES_MIN)
 		memset(answer + bytes, 0, FRAME_BYTES_MIN - bytes);
 	return MAX(bytes, FRAME_BYTES_MIN);
 }
 
+static void frame_template_ipv4(struct frame_template *template, uint8_t *ip,
+				const struct frame_path *path)
+{
+	ip[0] = IP4_VERSION_LENGTH;
+	put16(ip + AT_IP4_FRAGMENT, IP4_DONT_FRAGMENT);
+	ip[AT_IP4_TTL] = IP_HOPS;
+	ip[AT_IP4_PROTOCOL] = IP_UDP;
+	memcpy(ip + AT_IP4_SOURCE, path->source.bytes, 4);
+	memcpy(ip + AT_IP4_TARGET, path->target.bytes, 4);
+	template->ip_sum = octets_sum(ip, FRAME_IPV4_BYTES);
+	template->udp_sum = octets_sum(ip + AT_IP4_SOURCE, IP4_ENDS_BYTES) + IP_UDP;
+}
+
+static void frame_template_ipv6(struct frame_template *template, uint8_t *ip,
+				const struct frame_path *path)
+{
+	ip[0] = IP6_VERSION;
+	ip[AT_IP6_NEXT] = IP_UDP;
+	ip[AT_IP6_HOPS] = IP_HOPS;
+	memcpy(ip + AT_IP6_SOURCE, path->source.bytes, 16);
+	memcpy(ip + AT_IP6_TARGET, path->target.bytes, 16);
+	template->udp_sum = octets_sum(ip + AT_IP6_SOURCE, IP6_ENDS_BYTES) + IP_UDP;
+	if (template->sum == FRAME_SUM_NONE)
+		template->sum = FRAME_SUM_WHOLE;
+}
+
 void frame_template_make(struct frame_template *template, const struct frame_path *path)
 {
-	uint8_t *header = template->header;
+	bool is_ipv4 = path->source.family == 4;
+	uint8_t *udp = template->header + FRAME_TEMPLATE_BYTES - FRAME_UDP_BYTES;
+	uint8_t *ip = udp - (is_ipv4 ? FRAME_IPV4_BYTES : FRAME_IPV6_BYTES);
+	uint8_t *ethernet = ip - FRAME_ETHERNET_BYTES;
 
+	ASSERT(path->source.family == path->target.family);
 	memset(template, 0, sizeof(*template));
-	memcpy(header + AT_SOURCE_MAC, path->source_mac, FRAME_MAC_BYTES);
-	put16(header + AT_TYPE, TYPE_IPV4);
-	header[AT_IP] = IP_VERSION_LENGTH;
-	put16(header + AT_IP_FRAGMENT, IP_DONT_FRAGMENT);
-	header[AT_IP_TTL] = IP_TTL;
-	header[AT_IP_PROTOCOL] = IP_UDP;
-	put32(header + AT_IP_SOURCE, path->source);
-	put32(header + AT_IP_TARGET, path->target);
-	put16(header + AT_UDP, path->source_port);
-	put16(header + AT_UDP_TARGET_PORT, path->target_port);
-	template->ip_sum = octets_sum(header + AT_IP, FRAME_IPV4_BYTES);
-	template->udp_sum = octets_sum(header + AT_IP_SOURCE, 8) + IP_UDP;
+	template->header_bytes = (uint8_t)(template->header + FRAME_TEMPLATE_BYTES - ethernet);
+	template->family = path->source.family;
+	template->sum = (uint8_t)path->sum;
+	memcpy(ethernet + AT_SOURCE_MAC, path->source_mac, FRAME_MAC_BYTES);
+	put16(ethernet + AT_TYPE, is_ipv4 ? FRAME_TYPE_IPV4 : FRAME_TYPE_IPV6);
+	if (is_ipv4)
+		frame_template_ipv4(template, ip, path);
+	else
+		frame_template_ipv6(template, ip, path);
+	put16(udp, path->source_port);
+	put16(udp + AT_UDP_TARGET_PORT, path->target_port);
 	if (path->target_mac != NULL)
 		frame_template_resolve(template, path->target_mac);
 }
 
 void frame_template_resolve(struct frame_template *template, const uint8_t *mac)
 {
-	memcpy(template->header + AT_TARGET_MAC, mac, FRAME_MAC_BYTES);
+	memcpy(template->header + FRAME_TEMPLATE_BYTES - template->header_bytes, mac,
+	       FRAME_MAC_BYTES);
 	template->is_resolved = 1;
 }
 
 /* Checksum of the UDP part; a computed zero is sent as its other form, since zero means "none". */
-static uint16_t frame_finish_udp(const struct frame_template *template, const uint8_t *frame,
-				 uint32_t udp_bytes, enum frame_sum kind)
+static uint16_t frame_finish_udp(const struct frame_template *template, const uint8_t *udp,
+				 uint32_t udp_bytes)
 {
 	uint32_t sum = template->udp_sum + udp_bytes;
 	uint16_t folded;
 
-	if (kind == FRAME_SUM_PSEUDO)
+	if (template->sum == FRAME_SUM_PSEUDO)
 		return octets_fold(sum); /* a port that computes wants it not inverted */
-	folded = octets_fold(sum + octets_sum(frame + AT_UDP, udp_bytes));
+	folded = octets_fold(sum + octets_sum(udp, udp_bytes));
 	return folded == 0xffff ? 0xffff : (uint16_t)~folded;
 }
 
-void frame_finish(const struct frame_template *template, uint8_t *frame, uint32_t bytes,
-		  enum frame_sum sum)
+void frame_finish(const struct frame_template *template, uint8_t *payload, uint32_t bytes)
 {
+	uint8_t *udp = payload - FRAME_UDP_BYTES;
 	uint32_t udp_bytes = bytes + FRAME_UDP_BYTES;
-	uint32_t ip_bytes = udp_bytes + FRAME_IPV4_BYTES;
 
 	ASSERT(template->is_resolved);
-	ASSERT(ip_bytes <= UINT16_MAX);
-	memcpy(frame, template->header, FRAME_HEADER_BYTES);
-	put16(frame + AT_IP_LENGTH, ip_bytes);
-	put16(frame + AT_IP_SUM, (uint16_t)~octets_fold(template->ip_sum + ip_bytes));
-	put16(frame + AT_UDP_LENGTH, udp_bytes);
-	if (sum != FRAME_SUM_NONE)
-		put16(frame + AT_UDP_SUM, frame_finish_udp(template, frame, udp_bytes, sum));
-}
+	memcpy(payload - FRAME_TEMPLATE_BYTES, template->header, FRAME_TEMPLATE_BYTES);
+	if (LIKELY(template->family == 4)) {
+		uint8_t *ip = udp - FRAME_IPV4_BYTES;
+		uint32_t ip_bytes = udp_bytes + FRAME_IPV4_BYTES;
 
-bool frame_arp_parse(const uint8_t *frame, size_t bytes, struct frame_arp *arp_out)
-{
-	struct frame_arp arp;
-	uint16_t operation;
-
-	if (bytes < FRAME_ETHERNET_BYTES + FRAME_ARP_BYTES)
-		return false;
-	operation = get16(frame + AT_ARP_OPERATION);
-	if (get16(frame + AT_TYPE) != TYPE_ARP ||
-	    memcmp(frame + AT_ARP, arp_kind, sizeof(arp_kind)) != 0 ||
-	    (operation != ARP_QUESTION && operation != ARP_ANSWER))
-		return false;
-	arp.is_answer = operation == ARP_ANSWER;
-	memcpy(arp.sender_mac, frame + AT_ARP_SENDER_MAC, FRAME_MAC_BYTES);
-	memcpy(arp.target_mac, frame + AT_ARP_TARGET_MAC, FRAME_MAC_BYTES);
-	arp.sender = get32(frame + AT_ARP_SENDER);
-	arp.target = get32(frame + AT_ARP_TARGET);
-	/* Nobody is a group or zero; data sent there would go to everybody or nowhere. */
-	if ((arp.sender_mac[0] & 1) != 0 ||
-	    memcmp(arp.sender_mac, mac_nobody, FRAME_MAC_BYTES) == 0)
-		return false;
-	*arp_out = arp;
-	return true;
-}
-
-void frame_arp_make(const struct frame_arp *arp, uint8_t *frame)
-{
-	bool is_to_everybody = memcmp(arp->target_mac, mac_nobody, FRAME_MAC_BYTES) == 0;
-
-	memset(frame, 0, FRAME_BYTES_MIN);
-	memcpy(frame + AT_TARGET_MAC, is_to_everybody ? mac_everybody : arp->target_mac,
-	       FRAME_MAC_BYTES);
-	memcpy(frame + AT_SOURCE_MAC, arp->sender_mac, FRAME_MAC_BYTES);
-	put16(frame + AT_TYPE, TYPE_ARP);
-	memcpy(frame + AT_ARP, arp_kind, sizeof(arp_kind));
-	put16(frame + AT_ARP_OPERATION, arp->is_answer ? ARP_ANSWER : ARP_QUESTION);
-	memcpy(frame + AT_ARP_SENDER_MAC, arp->sender_mac, FRAME_MAC_BYTES);
-	put32(frame + AT_ARP_SENDER, arp->sender);
-	memcpy(frame + AT_ARP_TARGET_MAC, arp->target_mac, FRAME_MAC_BYTES);
-	put32(frame + AT_ARP_TARGET, arp->target);
+		ASSERT(ip_bytes <= UINT16_MAX);
+		put16(ip + AT_IP4_LENGTH, ip_bytes);
+		put16(ip + AT_IP4_SUM, (uint16_t)~octets_fold(template->ip_sum + ip_bytes));
+	} else {
+		put16(udp - FRAME_IPV6_BYTES + AT_IP6_LENGTH, udp_bytes);
+	}
+	put16(udp + AT_UDP_LENGTH, udp_bytes);
+	if (template->sum != FRAME_SUM_NONE)
+		put16(udp + AT_UDP_SUM, frame_finish_udp(template, udp, udp_bytes));
 }

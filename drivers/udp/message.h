@@ -3,7 +3,7 @@
  * What the two halves of the udp transport tell each other, over bounded rings, one set a worker.
  *
  *     control  -- commands -->  worker    connections to take up and to end, rails that failed, MACs that changed
- *     control  -- frames   -->  worker    whole frames to send: handshakes and ARP
+ *     control  -- frames   -->  worker    whole frames to send: handshakes and lookups
  *     worker   -- events   -->  control   what arrived for it; a flood fills only this ring
  *     worker   -- results  -->  control   answers to commands, never lost
  */
@@ -38,7 +38,7 @@ struct udp_command {
 	enum rail_cause cause;        /**< RAIL_DOWN */
 	uint32_t endpoint;            /**< all but RESOLVED; INSTALL: perhaps UDP_NO_ENDPOINT */
 	uint32_t port;                /**< INSTALL, RESOLVED: the port's index */
-	uint32_t address;             /**< RESOLVED: IPv4, host order */
+	struct frame_ip address;      /**< RESOLVED */
 	uint8_t mac[FRAME_MAC_BYTES]; /**< INSTALL, RESOLVED */
 	bool is_resolved;             /**< INSTALL: mac is valid */
 	struct rudp_params params;    /**< INSTALL */
@@ -51,7 +51,7 @@ struct udp_frame {
 };
 
 enum udp_event_kind {
-	UDP_EVENT_ARP = 1,       /**< data is a frame */
+	UDP_EVENT_LOOKUP = 1,    /**< data is a frame */
 	UDP_EVENT_HANDSHAKE = 2, /**< data is a handshake packet */
 	UDP_EVENT_UNKNOWN = 3,   /**< a packet for a connection that is not known; no data */
 };
@@ -61,9 +61,13 @@ struct udp_event {
 	uint32_t port;               /**< index of the port it came by */
 	uint32_t bytes;              /**< of data; UNKNOWN: of the packet */
 	uint64_t connection;         /**< UNKNOWN */
-	struct rudp_address address; /**< of the sender; not for ARP */
+	struct rudp_address address; /**< of the sender; not for LOOKUP */
 	uint8_t data[HANDSHAKE_PACKET_BYTES_MAX];
 };
+
+_Static_assert(HANDSHAKE_PACKET_BYTES_MAX >= LOOKUP_FRAME_BYTES_MAX, "an event holds a lookup");
+_Static_assert(NEIGHBOUR_FRAME_BYTES >= HANDSHAKE_PACKET_BYTES_MAX + FRAME_TEMPLATE_BYTES,
+	       "a frame holds a handshake packet");
 
 struct udp_result {
 	uint64_t local_id; /**< of the connection */

@@ -236,7 +236,7 @@ static void port_choose_checksum(struct port *port, const struct rte_eth_dev_inf
 		return;
 	}
 	port->sum = FRAME_SUM_PSEUDO;
-	port->tx_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+	port->tx_flags = RTE_MBUF_F_TX_UDP_CKSUM;
 	conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 }
@@ -334,15 +334,19 @@ static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 	return error;
 }
 
-/* A device without a MAC (net_ring) gets a local one, made of its IPv4 address. */
+/* A device without a MAC (net_ring) gets a local one, made of the end of its address. */
 static void port_choose_mac(struct port *port, const struct rte_ether_addr *mac)
 {
+	const struct port_address *addresses = port->addresses;
+
 	memcpy(port->mac, mac->addr_bytes, FRAME_MAC_BYTES);
 	if (!rte_is_zero_ether_addr(mac))
 		return;
 	port->mac[0] = RTE_ETHER_LOCAL_ADMIN_ADDR;
-	for (int i = 0; i < 4; i++)
-		port->mac[2 + i] = (uint8_t)(port->address >> (24 - 8 * i));
+	memcpy(port->mac + 2,
+	       addresses[PORT_IPV4].ip.family != 0 ? addresses[PORT_IPV4].ip.bytes
+						   : addresses[PORT_IPV6].ip.bytes + 12,
+	       4);
 }
 
 static int port_start(struct port *port)
@@ -367,6 +371,9 @@ static int port_start(struct port *port)
 		return error;
 	}
 	port_choose_mac(port, &mac);
+	/* Discovery goes to groups; a port that cannot be told so takes them anyway, or has no filter. */
+	if (port->addresses[PORT_IPV6].ip.family != 0 && rte_eth_allmulticast_enable(port->id) != 0)
+		log_debug("udp", "port %s: does not filter groups", port->conf->name);
 	port->frame_bytes = port->conf->mtu_bytes + FRAME_ETHERNET_BYTES;
 	return 0;
 }
@@ -385,6 +392,29 @@ static void *port_main(void *argument)
 	return NULL;
 }
 
+static bool port_read_address(struct port *port, enum port_family family, const char *text)
+{
+	struct port_address *address = &port->addresses[family];
+
+	if (text[0] == '\0' ||
+	    udp_conf_address(text, family == PORT_IPV4 ? 4 : 6, &address->ip, &address->prefix))
+		return true;
+	log_error("udp", "port %s: address %s is not valid", port->conf->name, text);
+	return false;
+}
+
+bool port_reaches(const struct port *port, const struct frame_ip *ip)
+{
+	const struct port_address *own = &port->addresses[port_family_of(ip)];
+	uint32_t whole = own->prefix / 8;
+	uint8_t rest = (uint8_t)(0xff00u >> own->prefix % 8);
+
+	if (own->ip.family == 0 || own->ip.family != ip->family ||
+	    memcmp(own->ip.bytes, ip->bytes, whole) != 0)
+		return false;
+	return rest == 0 || ((own->ip.bytes[whole] ^ ip->bytes[whole]) & rest) == 0;
+}
+
 int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t pool_packets,
 	      int event_fd)
 {
@@ -394,10 +424,9 @@ int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t pool
 	port->event_fd = event_fd;
 	port->id = RTE_MAX_ETHPORTS;
 	port->pool_packets = pool_packets;
-	if (!udp_conf_address(conf->address, &port->address, &port->mask)) {
-		log_error("udp", "port %s: address %s is not valid", conf->name, conf->address);
+	if (!port_read_address(port, PORT_IPV4, conf->address) ||
+	    !port_read_address(port, PORT_IPV6, conf->address6))
 		return -EINVAL;
-	}
 	error = pthread_create(&port->thread, NULL, port_main, port);
 	if (error != 0) {
 		log_error("udp", "port %s: no thread to open it", conf->name);

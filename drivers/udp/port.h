@@ -30,6 +30,18 @@
 /** Room for why a port could not be opened. */
 #define PORT_REASON_BYTES 160u
 
+/** Where the addresses of a port stand. */
+enum port_family {
+	PORT_IPV4 = 0,
+	PORT_IPV6 = 1,
+	PORT_FAMILIES = 2,
+};
+
+struct port_address {
+	struct frame_ip ip; /**< family 0 = none */
+	uint32_t prefix;    /**< bits that all addresses of the link have in common */
+};
+
 enum port_state {
 	PORT_OPENING = 0,
 	PORT_UP = 1,
@@ -52,8 +64,7 @@ struct port {
 	uint16_t id;              /**< ethdev's number */
 	struct rte_mempool *pool; /**< all packet buffers, to send and to receive */
 	uint32_t frame_bytes;     /**< largest frame: the MTU and its Ethernet header */
-	uint32_t address;         /**< IPv4, host order */
-	uint32_t mask;            /**< IPv4, host order */
+	struct port_address addresses[PORT_FAMILIES]; /**< set by port_open */
 	uint8_t mac[FRAME_MAC_BYTES];
 	enum frame_sum sum; /**< how to send UDP checksums */
 	uint64_t tx_flags;  /**< RTE_MBUF_F_TX_* that go with it; 0 = none */
@@ -80,6 +91,14 @@ static inline enum port_state port_state(const struct port *port)
 
 /** Does it wait for its peer while it opens, perhaps for long? */
 bool port_waits_for_peer(const struct port *port);
+
+static inline enum port_family port_family_of(const struct frame_ip *ip)
+{
+	return ip->family == 6 ? PORT_IPV6 : PORT_IPV4;
+}
+
+/** Is an address on the port's link? */
+bool port_reaches(const struct port *port, const struct frame_ip *ip);
 
 /** Is there a peer on the link? Control thread; does not block. */
 bool port_has_link(const struct port *port);

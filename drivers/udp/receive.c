@@ -23,13 +23,13 @@ static void udp_tell_control(struct transport_worker *worker, struct udp_event *
 	worker->has_events = true;
 }
 
-static void udp_receive_arp(struct transport_worker *worker, const struct udp_queue *queue,
-			    const uint8_t *frame, uint32_t bytes)
+static void udp_receive_lookup(struct transport_worker *worker, const struct udp_queue *queue,
+			       const uint8_t *frame, uint32_t bytes)
 {
-	struct udp_event event = { .kind = UDP_EVENT_ARP, .port = queue->port->index };
+	struct udp_event event = { .kind = UDP_EVENT_LOOKUP, .port = queue->port->index };
 
-	/* What follows an ARP packet is padding. */
-	event.bytes = MIN(bytes, FRAME_BYTES_MIN);
+	/* What follows is padding, or options that are longer than those that are known. */
+	event.bytes = MIN(bytes, LOOKUP_FRAME_BYTES_MAX);
 	udp_tell_control(worker, &event, frame);
 }
 
@@ -67,12 +67,12 @@ static void udp_receive_connection(struct transport_worker *worker, const struct
 static void udp_receive_datagram(struct transport_worker *worker, const struct udp_queue *queue,
 				 const struct frame_datagram *datagram)
 {
-	struct rudp_address address = { .family = 4, .port = datagram->source_port };
+	struct rudp_address address = { .family = datagram->family, .port = datagram->source_port };
 
-	address.ip[0] = (uint8_t)(datagram->source >> 24);
-	address.ip[1] = (uint8_t)(datagram->source >> 16);
-	address.ip[2] = (uint8_t)(datagram->source >> 8);
-	address.ip[3] = (uint8_t)datagram->source;
+	if (LIKELY(datagram->family == 4))
+		memcpy(address.ip, datagram->source, 4);
+	else
+		memcpy(address.ip, datagram->source, sizeof(address.ip));
 	switch (rudp_packet_kind(datagram->payload, datagram->bytes)) {
 	case RUDP_PACKET_CONNECTION:
 		if (UNLIKELY(rudp_packet_worker(datagram->payload) != worker->number))
@@ -111,8 +111,8 @@ static void udp_receive_frame(struct transport_worker *worker, struct udp_queue 
 	counter_add(&worker->counters[verdict], 1);
 	if (LIKELY(verdict == FRAME_UDP))
 		udp_receive_datagram(worker, queue, &datagram);
-	else if (verdict == FRAME_ARP)
-		udp_receive_arp(worker, queue, frame, mbuf->data_len);
+	else if (verdict == FRAME_LOOKUP)
+		udp_receive_lookup(worker, queue, frame, mbuf->data_len);
 	else if (verdict == FRAME_ECHO)
 		udp_send_echo(worker, queue, frame, mbuf->data_len);
 }

@@ -11,14 +11,15 @@
 #include <string.h>
 
 /*
- * Where frames begin in a packet buffer: so that the payload behind all headers stands on a cache line, with room for
+ * Where datagrams begin in a packet buffer: so that the payload behind all headers stands on a cache line, with room for
  * the header that a virtio port puts in front.
  */
-#define UDP_FRAME_AT 118u
+#define UDP_DATAGRAM_AT 160u
+#define UDP_VIRTIO_ROOM 16u
 
-_Static_assert((UDP_FRAME_AT + FRAME_HEADER_BYTES + RUDP_DATA_HEADER_BYTES) % 64 == 0,
-	       "payloads are aligned");
-_Static_assert(UDP_FRAME_AT <= RTE_PKTMBUF_HEADROOM,
+_Static_assert((UDP_DATAGRAM_AT + RUDP_DATA_HEADER_BYTES) % 64 == 0, "payloads are aligned");
+_Static_assert(UDP_DATAGRAM_AT >= FRAME_TEMPLATE_BYTES + UDP_VIRTIO_ROOM, "headers have room");
+_Static_assert(UDP_DATAGRAM_AT - FRAME_HEADER_BYTES <= RTE_PKTMBUF_HEADROOM,
 	       "no frame is shorter of room than its port says");
 
 /* Give the port what waits; true when nothing does any more. */
@@ -148,9 +149,9 @@ static inline int udp_send_packet(struct transport_worker *worker,
 				  const struct udp_connection *connection)
 {
 	struct udp_queue *queue = connection->queue;
-	const struct port *port = queue->port;
+	const struct frame_template *template = &connection->template;
 	struct rte_mbuf *mbuf;
-	uint8_t *frame;
+	uint8_t *datagram;
 	size_t bytes;
 
 	if (!udp_queue_has_room(worker, queue))
@@ -158,21 +159,22 @@ static inline int udp_send_packet(struct transport_worker *worker,
 	mbuf = udp_queue_buffer(worker, queue);
 	if (UNLIKELY(mbuf == NULL))
 		return -1;
-	frame = (uint8_t *)mbuf->buf_addr + UDP_FRAME_AT;
-	bytes = rudp_transmit(connection->rudp, worker->now_us, mbuf, frame + FRAME_HEADER_BYTES,
-			      port->frame_bytes - FRAME_HEADER_BYTES);
-	if (UNLIKELY(bytes == 0 || !connection->template.is_resolved)) {
+	datagram = (uint8_t *)mbuf->buf_addr + UDP_DATAGRAM_AT;
+	bytes = rudp_transmit(connection->rudp, worker->now_us, mbuf, datagram,
+			      connection->capacity);
+	if (UNLIKELY(bytes == 0 || !template->is_resolved)) {
 		queue->spare[queue->spare_count++] = mbuf;
 		if (bytes > 0)
 			counter_add(&worker->counters[UDP_OUT_UNRESOLVED], 1);
 		return bytes > 0;
 	}
-	frame_finish(&connection->template, frame, (uint32_t)bytes, port->sum);
-	udp_queue_add(queue, mbuf, UDP_FRAME_AT, FRAME_HEADER_BYTES + (uint32_t)bytes);
-	if (UNLIKELY(port->tx_flags != 0)) {
-		mbuf->ol_flags |= port->tx_flags;
+	frame_finish(template, datagram, (uint32_t)bytes);
+	udp_queue_add(queue, mbuf, UDP_DATAGRAM_AT - template->header_bytes,
+		      template->header_bytes + (uint32_t)bytes);
+	if (UNLIKELY(connection->tx_flags != 0)) {
+		mbuf->ol_flags |= connection->tx_flags;
 		mbuf->l2_len = FRAME_ETHERNET_BYTES;
-		mbuf->l3_len = FRAME_IPV4_BYTES;
+		mbuf->l3_len = template->header_bytes - FRAME_ETHERNET_BYTES - FRAME_UDP_BYTES;
 	}
 	return 1;
 }

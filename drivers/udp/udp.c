@@ -10,7 +10,6 @@
 #include "drivers/udp/counters.h"
 #include "drivers/udp/eal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +45,8 @@ static void udp_close(struct transport *transport)
 	handshake_destroy(transport->handshake);
 	for (uint32_t i = 0; i < PORTS_MAX; i++) {
 		port_close(&transport->ports[i]);
-		free(transport->neighbours[i]);
+		for (uint32_t j = 0; j < PORT_FAMILIES; j++)
+			free(transport->neighbours[i][j]);
 	}
 	free(transport->attempts);
 	if (transport->event_fd >= 0)
@@ -239,17 +239,22 @@ static struct transport_worker *udp_worker(struct transport *transport, uint32_t
 static uint32_t udp_addresses(struct transport *transport, struct haul_address *addresses_out,
 			      uint32_t max)
 {
-	uint32_t count = MIN(transport->conf->port_count, max);
+	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t address = htonl(transport->ports[i].address);
+	for (uint32_t i = 0; i < transport->conf->port_count * PORT_FAMILIES && count < max; i++) {
+		const struct port *port = &transport->ports[i / PORT_FAMILIES];
+		const struct frame_ip *ip = &port->addresses[i % PORT_FAMILIES].ip;
+		struct haul_address *address = &addresses_out[count];
 
-		addresses_out[i] = (struct haul_address){
+		if (ip->family == 0)
+			continue;
+		*address = (struct haul_address){
 			.transport = HAUL_TRANSPORT_UDP,
-			.family = 4,
+			.family = ip->family,
 			.port = (uint16_t)transport->conf->udp_port,
 		};
-		memcpy(addresses_out[i].ip, &address, sizeof(address));
+		memcpy(address->ip, ip->bytes, sizeof(address->ip));
+		count++;
 	}
 	return count;
 }
@@ -271,6 +276,21 @@ static const char *udp_port_text(const struct port *port)
 	}
 }
 
+/* Both if there is room for them; IPv4 goes first, as it does to peers. */
+static void udp_describe_addresses(const struct udp_port_conf *conf, char *text_out, size_t size)
+{
+	size_t first = strlen(conf->address);
+	size_t second = strlen(conf->address6);
+
+	BUG_ON(size < UDP_ADDRESS_BYTES);
+	memcpy(text_out, conf->address, first + 1);
+	if (second == 0 || first + second + 2 > size)
+		return;
+	if (first > 0)
+		text_out[first++] = ' ';
+	memcpy(text_out + first, conf->address6, second + 1);
+}
+
 static uint32_t udp_describe(struct transport *transport, struct haul_transport_row *rows_out,
 			     uint32_t max)
 {
@@ -284,7 +304,7 @@ static uint32_t udp_describe(struct transport *transport, struct haul_transport_
 		snprintf(row->transport, sizeof(row->transport), "udp");
 		snprintf(row->device, sizeof(row->device), "%s", port->conf->name);
 		snprintf(row->state, sizeof(row->state), "%s", udp_port_text(port));
-		snprintf(row->address, sizeof(row->address), "%s", port->conf->address);
+		udp_describe_addresses(port->conf, row->address, sizeof(row->address));
 		row->mtu_bytes = port->conf->mtu_bytes;
 		for (uint32_t j = 0; j < transport->worker_count; j++) {
 			row->packets_in += transport->workers[j].queues[i].packets_in;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "drivers/udp/counters.h"
 #include "drivers/udp/eal.h"
+#include "drivers/udp/octets.h"
 #include "drivers/udp/slices.h"
 
 #include <errno.h>
@@ -100,6 +101,20 @@ void udp_worker_destroy(struct transport_worker *worker)
 }
 
 /* Take up the queues of ports that have come up since the last round. */
+static void udp_worker_take_self(struct transport_worker *worker, struct frame_self *self,
+				 const struct port *port)
+{
+	const struct frame_ip *ipv4 = &port->addresses[PORT_IPV4].ip;
+	const struct frame_ip *ipv6 = &port->addresses[PORT_IPV6].ip;
+
+	memcpy(self->mac, port->mac, FRAME_MAC_BYTES);
+	self->address = ipv4->family == 4 ? get32(ipv4->bytes) : 0;
+	self->has_ipv6 = ipv6->family == 6;
+	memcpy(self->address6, ipv6->bytes, sizeof(self->address6));
+	self->udp_port = worker->udp_port;
+	self->is_sum_needed = port->is_sum_needed;
+}
+
 static void udp_worker_take_ports(struct transport_worker *worker, uint32_t ports_up)
 {
 	uint32_t fresh = ports_up & ~worker->ports_seen;
@@ -111,10 +126,7 @@ static void udp_worker_take_ports(struct transport_worker *worker, uint32_t port
 
 		if ((fresh & 1u << i) == 0 || worker->number >= port->conf->queues)
 			continue;
-		memcpy(queue->self.mac, port->mac, FRAME_MAC_BYTES);
-		queue->self.address = port->address;
-		queue->self.udp_port = worker->udp_port;
-		queue->self.is_sum_needed = port->is_sum_needed;
+		udp_worker_take_self(worker, &queue->self, port);
 		queue->port = port;
 	}
 	worker->ports_seen = ports_up;
@@ -127,12 +139,6 @@ static void udp_worker_rail(struct transport_worker *worker, uint32_t endpoint,
 		worker->host->rail_state(worker->engine, endpoint, state, cause);
 }
 
-static uint32_t udp_address_ipv4(const struct rudp_address *address)
-{
-	return (uint32_t)address->ip[0] << 24 | (uint32_t)address->ip[1] << 16 |
-	       (uint32_t)address->ip[2] << 8 | address->ip[3];
-}
-
 static struct udp_connection *udp_connection_make(struct transport_worker *worker,
 						  const struct udp_command *command)
 {
@@ -141,14 +147,16 @@ static struct udp_connection *udp_connection_make(struct transport_worker *worke
 	struct frame_path path = {
 		.source_mac = queue->self.mac,
 		.target_mac = command->is_resolved ? command->mac : NULL,
-		.source = queue->self.address,
-		.target = udp_address_ipv4(&command->params.address),
 		.source_port = worker->udp_port,
 		.target_port = command->params.address.port,
 	};
 
 	if (queue->port == NULL)
 		return NULL;
+	path.target.family = command->params.address.family;
+	memcpy(path.target.bytes, command->params.address.ip, sizeof(path.target.bytes));
+	path.source = queue->port->addresses[port_family_of(&path.target)].ip;
+	path.sum = queue->port->sum;
 	connection = pool_get(&worker->pool);
 	if (connection == NULL)
 		return NULL;
@@ -158,6 +166,11 @@ static struct udp_connection *udp_connection_make(struct transport_worker *worke
 	connection->address = path.target;
 	connection->endpoint = command->endpoint;
 	frame_template_make(&connection->template, &path);
+	connection->capacity = queue->port->frame_bytes - connection->template.header_bytes;
+	connection->tx_flags = queue->port->tx_flags;
+	if (connection->tx_flags != 0)
+		connection->tx_flags |=
+			path.target.family == 4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
 	return connection;
 }
 
@@ -217,7 +230,8 @@ static void udp_worker_resolve(struct transport_worker *worker, const struct udp
 
 	TAILQ_FOREACH(connection, &worker->connections, link)
 	{
-		if (connection->port == command->port && connection->address == command->address)
+		if (connection->port == command->port &&
+		    memcmp(&connection->address, &command->address, sizeof(command->address)) == 0)
 			frame_template_resolve(&connection->template, command->mac);
 	}
 }

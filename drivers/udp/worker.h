@@ -50,7 +50,9 @@ struct udp_connection {
 	struct udp_queue *queue;
 	struct frame_template template;
 	uint32_t port;                    /**< index */
-	uint32_t address;                 /**< the peer's, host order */
+	struct frame_ip address;          /**< the peer's */
+	uint32_t capacity;                /**< largest payload of UDP that the port carries to it */
+	uint64_t tx_flags;                /**< RTE_MBUF_F_TX_*; 0 = none */
 	uint32_t endpoint;                /**< engine's, or UDP_NO_ENDPOINT */
 	uint8_t state;                    /**< enum rudp_state, as last reported */
 	uint8_t reason;                   /**< enum rudp_end_reason */

@@ -20,28 +20,51 @@ static const uint8_t mac_b[FRAME_MAC_BYTES] = { 2, 0, 0, 0, 0, 0xb };
 static const struct frame_path path = {
 	.source_mac = mac_a,
 	.target_mac = mac_b,
-	.source = 0x0a000001,
-	.target = 0x0a000002,
+	.source = { 4, { 10, 0, 0, 1 } },
+	.target = { 4, { 10, 0, 0, 2 } },
+	.source_port = 7471,
+	.target_port = 7472,
+};
+
+static const struct frame_path path6 = {
+	.source_mac = mac_a,
+	.target_mac = mac_b,
+	.source = { 6, { 0xfd, [15] = 1 } },
+	.target = { 6, { 0xfd, [15] = 2 } },
 	.source_port = 7471,
 	.target_port = 7472,
 };
 
 static struct frame_self self_b(void)
 {
-	struct frame_self self = { .udp_port = 7472, .address = 0x0a000002 };
+	struct frame_self self = { .udp_port = 7472, .address = 0x0a000002, .has_ipv6 = true };
 
+	memcpy(self.address6, path6.target.bytes, sizeof(self.address6));
 	memcpy(self.mac, mac_b, sizeof(mac_b));
 	return self;
 }
 
+/* A frame with a payload of this many bytes; returns its bytes. */
+static uint32_t make_on(const struct frame_path *on, uint8_t *frame, uint32_t bytes,
+			enum frame_sum sum)
+{
+	uint8_t buffer[FRAME_TEMPLATE_BYTES + 1472];
+	uint8_t *payload = buffer + FRAME_TEMPLATE_BYTES;
+	struct frame_template template;
+	struct frame_path with_sum = *on;
+
+	with_sum.sum = sum;
+	for (uint32_t i = 0; i < bytes; i++)
+		payload[i] = (uint8_t)(i * 7 + 1);
+	frame_template_make(&template, &with_sum);
+	frame_finish(&template, payload, bytes);
+	memcpy(frame, payload - template.header_bytes, template.header_bytes + bytes);
+	return template.header_bytes + bytes;
+}
+
 static void make(uint8_t *frame, uint32_t bytes, enum frame_sum sum)
 {
-	struct frame_template template;
-
-	for (uint32_t i = 0; i < bytes; i++)
-		frame[FRAME_HEADER_BYTES + i] = (uint8_t)(i * 7 + 1);
-	frame_template_make(&template, &path);
-	frame_finish(&template, frame, bytes, sum);
+	make_on(&path, frame, bytes, sum);
 }
 
 static uint32_t slow_sum(const uint8_t *bytes, size_t length)
@@ -92,7 +115,8 @@ static void frame_parse__takes_what_finish_made(void **state)
 				FRAME_UDP);
 			assert_ptr_equal(datagram.payload, frame + FRAME_HEADER_BYTES);
 			assert_int_equal(datagram.bytes, bytes);
-			assert_int_equal(datagram.source, path.source);
+			assert_int_equal(datagram.family, 4);
+			assert_memory_equal(datagram.source, path.source.bytes, 4);
 			assert_int_equal(datagram.source_port, path.source_port);
 		}
 	}
@@ -177,7 +201,7 @@ static void frame_parse__knows_broadcasts_and_arp(void **state)
 	memset(frame, 0xff, FRAME_MAC_BYTES);
 	assert_int_equal(parse(frame, sizeof(frame)), FRAME_FOREIGN_IP);
 	frame[13] = 6;
-	assert_int_equal(parse(frame, sizeof(frame)), FRAME_ARP);
+	assert_int_equal(parse(frame, sizeof(frame)), FRAME_LOOKUP);
 }
 
 static void frame_parse__obeys_the_checksum_policy(void **state)
@@ -247,6 +271,128 @@ static void frame_echo_make__pads_a_short_answer(void **state)
 		assert_int_equal(answer[i], 0);
 }
 
+#define FRAME6_HEADER_BYTES (FRAME_HEADER_BYTES + FRAME_IPV6_MORE_BYTES)
+#define FRAME6_BYTES        (FRAME6_HEADER_BYTES + PAYLOAD_BYTES)
+
+static void frame_parse__takes_ipv6(void **state)
+{
+	static const enum frame_sum sums[] = { FRAME_SUM_NONE, FRAME_SUM_WHOLE };
+	struct frame_self self = self_b();
+
+	(void)state;
+	for (uint32_t bytes = 0; bytes < 1453; bytes += 91) {
+		for (size_t i = 0; i < 2; i++) {
+			uint8_t frame[FRAME6_HEADER_BYTES + 1452];
+			struct frame_datagram datagram;
+			uint32_t all = make_on(&path6, frame, bytes, sums[i]);
+
+			assert_int_equal(all, FRAME6_HEADER_BYTES + bytes);
+			assert_int_equal(frame_parse(&self, frame, all, &datagram), FRAME_UDP);
+			assert_int_equal(datagram.bytes, bytes);
+			assert_int_equal(datagram.family, 6);
+			assert_memory_equal(datagram.source, path6.source.bytes, 16);
+			/* There is a checksum whatever the policy is. */
+			assert_int_not_equal(frame[60] << 8 | frame[61], 0);
+		}
+	}
+}
+
+static void frame_parse__notices_every_flipped_bit_of_ipv6(void **state)
+{
+	(void)state;
+	for (size_t bit = 0; bit < FRAME6_BYTES * 8; bit++) {
+		size_t at = bit / 8;
+		uint8_t frame[FRAME6_BYTES];
+
+		/* Neither the sender's MAC nor class, flow and hops are anybody's business here. */
+		if ((at >= 6 && at < 12) || (at == 14 && bit % 8 < 4) || (at > 14 && at < 18) ||
+		    at == 21)
+			continue;
+		make_on(&path6, frame, PAYLOAD_BYTES, FRAME_SUM_WHOLE);
+		frame[at] ^= (uint8_t)(1u << bit % 8);
+		assert_int_not_equal(parse(frame, sizeof(frame)), FRAME_UDP);
+	}
+}
+
+static void frame_parse__names_each_fault_of_ipv6(void **state)
+{
+	static const struct {
+		uint8_t offset;
+		uint8_t value;
+		enum frame_verdict verdict;
+	} faults[] = {
+		{ 0, 4, FRAME_FOREIGN_MAC },   { 0, 0x33, FRAME_FOREIGN_MAC },
+		{ 14, 0x40, FRAME_IP_HEADER }, { 18, 1, FRAME_IP_HEADER },
+		{ 19, 7, FRAME_IP_HEADER },    { 20, 44, FRAME_FRAGMENT },
+		{ 20, 6, FRAME_PROTOCOL },     { 20, 0, FRAME_PROTOCOL },
+		{ 20, 58, FRAME_ICMP_SUM },    { 53, 9, FRAME_FOREIGN_IP },
+		{ 59, 7, FRAME_UDP_LENGTH },   { 58, 1, FRAME_UDP_LENGTH },
+		{ 57, 1, FRAME_FOREIGN_PORT }, { 80, 0xff, FRAME_UDP_SUM },
+	};
+	struct frame_self self = self_b();
+	struct frame_datagram datagram;
+	uint8_t frame[FRAME6_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		make_on(&path6, frame, PAYLOAD_BYTES, FRAME_SUM_WHOLE);
+		frame[faults[i].offset] = faults[i].value;
+		assert_int_equal(parse(frame, sizeof(frame)), faults[i].verdict);
+	}
+	make_on(&path6, frame, PAYLOAD_BYTES, FRAME_SUM_WHOLE);
+	frame[60] = 0;
+	frame[61] = 0;
+	assert_int_equal(parse(frame, sizeof(frame)), FRAME_UDP_NO_SUM);
+	self.has_ipv6 = false;
+	assert_int_equal(frame_parse(&self, frame, sizeof(frame), &datagram), FRAME_ETHERTYPE);
+	for (size_t bytes = 0; bytes < sizeof(frame); bytes++)
+		assert_int_not_equal(parse(frame, bytes), FRAME_UDP);
+}
+
+static void put_icmp6_sum(uint8_t *frame, uint32_t bytes)
+{
+	uint8_t all[40 + 200] = { 0 };
+	uint32_t sum;
+
+	frame[56] = 0;
+	frame[57] = 0;
+	memcpy(all, frame + 22, 32);
+	all[35] = (uint8_t)bytes;
+	all[39] = 58;
+	memcpy(all + 40, frame + 54, bytes);
+	sum = ~slow_sum(all, 40 + bytes);
+	frame[56] = (uint8_t)(sum >> 8);
+	frame[57] = (uint8_t)sum;
+}
+
+static void frame_echo_make__answers_ipv6(void **state)
+{
+	uint8_t frame[FRAME6_BYTES];
+	uint8_t answer[FRAME6_BYTES];
+	uint8_t sum[2];
+
+	(void)state;
+	make_on(&path6, frame, PAYLOAD_BYTES, FRAME_SUM_WHOLE);
+	frame[20] = 58;
+	memset(frame + 54, 0, 8);
+	frame[54] = 128;
+	frame[59] = 77; /* identifier */
+	put_icmp6_sum(frame, 8 + PAYLOAD_BYTES);
+	assert_int_equal(parse(frame, sizeof(frame)), FRAME_ECHO);
+	assert_int_equal(frame_echo_make(frame, answer), FRAME6_BYTES);
+	assert_memory_equal(answer, mac_a, sizeof(mac_a));
+	assert_memory_equal(answer + 22, path6.target.bytes, 16);
+	assert_memory_equal(answer + 38, path6.source.bytes, 16);
+	assert_int_equal(answer[54], 129);
+	assert_int_equal(answer[59], 77);
+	memcpy(sum, answer + 56, 2);
+	put_icmp6_sum(answer, 8 + PAYLOAD_BYTES);
+	assert_memory_equal(answer + 56, sum, 2);
+	frame[22] = 0xff; /* a group is not answered */
+	put_icmp6_sum(frame, 8 + PAYLOAD_BYTES);
+	assert_int_equal(parse(frame, sizeof(frame)), FRAME_FOREIGN_IP);
+}
+
 static void frame_parse__takes_no_other_icmp(void **state)
 {
 	static const struct {
@@ -273,20 +419,21 @@ static void frame_parse__takes_no_other_icmp(void **state)
 
 static void frame_finish__sends_the_other_zero(void **state)
 {
+	uint8_t buffer[FRAME_TEMPLATE_BYTES + 2] = { 0 };
+	uint8_t *payload = buffer + FRAME_TEMPLATE_BYTES;
+	uint8_t *frame = payload - FRAME_HEADER_BYTES;
 	struct frame_template template;
-	uint8_t frame[FRAME_HEADER_BYTES + 2];
-	uint32_t sum;
+	struct frame_path summed = path;
 
 	(void)state;
 	/* A payload that makes the sum of everything else come out as zero. */
-	memset(frame + FRAME_HEADER_BYTES, 0, 2);
-	frame_template_make(&template, &path);
-	frame_finish(&template, frame, 2, FRAME_SUM_WHOLE);
-	memcpy(frame + FRAME_HEADER_BYTES, frame + 40, 2);
-	frame_finish(&template, frame, 2, FRAME_SUM_WHOLE);
-	sum = (uint32_t)frame[40] << 8 | frame[41];
-	assert_int_equal(sum, 0xffff);
-	assert_int_equal(parse(frame, sizeof(frame)), FRAME_UDP);
+	summed.sum = FRAME_SUM_WHOLE;
+	frame_template_make(&template, &summed);
+	frame_finish(&template, payload, 2);
+	memcpy(payload, frame + 40, 2);
+	frame_finish(&template, payload, 2);
+	assert_int_equal(frame[40] << 8 | frame[41], 0xffff);
+	assert_int_equal(parse(frame, FRAME_HEADER_BYTES + 2), FRAME_UDP);
 }
 
 static void frame_finish__gives_a_port_the_pseudo_header(void **state)
@@ -299,51 +446,6 @@ static void frame_finish__gives_a_port_the_pseudo_header(void **state)
 	make(frame, PAYLOAD_BYTES, FRAME_SUM_PSEUDO);
 	sum = (uint32_t)frame[40] << 8 | frame[41];
 	assert_int_equal(sum, slow_sum(pseudo, sizeof(pseudo)));
-}
-
-static void frame_arp_parse__takes_what_make_made(void **state)
-{
-	struct frame_arp arp = { .is_answer = true, .sender = 1, .target = 0x0a0000ff };
-	uint8_t frame[FRAME_BYTES_MIN];
-	struct frame_arp back;
-
-	(void)state;
-	memcpy(arp.sender_mac, mac_a, sizeof(mac_a));
-	memcpy(arp.target_mac, mac_b, sizeof(mac_b));
-	frame_arp_make(&arp, frame);
-	assert_memory_equal(frame, mac_b, sizeof(mac_b));
-	assert_true(frame_arp_parse(frame, sizeof(frame), &back));
-	assert_true(back.is_answer);
-	assert_int_equal(back.sender, arp.sender);
-	assert_int_equal(back.target, arp.target);
-	assert_memory_equal(back.sender_mac, mac_a, sizeof(mac_a));
-	assert_memory_equal(back.target_mac, mac_b, sizeof(mac_b));
-}
-
-static void frame_arp_parse__refuses_odd_packets(void **state)
-{
-	static const uint8_t offsets[] = { 12, 15, 17, 18, 19, 20, 21 };
-	struct frame_arp arp = { .sender = 1, .target = 2 };
-	uint8_t good[FRAME_BYTES_MIN];
-	struct frame_arp back;
-
-	(void)state;
-	memcpy(arp.sender_mac, mac_a, sizeof(mac_a));
-	frame_arp_make(&arp, good);
-	assert_int_equal(good[0], 0xff); /* a question to everybody */
-	assert_true(frame_arp_parse(good, sizeof(good), &back));
-	assert_false(frame_arp_parse(good, 41, &back));
-	for (size_t i = 0; i < sizeof(offsets); i++) {
-		uint8_t frame[FRAME_BYTES_MIN];
-
-		memcpy(frame, good, sizeof(frame));
-		frame[offsets[i]] ^= 0x44;
-		assert_false(frame_arp_parse(frame, sizeof(frame), &back));
-	}
-	good[22] |= 1; /* a group is no sender */
-	assert_false(frame_arp_parse(good, sizeof(good), &back));
-	memset(good + 22, 0, FRAME_MAC_BYTES);
-	assert_false(frame_arp_parse(good, sizeof(good), &back));
 }
 
 int main(void)
@@ -359,10 +461,12 @@ int main(void)
 		cmocka_unit_test(frame_echo_make__answers_a_request),
 		cmocka_unit_test(frame_echo_make__pads_a_short_answer),
 		cmocka_unit_test(frame_parse__takes_no_other_icmp),
+		cmocka_unit_test(frame_parse__takes_ipv6),
+		cmocka_unit_test(frame_parse__notices_every_flipped_bit_of_ipv6),
+		cmocka_unit_test(frame_parse__names_each_fault_of_ipv6),
+		cmocka_unit_test(frame_echo_make__answers_ipv6),
 		cmocka_unit_test(frame_finish__sends_the_other_zero),
 		cmocka_unit_test(frame_finish__gives_a_port_the_pseudo_header),
-		cmocka_unit_test(frame_arp_parse__takes_what_make_made),
-		cmocka_unit_test(frame_arp_parse__refuses_odd_packets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

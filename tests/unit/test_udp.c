@@ -284,7 +284,7 @@ static void connect__fails_when_nobody_is_there(void **state)
 	udp_node_connect(&a, "c", 0xc, "10.0.0.77");
 	assert_true(turn_until_rail(&a, RAIL_DOWN));
 	assert_int_equal(a.worker.cause, RAIL_CAUSE_UNREACHABLE);
-	assert_true(a.counters[UDP_ARP_QUESTIONS] >= 1);
+	assert_true(a.counters[UDP_LOOKUP_QUESTIONS] >= 1);
 	a.worker.rail = RAIL_UP;
 	udp_node_connect(&a, "c", 0xc, "192.168.1.1"); /* no port's link */
 	assert_true(turn_until_rail(&a, RAIL_DOWN));

@@ -9,17 +9,20 @@
 
 static void udp_conf_address__reads_address_and_prefix(void **state)
 {
-	uint32_t address;
-	uint32_t mask;
+	struct frame_ip ip;
+	uint32_t prefix;
 
 	(void)state;
-	assert_true(udp_conf_address("10.1.2.3/24", &address, &mask));
-	assert_int_equal(address, 0x0a010203);
-	assert_int_equal(mask, 0xffffff00);
-	assert_true(udp_conf_address("192.168.255.255/32", &address, &mask));
-	assert_int_equal(mask, 0xffffffff);
-	assert_true(udp_conf_address("10.0.0.1/1", &address, &mask));
-	assert_int_equal(mask, 0x80000000);
+	assert_true(udp_conf_address("10.1.2.3/24", 4, &ip, &prefix));
+	assert_int_equal(ip.family, 4);
+	assert_memory_equal(ip.bytes, "\x0a\x01\x02\x03\0\0\0\0\0\0\0\0\0\0\0", 16);
+	assert_int_equal(prefix, 24);
+	assert_true(udp_conf_address("192.168.255.255/32", 4, &ip, &prefix));
+	assert_int_equal(prefix, 32);
+	assert_true(udp_conf_address("fd12::3/128", 6, &ip, &prefix));
+	assert_int_equal(ip.family, 6);
+	assert_memory_equal(ip.bytes, "\xfd\x12\0\0\0\0\0\0\0\0\0\0\0\0\0\x03", 16);
+	assert_int_equal(prefix, 128);
 }
 
 static void udp_conf_address__refuses_what_is_none(void **state)
@@ -43,12 +46,18 @@ static void udp_conf_address__refuses_what_is_none(void **state)
 		"255.255.255.255/32",
 		"10.0.0.1/8 and much more than an address",
 	};
-	uint32_t address;
-	uint32_t mask;
+	static const char *const texts6[] = {
+		"",       "fd00::1",    "fd00::1/0",  "fd00::1/129",        "::/64",
+		"::1/64", "fe80::1/64", "ff02::1/64", "::ffff:10.0.0.1/96", "10.0.0.1/24",
+	};
+	struct frame_ip ip;
+	uint32_t prefix;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		assert_false(udp_conf_address(texts[i], &address, &mask));
+		assert_false(udp_conf_address(texts[i], 4, &ip, &prefix));
+	for (size_t i = 0; i < sizeof(texts6) / sizeof(texts6[0]); i++)
+		assert_false(udp_conf_address(texts6[i], 6, &ip, &prefix));
 }
 
 static void udp_conf_table__refuses_a_name_twice(void **state)
