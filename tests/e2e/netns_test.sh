@@ -2,23 +2,32 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Goal: nodes on several hosts reach each other over a real link, each in all directions, and a host that is cut off for
 # a while costs time and never data; a port answers a ping. Method: three nodes in network namespaces of their own on a bridge, ports on the
-# kernel's interfaces: netns_test.sh DEVICE MTU, DEVICE is net_af_packet or net_af_xdp.
+# kernel's interfaces: netns_test.sh DEVICE MTU FAMILY, DEVICE is net_af_packet
+# or net_af_xdp, FAMILY is 4 or 6.
 # shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
 e2e_need redis-server
 e2e_need ip
 device=${1-net_af_packet}
 mtu=${2-1500}
+family=${3-4}
+if [ "$family" = 4 ]; then
+	net=10.77.0. bits=24 ip_bytes=20
+else
+	net=fd77:: bits=64 ip_bytes=40
+fi
 
 cluster_net_begin "$mtu" 2>"$CLUSTER_DIR/netns.txt" || {
 	echo "SKIP: no network namespaces: $(tail -n 1 "$CLUSTER_DIR/netns.txt")"
 	exit 77
 }
 
-# node NAME ADDRESS
+# node NAME NUMBER
 node() {
+	local address="address = \"$net$2/$bits\";"
+	[ "$family" = 4 ] || address="address = \"\"; address6 = \"$net$2/$bits\";"
 	cluster_net_join "$1"
-	cluster_node "$1" "udp = { ports = ( { name = \"wire\"; device = \"${device}0,iface=wire\"; address = \"$2\"; mtu = $mtu; required = true; } ); };"
+	cluster_node "$1" "udp = { ports = ( { name = \"wire\"; device = \"${device}0,iface=wire\"; $address mtu = $mtu; required = true; } ); };"
 	cluster_node_start "$1" && return
 	if [ "$device" = net_af_xdp ] && grep -q 'port wire: net_af_xdp' "$CLUSTER_DIR/$1.data.log"; then
 		echo "SKIP: AF_XDP does not work here: $(grep -m 1 -o 'port wire: .*' "$CLUSTER_DIR/$1.data.log")"
@@ -28,9 +37,9 @@ node() {
 }
 
 cluster_redis_start
-node a 10.77.0.1/24
-node b 10.77.0.2/24
-node c 10.77.0.3/24
+node a 1
+node b 2
+node c 3
 for name in a b c; do
 	own "$name" "of-$name" 8388608
 done
@@ -47,9 +56,12 @@ done
 
 echo "- a host that has nothing to do with it pings"
 cluster_net_join host
-cluster_net_exec host ip address add 10.77.0.9/24 dev wire
-for bytes in 0 56 $((mtu - 28)); do
-	expect '^5 of 5 answered' cluster_net_exec host "$E2E_TOP/tests/e2e/ping.py" 10.77.0.2 $bytes 5
+[ "$family" = 4 ] || cluster_net_exec host ip link set wire addrgenmode eui64 down
+cluster_net_exec host ip link set wire up
+cluster_net_exec host ip address add "${net}9/$bits" dev wire
+[ "$family" = 4 ] || sleep 2.5 # until the kernel has made sure that nobody else has the address
+for bytes in 0 56 $((mtu - ip_bytes - 8)); do
+	expect '^5 of 5 answered' cluster_net_exec host "$E2E_TOP/tests/e2e/ping.py" "${net}2" $bytes 5
 done
 
 # cut SECONDS NAMESPACE INTERFACE: the link is down for a while.
