@@ -4,9 +4,8 @@
 // once, as a batch.
 //
 //     c++ -std=c++17 batch.cpp $(pkg-config --cflags --libs haul) -o batch && ./batch
-#include <haul/haul.h>
-
 #include <cstring>
+#include <haul/haul.h>
 #include <iostream>
 #include <memory>
 #include <stdexcept>

@@ -54,7 +54,8 @@ static int first(struct haul *haul)
 		return fail(haul, "create examples/first", error);
 	if ((error = haul_segment_create(haul, &private, &memory)) != 0)
 		return fail(haul, "create memory", error);
-	if ((error = haul_segment_open(haul, "examples/first", HAUL_READ | HAUL_WRITE, &remote)) != 0)
+	if ((error = haul_segment_open(haul, "examples/first", HAUL_READ | HAUL_WRITE, &remote)) !=
+	    0)
 		return fail(haul, "open examples/first", error);
 	printf("node %s, segment of %llu bytes\n", remote.node, (unsigned long long)remote.bytes);
 
