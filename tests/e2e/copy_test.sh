@@ -18,6 +18,22 @@ expect 'the digests are equal' "$COPY" roundtrip "$CLUSTER_DIR/file" target
 expect 'over udp' "$COPY" put "$CLUSTER_DIR/file" target
 expect 'over udp' "$COPY" get target "$CLUSTER_DIR/back" 33000000
 cmp "$CLUSTER_DIR/file" "$CLUSTER_DIR/back"
+"$COPY" get target "$CLUSTER_DIR/whole" >/dev/null
+[ "$(stat -c %s "$CLUSTER_DIR/whole")" = 33554432 ]
+expect 'the digests are equal' "$COPY" verify "$CLUSTER_DIR/file" target
+"$COPY" --json --depth 4 --chunk 256K --counters "$CLUSTER_DIR/a.counters" roundtrip "$CLUSTER_DIR/file" target |
+	python3 -c 'import json, sys
+outcome = json.load(sys.stdin)
+write, read = outcome["transfers"]
+assert outcome["exit_status"] == 0 and outcome["sha256"] == outcome["sha256_read_back"], outcome
+assert write["op"] == "write" and read["op"] == "read" and write["bytes"] == read["bytes"] == 33000000, outcome
+assert write["operations"] == 126 and write["packets_sent"] > 20000 and read["packets_received"] > 20000, outcome'
+cp "$CLUSTER_DIR/file" "$CLUSTER_DIR/other"
+printf 'xyz' | dd of="$CLUSTER_DIR/other" bs=1 seek=16000000 conv=notrunc status=none
+status=0
+"$COPY" verify "$CLUSTER_DIR/other" target || status=$?
+[ $status = 3 ] || { echo "FAILED: digests that differ end with $status, not 3"; exit 1; }
+expect 'a number is wanted' "$COPY" get target "$CLUSTER_DIR/back" 12Q
 expect 'target' "$HAULCTL" --socket "$CLUSTER_DIR/a.http.sock" segment list
 probe a loop target 3 >"$CLUSTER_DIR/loop.out" 2>&1 &
 loop=$!

@@ -6,6 +6,7 @@
 #include "base/auth.h"
 #include "base/check.h"
 #include "base/counters.h"
+#include "outcome.h"
 #include "transfer.h"
 
 #include <errno.h>
@@ -30,17 +31,21 @@
 #define COPY_DEPTH_MAX   256u
 
 static const char copy_usage[] =
-	"usage: haul-copy [OPTIONS] serve SEGMENT BYTES     own a segment until stdin ends\n"
-	"       haul-copy [OPTIONS] put FILE SEGMENT        write a file into a segment\n"
-	"       haul-copy [OPTIONS] get SEGMENT FILE BYTES  read a segment into a file\n"
-	"       haul-copy [OPTIONS] roundtrip FILE SEGMENT  write, read back, compare digests\n"
+	"usage: haul-copy [OPTIONS] serve SEGMENT BYTES       own a segment until stdin ends, or TERM or INT\n"
+	"       haul-copy [OPTIONS] put FILE SEGMENT          write a file into a segment\n"
+	"       haul-copy [OPTIONS] get SEGMENT FILE [BYTES]  read a segment, or its first bytes, into a file\n"
+	"       haul-copy [OPTIONS] verify FILE SEGMENT       read a segment and compare its digest with the file's\n"
+	"       haul-copy [OPTIONS] roundtrip FILE SEGMENT    put, then verify\n"
 	"\n"
 	"  --socket PATH     the daemon's attach socket (default $HAUL_SOCKET, /run/haul/attach.sock)\n"
-	"  --chunk BYTES     of one operation (default 1048576)\n"
+	"  --chunk BYTES     of one operation (default 1M)\n"
 	"  --depth N         operations under way at a time, 1 to 256 (default 16)\n"
 	"  --counters FILE   the daemon's counters file: prints packets and retransmissions\n"
+	"  --json            one object instead of lines\n"
 	"  --help            this text\n"
 	"\n"
+	"BYTES may end in K, M or G. Times and rates are of the transfers alone, from the first submission to the last\n"
+	"completion: the file is read before and digests are made after.\n"
 	"Exit status: 0 done, 1 something failed (stderr says what), 2 wrong usage, 3 digests differ.\n";
 
 struct copy {
@@ -49,13 +54,7 @@ struct copy {
 	const char *counters_path;
 	uint32_t chunk_bytes;
 	uint32_t depth;
-};
-
-/* What the daemon has sent so far, over all transports. */
-struct copy_packets {
-	uint64_t sent;
-	uint64_t received;
-	uint64_t retransmitted;
+	struct outcome outcome;
 };
 
 static int copy_fail(const struct copy *copy, const char *what, int error)
@@ -73,7 +72,7 @@ static int copy_fail_errno(const char *what)
 
 static void copy_add_counter(const struct counter_value *value, void *argument)
 {
-	struct copy_packets *packets = argument;
+	struct outcome_packets *packets = argument;
 
 	if (strcmp(value->name, "rudp_packets_sent") == 0)
 		packets->sent += value->value;
@@ -83,9 +82,9 @@ static void copy_add_counter(const struct counter_value *value, void *argument)
 		packets->retransmitted += value->value;
 }
 
-static struct copy_packets copy_count_packets(const struct copy *copy)
+static struct outcome_packets copy_count_packets(const struct copy *copy)
 {
-	struct copy_packets packets = { 0 };
+	struct outcome_packets packets = { 0 };
 	struct counters_view *view;
 
 	if (copy->counters_path == NULL || counters_open(copy->counters_path, &view) != 0)
@@ -182,32 +181,6 @@ static int copy_open(struct copy *copy, const char *segment, unsigned int rights
 	return COPY_FAILED;
 }
 
-static const char *copy_transport_text(unsigned int transport)
-{
-	static const char *const texts[] = { "none", "local", "udp", "rdma", "tcp" };
-
-	return transport < ARRAY_SIZE(texts) ? texts[transport] : "unknown";
-}
-
-static void copy_report(const char *what, const struct transfer_result *result,
-			const struct copy_packets *before, const struct copy_packets *after)
-{
-	double seconds = (double)result->time_us / 1e6;
-
-	printf("%-5s %12lu bytes  %8.3f s  %7.3f GB/s  p50 %6u us  p99 %6u us  over %s", what,
-	       (unsigned long)result->bytes, seconds,
-	       seconds > 0 ? (double)result->bytes / seconds / 1e9 : 0, result->p50_us,
-	       result->p99_us, copy_transport_text(result->transport));
-	if (after->sent > before->sent) {
-		printf("  %lu packets out, %lu in, %lu retransmitted",
-		       (unsigned long)(after->sent - before->sent),
-		       (unsigned long)(after->received - before->received),
-		       (unsigned long)(after->retransmitted - before->retransmitted));
-	}
-	printf("\n");
-	fflush(stdout);
-}
-
 /* One direction, with its line of figures. */
 static int copy_move(struct copy *copy, const struct haul_memory *memory,
 		     const struct haul_remote *remote, uint64_t bytes, bool is_read)
@@ -223,22 +196,16 @@ static int copy_move(struct copy *copy, const struct haul_memory *memory,
 		.is_shown = isatty(STDERR_FILENO) == 1,
 		.label = is_read ? "read" : "write",
 	};
-	struct copy_packets before = copy_count_packets(copy);
-	struct copy_packets after;
-	struct transfer_result result = { 0 };
-	int error = transfer_run(&transfer, &result);
+	struct outcome_packets before = copy_count_packets(copy);
+	struct outcome_transfer moved = { .label = transfer.label };
+	int error = transfer_run(&transfer, &moved.result);
 
-	after = copy_count_packets(copy);
-	copy_report(transfer.label, &result, &before, &after);
+	moved.packets = copy_count_packets(copy);
+	moved.packets.sent -= before.sent;
+	moved.packets.received -= before.received;
+	moved.packets.retransmitted -= before.retransmitted;
+	outcome_add(&copy->outcome, &moved);
 	return error == 0 ? 0 : COPY_FAILED;
-}
-
-static void copy_print_digest(const char *what, const uint8_t digest[AUTH_DIGEST_BYTES])
-{
-	printf("sha256 ");
-	for (unsigned int i = 0; i < AUTH_DIGEST_BYTES; i++)
-		printf("%02x", digest[i]);
-	printf("  %s\n", what);
 }
 
 static int copy_put(struct copy *copy, char **arguments)
@@ -253,44 +220,86 @@ static int copy_put(struct copy *copy, char **arguments)
 	return copy_move(copy, &source, &remote, bytes, false);
 }
 
+/* A number of bytes with K, M or G behind it; 0, after a line on stderr, when it is none. */
+static uint64_t copy_bytes(const char *text)
+{
+	static const char units[] = "KMG";
+	uint64_t bytes;
+	char *end;
+
+	errno = 0;
+	bytes = strtoull(text, &end, 10);
+	if (*end != 0 && strchr(units, *end) != NULL) {
+		unsigned int shift = 10 * (unsigned int)(strchr(units, *end) - units + 1);
+
+		end++;
+		bytes = bytes <= UINT64_MAX >> shift ? bytes << shift : 0;
+	}
+	if (*text < '0' || *text > '9' || *end != 0 || errno != 0)
+		bytes = 0;
+	if (bytes == 0)
+		fprintf(stderr, "haul-copy: \"%s\": a number is wanted, such as 1048576 or 64M\n",
+			text);
+	return bytes;
+}
+
 static int copy_get(struct copy *copy, char **arguments)
 {
-	uint64_t bytes = strtoull(arguments[2], NULL, 0);
+	uint64_t bytes = arguments[2] != NULL ? copy_bytes(arguments[2]) : 1;
 	struct haul_memory target;
 	struct haul_remote remote;
 
-	if (bytes == 0 || copy_open(copy, arguments[0], HAUL_READ, bytes, &remote) != 0 ||
-	    copy_make_memory(copy, "haul-copy/target", bytes, &target) != 0 ||
+	if (bytes == 0)
+		return COPY_USAGE;
+	if (copy_open(copy, arguments[0], HAUL_READ, bytes, &remote) != 0)
+		return COPY_FAILED;
+	if (arguments[2] == NULL)
+		bytes = remote.bytes;
+	if (copy_make_memory(copy, "haul-copy/target", bytes, &target) != 0 ||
 	    copy_move(copy, &target, &remote, bytes, true) != 0)
 		return COPY_FAILED;
 	return copy_store(arguments[1], target.address, bytes);
 }
 
-static int copy_roundtrip(struct copy *copy, char **arguments)
+/* Read back into memory that has seen none of these bytes, and compare. */
+static int copy_check(struct copy *copy, const char *path, const struct haul_memory *source,
+		      const struct haul_remote *remote, uint64_t bytes)
 {
-	uint8_t digests[2][AUTH_DIGEST_BYTES];
-	struct haul_memory source;
+	struct outcome *outcome = &copy->outcome;
 	struct haul_memory target;
+
+	if (copy_make_memory(copy, "haul-copy/target", bytes, &target) != 0 ||
+	    copy_move(copy, &target, remote, bytes, true) != 0)
+		return COPY_FAILED;
+	if (auth_sha256(source->address, bytes, outcome->digests[0]) != 0 ||
+	    auth_sha256(target.address, bytes, outcome->digests[1]) != 0)
+		return copy_fail_errno("sha256");
+	return outcome_compare(outcome, path) ? 0 : COPY_DIFFER;
+}
+
+static int copy_verify(struct copy *copy, char **arguments)
+{
+	struct haul_memory source;
 	struct haul_remote remote;
 	uint64_t bytes;
 
 	if (copy_load(copy, arguments[0], &source, &bytes) != 0 ||
-	    copy_make_memory(copy, "haul-copy/target", bytes, &target) != 0 ||
-	    copy_open(copy, arguments[1], HAUL_READ | HAUL_WRITE, bytes, &remote) != 0 ||
-	    copy_move(copy, &source, &remote, bytes, false) != 0 ||
-	    copy_move(copy, &target, &remote, bytes, true) != 0)
+	    copy_open(copy, arguments[1], HAUL_READ, bytes, &remote) != 0)
 		return COPY_FAILED;
-	if (auth_sha256(source.address, bytes, digests[0]) != 0 ||
-	    auth_sha256(target.address, bytes, digests[1]) != 0)
-		return copy_fail_errno("sha256");
-	copy_print_digest(arguments[0], digests[0]);
-	copy_print_digest("read back", digests[1]);
-	if (!auth_equal(digests[0], digests[1], AUTH_DIGEST_BYTES)) {
-		fprintf(stderr, "haul-copy: the digests differ\n");
-		return COPY_DIFFER;
-	}
-	printf("the digests are equal\n");
-	return 0;
+	return copy_check(copy, arguments[0], &source, &remote, bytes);
+}
+
+static int copy_roundtrip(struct copy *copy, char **arguments)
+{
+	struct haul_memory source;
+	struct haul_remote remote;
+	uint64_t bytes;
+
+	if (copy_load(copy, arguments[0], &source, &bytes) != 0 ||
+	    copy_open(copy, arguments[1], HAUL_READ | HAUL_WRITE, bytes, &remote) != 0 ||
+	    copy_move(copy, &source, &remote, bytes, false) != 0)
+		return COPY_FAILED;
+	return copy_check(copy, arguments[0], &source, &remote, bytes);
 }
 
 /* Wait for the end of stdin, or TERM or INT. */
@@ -320,12 +329,15 @@ static int copy_wait_for_end(void)
 static int copy_serve(struct copy *copy, char **arguments)
 {
 	struct haul_segment_options options = { .name = arguments[0],
-						.bytes = strtoull(arguments[1], NULL, 0),
+						.bytes = copy_bytes(arguments[1]),
 						.readers = "*",
 						.writers = "*" };
 	struct haul_memory memory;
-	int error = haul_segment_create(copy->haul, &options, &memory);
+	int error;
 
+	if (options.bytes == 0)
+		return COPY_USAGE;
+	error = haul_segment_create(copy->haul, &options, &memory);
 	if (error != 0)
 		return copy_fail(copy, arguments[0], error);
 	printf("READY %s on node %s: %zu bytes in pages of %u, version %lu\n", arguments[0],
@@ -337,22 +349,24 @@ static int copy_serve(struct copy *copy, char **arguments)
 
 struct copy_command {
 	const char *name;
-	int arguments;
+	int least; /* arguments */
+	int most;
 	int (*run)(struct copy *copy, char **arguments);
 };
 
 static const struct copy_command copy_commands[] = {
-	{ "serve", 2, copy_serve },
-	{ "put", 2, copy_put },
-	{ "get", 3, copy_get },
-	{ "roundtrip", 2, copy_roundtrip },
+	{ "serve", 2, 2, copy_serve },
+	{ "put", 2, 2, copy_put },
+	{ "get", 2, 3, copy_get },
+	{ "verify", 2, 2, copy_verify },
+	{ "roundtrip", 2, 2, copy_roundtrip },
 };
 
 static const struct copy_command *copy_find(int argc, char **argv)
 {
 	for (unsigned int i = 0; argc > 0 && i < ARRAY_SIZE(copy_commands); i++) {
 		if (strcmp(copy_commands[i].name, argv[0]) == 0 &&
-		    copy_commands[i].arguments == argc - 1)
+		    argc - 1 >= copy_commands[i].least && argc - 1 <= copy_commands[i].most)
 			return &copy_commands[i];
 	}
 	return NULL;
@@ -360,15 +374,12 @@ static const struct copy_command *copy_find(int argc, char **argv)
 
 static bool copy_parse_number(const char *text, uint32_t max, uint32_t *number_out)
 {
-	char *end;
-	unsigned long number = strtoul(text, &end, 0);
+	uint64_t number = copy_bytes(text);
 
-	if (*text == 0 || *end != 0 || number == 0 || number > max) {
-		fprintf(stderr, "haul-copy: \"%s\": a number from 1 to %u is wanted\n", text, max);
-		return false;
-	}
+	if (number > max)
+		fprintf(stderr, "haul-copy: \"%s\": at most %u is allowed\n", text, max);
 	*number_out = (uint32_t)number;
-	return true;
+	return number > 0 && number <= max;
 }
 
 /* Returns -1 to go on, or the exit status. */
@@ -379,6 +390,7 @@ static int copy_parse(struct copy *copy, int argc, char **argv)
 		{ "chunk", required_argument, NULL, 'c' },
 		{ "depth", required_argument, NULL, 'd' },
 		{ "counters", required_argument, NULL, 'C' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -387,9 +399,11 @@ static int copy_parse(struct copy *copy, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		bool is_good = true;
 
-		if (option == 's')
+		if (option == 's') {
 			copy->socket_path = optarg;
-		else if (option == 'c') {
+		} else if (option == 'j') {
+			copy->outcome.is_json = true;
+		} else if (option == 'c') {
 			is_good = copy_parse_number(optarg, HAUL_OPERATION_BYTES_MAX,
 						    &copy->chunk_bytes);
 		} else if (option == 'd') {
@@ -423,6 +437,7 @@ int main(int argc, char **argv)
 	status = copy_attach(&copy);
 	if (status == 0)
 		status = command->run(&copy, argv + optind + 1);
+	outcome_end(&copy.outcome, status);
 	haul_detach(copy.haul);
 	return status;
 }
