@@ -24,7 +24,8 @@ e2e_need() {
 e2e_finish() {
 	local status=$? pid
 	for pid in "${E2E_PIDS[@]}"; do
-		kill "$pid" 2>/dev/null || true
+		# Not TERM: a test may have stopped it.
+		kill -KILL "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
 	done
 	cluster_end
