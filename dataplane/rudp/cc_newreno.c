@@ -6,9 +6,9 @@
  * second unanswered probe. Losses that turn out to be spurious are undone, as RFC 4015 does for TCP.
  */
 #include "base/check.h"
+#include "rudp/cc.h"
 
 #include <assert.h>
-#include "rudp/cc.h"
 
 /* RFC 9002: to begin with, and never less than. */
 #define NEWRENO_WINDOW_INITIAL 10u
