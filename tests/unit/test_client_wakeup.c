@@ -13,6 +13,8 @@
 #include "client/submit.c"
 #include "unit.h"
 
+#include <sched.h>
+
 /* What meson calls a test that could not show what it wanted to. */
 #define EXIT_SKIPPED 77
 
@@ -34,6 +36,29 @@ static struct fake_daemon fake;
 static struct haul *haul;
 static bool is_undecided;
 
+/*
+ * Each side gets a processor of its own where there are two: the scheduler likes to put who is woken beside who woke,
+ * and on one processor nothing can go wrong.
+ */
+static void keep_apart(void)
+{
+	pthread_t threads[2] = { pthread_self(), fake.thread };
+	unsigned int placed = 0;
+	cpu_set_t allowed;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0 || CPU_COUNT(&allowed) < 2)
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE && placed < 2; cpu++) {
+		cpu_set_t one;
+
+		if (!CPU_ISSET(cpu, &allowed))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		pthread_setaffinity_np(threads[placed++], sizeof(one), &one);
+	}
+}
+
 static int setup(void **state)
 {
 	struct haul_options options = { .timeout_ms = 20000 };
@@ -43,6 +68,7 @@ static int setup(void **state)
 	options.socket_path = fake.path;
 	atomic_store(&fake.doze, DOZE_TURNS);
 	atomic_store(&fake.dawdle, DAWDLE_TURNS);
+	keep_apart();
 	return haul_attach(&options, &haul);
 }
 
