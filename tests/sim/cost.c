@@ -4,10 +4,11 @@
  * of 32, nothing copied or compared. So the figure is send + receive + its share of acknowledgements,
  * of both ends, and no more.
  *
- *     rudp-cost [SECONDS]
+ *     rudp-cost [SECONDS [CONGESTION-CONTROL]]
  */
 #include "base/check.h"
 #include "base/clock.h"
+#include "rudp/cc.h"
 #include "rudp/rudp.h"
 
 #include <stdio.h>
@@ -93,7 +94,7 @@ static const struct rudp_callbacks callbacks = {
 	.state = cost_state,
 };
 
-static void ends_create(struct end *ends)
+static void ends_create(struct end *ends, const struct cc_ops *cc)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		struct rudp_config config = {
@@ -103,6 +104,7 @@ static void ends_create(struct end *ends)
 			.datagram_bytes = DATAGRAM,
 			.worker = (uint8_t)i,
 			.now_us = clock_now_us(),
+			.cc = cc,
 			.callbacks = &callbacks,
 			.context = &ends[i],
 		};
@@ -185,8 +187,13 @@ int main(int argc, char **argv)
 {
 	static struct end ends[2];
 	double seconds = argc > 1 ? strtod(argv[1], NULL) : 1.0;
+	const struct cc_ops *cc = argc > 2 ? cc_find(argv[2]) : &cc_fixed;
 
-	ends_create(ends);
+	if (cc == NULL) {
+		fprintf(stderr, "rudp-cost: there is no congestion control %s\n", argv[2]);
+		return 2;
+	}
+	ends_create(ends, cc);
 	measure(ends, 64, seconds);
 	measure(ends, 1440, seconds);
 	measure(ends, 1u << 16, seconds);
