@@ -41,6 +41,9 @@
 #define SWIFT_SCALE_US         20u
 #define SWIFT_SCALE_WINDOW_MIN (SWIFT_ONE / 4)
 #define SWIFT_SCALE_WINDOW_MAX (64 * SWIFT_ONE)
+/* One by the square roots of these. */
+#define SWIFT_SCALE_MOST  (2 * SWIFT_ONE)
+#define SWIFT_SCALE_LEAST (SWIFT_ONE / 8)
 /* Growth a round trip: 32 senders together are 8 packets. Of windows below two, an eighth at most. */
 #define SWIFT_INCREASE       (SWIFT_ONE / 4)
 #define SWIFT_INCREASE_SHARE 8u
@@ -113,11 +116,13 @@ static uint32_t inverse_root(uint32_t window)
 
 static uint32_t swift_target_us(const struct swift *swift)
 {
-	uint32_t window = MIN(MAX(swift->window, SWIFT_SCALE_WINDOW_MIN), SWIFT_SCALE_WINDOW_MAX);
-	uint32_t least = inverse_root(SWIFT_SCALE_WINDOW_MAX);
-	uint32_t most = inverse_root(SWIFT_SCALE_WINDOW_MIN);
-	uint32_t scale_us = (inverse_root(window) - least) * SWIFT_SCALE_US / (most - least);
+	uint32_t window = MAX(swift->window, SWIFT_SCALE_WINDOW_MIN);
+	uint32_t scale_us = 0;
 
+	if (window < SWIFT_SCALE_WINDOW_MAX) {
+		scale_us = (inverse_root(window) - SWIFT_SCALE_LEAST) * SWIFT_SCALE_US /
+			   (SWIFT_SCALE_MOST - SWIFT_SCALE_LEAST);
+	}
 	return MAX(SWIFT_TARGET_US, swift->base_us + SWIFT_QUEUE_US) + scale_us;
 }
 
