@@ -109,7 +109,7 @@ struct rudp {
 	uint32_t memory_bytes;
 	uint32_t connection_count; /**< slots in use */
 	struct rudp_config config;
-	uint64_t looked_us; /**< the last rudp_advance: packets found since then came later */
+	uint64_t looked_us; /**< end of the last round: what is found in the next came later */
 	struct wheel wheel;
 	struct pacer pacer;
 	uint64_t counters_own[RUDP_COUNTER_COUNT]; /**< when the owner gave none */

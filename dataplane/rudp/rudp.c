@@ -266,6 +266,7 @@ struct rudp_connection *rudp_next_to_send(struct rudp *rudp, uint64_t now_us)
 {
 	struct list_link *link;
 
+	rudp->looked_us = now_us;
 	while ((link = pacer_take(&rudp->pacer, now_us)) != NULL)
 		list_append(&rudp->ready,
 			    &CONTAINER_OF(link, struct rudp_connection, paced)->ready);

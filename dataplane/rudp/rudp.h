@@ -197,7 +197,11 @@ uint64_t rudp_packet_connection(const void *packet);
 enum rudp_receive rudp_receive(struct rudp *rudp, uint64_t now_us,
 			       const struct rudp_address *address, const void *packet,
 			       size_t bytes);
-/** A connection that wants to send, the longest waiting first; NULL = none. */
+/**
+ * A connection that wants to send, the longest waiting first; NULL = none. Called in each round: the time since
+ * the last call of this, or of rudp_advance, tells how long the packets of the next round may have waited for this
+ * worker. One that was woken by its port calls rudp_advance before it receives.
+ */
 struct rudp_connection *rudp_next_to_send(struct rudp *rudp, uint64_t now_us);
 /**
  * Builds the next packet in buffer, of at least the params' datagram_bytes. Returns its bytes, 0 =
@@ -207,11 +211,7 @@ size_t rudp_transmit(struct rudp_connection *connection, uint64_t now_us, void *
 		     void *buffer, size_t capacity);
 /** When rudp_advance has something to do; UINT64_MAX = never. */
 uint64_t rudp_next_deadline_us(const struct rudp *rudp);
-/**
- * Runs due timers; returns how many. Called once a round, behind rudp_receive: the time since the last call
- * tells how long the packets of the next round may have waited for this worker. One that was woken by its
- * port calls it before it receives, too.
- */
+/** Runs due timers; returns how many. Behind rudp_receive, at least when a deadline has come. */
 unsigned rudp_advance(struct rudp *rudp, uint64_t now_us);
 
 #endif

@@ -501,6 +501,27 @@ static uint32_t round_trip_us(uint64_t there_us, uint64_t back_us)
 	return ends[0].connection->loss.latest_us;
 }
 
+/* Timers are run when one is due, so only sending tells of a round. */
+static void rudp_receive__a_host_was_there(void **state)
+{
+	struct packet packet;
+
+	(void)state;
+	now_us += 600;
+	submit(RUDP_WRITE, 10);
+	packet = take(0);
+	for (int i = 0; i < 100; i++, now_us++) {
+		assert_int_equal(take(0).bytes, 0);
+		assert_int_equal(take(1).bytes, 0);
+	}
+	give(1, &packet);
+	packet = take(1);
+	for (int i = 0; i < 100; i++, now_us++)
+		assert_int_equal(take(0).bytes, 0);
+	give(0, &packet);
+	assert_int_equal(ends[0].connection->loss.latest_us, 200);
+}
+
 static void rudp_receive__a_host_was_away(void **state)
 {
 	(void)state;
@@ -539,6 +560,7 @@ int main(void)
 		CASE(rudp_receive__acknowledgements_from_anywhere),
 		CASE(rudp_transmit__paces),
 		CASE(rudp_transmit__paced_controls_go_at_once),
+		CASE(rudp_receive__a_host_was_there),
 		CASE(rudp_receive__a_host_was_away),
 	};
 
