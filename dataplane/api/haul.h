@@ -66,8 +66,8 @@ struct haul_segment_options {
 	const char *name; /**< unique in the cluster, 1 to 63 of [A-Za-z0-9._:/-] */
 	size_t bytes;     /**< rounded up to pages */
 	int is_private;   /**< 1 = not published: for this attachment's own entries */
-	const char *
-		readers; /**< tenants that may read, separated by commas; "*" all; NULL = the own tenant */
+	/** Tenants that may read beside the owner's own, which always may: separated by commas; "*" all; NULL none. */
+	const char *readers;
 	const char *writers; /**< tenants that may write, likewise */
 };
 

@@ -69,10 +69,9 @@ struct haul_attach_segment_create {
 	uint32_t flags; /**< HAUL_SEGMENT_* */
 	uint32_t reserved;
 	char name[HAUL_NAME_BYTES]; /**< unique in the cluster; for a private one a label only */
-	char readers
-		[HAUL_GRANT_BYTES]; /**< tenants that may read; empty = the owner's own tenant */
-	char writers
-		[HAUL_GRANT_BYTES]; /**< tenants that may write; empty = the owner's own tenant */
+	/** Tenants that may read beside the owner's own, which always may; empty = none. */
+	char readers[HAUL_GRANT_BYTES];
+	char writers[HAUL_GRANT_BYTES]; /**< tenants that may write, likewise */
 };
 
 /** Brings one descriptor: the memory, sealed against shrinking and growing. */
