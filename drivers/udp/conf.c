@@ -20,6 +20,9 @@
 #define MTU_LEAST 1280
 #define MTU_MOST  9000
 
+/* 4095 is reserved. */
+#define VLAN_MOST 4094
+
 static const char *const checksum_words[] = { "auto", "always", "never", NULL };
 static const char *const huge_page_words[] = { "auto", "off", "require", NULL };
 
@@ -115,6 +118,8 @@ static const struct conf_key port_keys[] = {
 		     "largest IP packet"),
 	CONF_KEY_WORD(struct udp_port_conf, checksum, "checksum", "auto", checksum_words,
 		      "UDP checksums: auto = not on wires inside one host's memory"),
+	CONF_KEY_U32(struct udp_port_conf, vlan, "vlan", 0, 0, VLAN_MOST, NULL,
+		     "802.1Q tag that all frames have and must have; 0 = none, and none may"),
 	CONF_KEY_U32(struct udp_port_conf, queues, "queues", 1, 1, WORKERS_MAX, NULL,
 		     "queues of the port, one a worker"),
 	CONF_KEY_BOOL(struct udp_port_conf, is_required, "required", false,

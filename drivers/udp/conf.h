@@ -40,6 +40,7 @@ struct udp_port_conf {
 	char address6[UDP_ADDRESS_BYTES]; /**< IPv6; empty = none */
 	uint32_t mtu_bytes;
 	uint32_t checksum; /**< enum udp_checksum */
+	uint32_t vlan;     /**< 0 = none */
 	uint32_t queues;
 	bool is_required;
 };

@@ -106,8 +106,12 @@ static struct frame_ip udp_control_ip(uint8_t family, const uint8_t bytes[16])
 }
 
 /* Every port's first queue is the first worker's. */
-static void udp_control_push(struct transport *transport, const struct udp_frame *frame)
+static void udp_control_push(struct transport *transport, struct udp_frame *frame)
 {
+	uint32_t vlan = transport->conf->ports[frame->port].vlan;
+
+	if (vlan != 0)
+		frame->bytes = frame_tag(frame->data, frame->bytes, (uint16_t)vlan);
 	if (!spsc_push(&transport->workers[0].frames, frame))
 		counter_add(&transport->counters[UDP_OUT_RING_FULL], 1);
 }
@@ -341,9 +345,11 @@ static void udp_control_port_up(struct transport *transport, struct port *port)
 	}
 	atomic_fetch_or_explicit(&transport->ports_up, 1u << port->index, memory_order_release);
 	udp_control_announce(transport, port);
-	log_info("udp", "port %s: up: %s %s, mtu %u, %02x:%02x:%02x:%02x:%02x:%02x, checksums %s",
-		 conf->name, conf->address, conf->address6, conf->mtu_bytes, port->mac[0],
-		 port->mac[1], port->mac[2], port->mac[3], port->mac[4], port->mac[5],
+	log_info("udp", "port %s: up: %s%s%s, mtu %u, %02x:%02x:%02x:%02x:%02x:%02x, checksums %s",
+		 conf->name, conf->address,
+		 conf->address[0] != '\0' && conf->address6[0] != '\0' ? " " : "", conf->address6,
+		 conf->mtu_bytes, port->mac[0], port->mac[1], port->mac[2], port->mac[3],
+		 port->mac[4], port->mac[5],
 		 port->sum == FRAME_SUM_NONE    ? "not sent"
 		 : port->sum == FRAME_SUM_WHOLE ? "made here"
 						: "made by the port");

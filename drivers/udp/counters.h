@@ -33,7 +33,9 @@
 	X(UDP_DROP_UDP_SUM, "drop_udp_sum", "packets", "dropped: wrong UDP checksum")             \
 	X(UDP_DROP_NO_SUM, "drop_no_sum", "packets",                                              \
 	  "dropped: no UDP checksum where the port's policy wants one")                           \
-	X(UDP_DROP_ICMP_SUM, "drop_icmp_sum", "packets", "dropped: wrong ICMP checksum")
+	X(UDP_DROP_ICMP_SUM, "drop_icmp_sum", "packets", "dropped: wrong ICMP checksum")          \
+	X(UDP_DROP_VLAN, "drop_vlan", "packets",                                                  \
+	  "dropped: another VLAN tag than the port's, or none")
 
 #define UDP_WORKER_COUNTERS(X)                                                                     \
 	X(UDP_DROP_CHAINED, "drop_chained", "packets", "dropped: larger than a packet buffer")     \
@@ -83,8 +85,8 @@ enum udp_counter {
 #define UDP_RUDP_FIRST      (UDP_OUT_RING_FULL + 1)
 #define UDP_HANDSHAKE_FIRST (UDP_RUDP_FIRST + RUDP_COUNTER_COUNT)
 
-_Static_assert((int)UDP_DROP_ICMP_SUM == (int)FRAME_ICMP_SUM, "verdicts index their counters");
-_Static_assert((int)FRAME_VERDICT_COUNT == UDP_DROP_ICMP_SUM + 1, "each verdict has a counter");
+_Static_assert((int)UDP_DROP_VLAN == (int)FRAME_VLAN, "verdicts index their counters");
+_Static_assert((int)FRAME_VERDICT_COUNT == UDP_DROP_VLAN + 1, "each verdict has a counter");
 _Static_assert(UDP_COUNTER_COUNT == UDP_HANDSHAKE_FIRST + HANDSHAKE_COUNTER_COUNT,
 	       "one block behind the other");
 

@@ -64,7 +64,10 @@
 #define IP4_ENDS_BYTES 8u
 #define IP6_ENDS_BYTES 32u
 
-_Static_assert(FRAME_ETHERNET_BYTES + FRAME_IPV6_BYTES + FRAME_UDP_BYTES <= FRAME_TEMPLATE_BYTES,
+#define VLAN_MASK 0x0fffu
+
+_Static_assert(FRAME_ETHERNET_BYTES + FRAME_TAG_BYTES + FRAME_IPV6_BYTES + FRAME_UDP_BYTES <=
+		       FRAME_TEMPLATE_BYTES,
 	       "the largest header fits");
 
 static const uint8_t mac_everybody[FRAME_MAC_BYTES] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -190,18 +193,35 @@ static enum frame_verdict frame_parse_ipv6(const struct frame_self *self, const 
 			       IP6_ENDS_BYTES, datagram_out);
 }
 
+static bool frame_is_tagged(const uint8_t *frame, uint16_t vlan)
+{
+	return get16(frame + AT_TYPE) == FRAME_TYPE_TAG &&
+	       (get16(frame + FRAME_ETHERNET_BYTES) & VLAN_MASK) == vlan;
+}
+
+uint32_t frame_tag(uint8_t *frame, uint32_t bytes, uint16_t vlan)
+{
+	memmove(frame + AT_TYPE + FRAME_TAG_BYTES, frame + AT_TYPE, bytes - AT_TYPE);
+	put16(frame + AT_TYPE, FRAME_TYPE_TAG);
+	put16(frame + AT_TYPE + 2, vlan);
+	return bytes + FRAME_TAG_BYTES;
+}
+
 enum frame_verdict frame_parse(const struct frame_self *self, const uint8_t *frame, size_t bytes,
 			       struct frame_datagram *datagram_out)
 {
-	const uint8_t *packet = frame + FRAME_ETHERNET_BYTES;
+	uint32_t link_bytes = FRAME_ETHERNET_BYTES + (self->vlan == 0 ? 0 : FRAME_TAG_BYTES);
+	const uint8_t *packet = frame + link_bytes;
 	bool is_mine;
 	uint16_t type;
 
-	if (UNLIKELY(bytes < FRAME_ETHERNET_BYTES))
+	if (UNLIKELY(bytes < link_bytes))
 		return FRAME_SHORT;
-	bytes -= FRAME_ETHERNET_BYTES;
+	if (UNLIKELY(self->vlan != 0) && !frame_is_tagged(frame, self->vlan))
+		return FRAME_VLAN;
+	bytes -= link_bytes;
 	is_mine = memcmp(frame + AT_TARGET_MAC, self->mac, FRAME_MAC_BYTES) == 0;
-	type = get16(frame + AT_TYPE);
+	type = get16(packet - 2);
 	if (LIKELY(is_mine && type == FRAME_TYPE_IPV4))
 		return frame_parse_ipv4(self, packet, bytes, datagram_out);
 	/* Discovery goes to groups whose members cannot all be told apart here. */
@@ -212,6 +232,8 @@ enum frame_verdict frame_parse(const struct frame_self *self, const uint8_t *fra
 		return FRAME_FOREIGN_MAC;
 	if (type == FRAME_TYPE_ARP)
 		return FRAME_LOOKUP;
+	if (type == FRAME_TYPE_TAG)
+		return FRAME_VLAN;
 	/* An IPv4 packet to everybody is for somebody else: rudp has no broadcast. */
 	return type == FRAME_TYPE_IPV4 ? FRAME_FOREIGN_IP : FRAME_ETHERTYPE;
 }
@@ -254,12 +276,13 @@ static uint32_t frame_echo_ipv6(const uint8_t *question, uint8_t *ip)
 
 uint32_t frame_echo_make(const uint8_t *frame, uint8_t *answer)
 {
-	bool is_ipv4 = get16(frame + AT_TYPE) == FRAME_TYPE_IPV4;
-	uint32_t bytes = FRAME_ETHERNET_BYTES;
+	bool is_tagged = get16(frame + AT_TYPE) == FRAME_TYPE_TAG;
+	uint32_t bytes = FRAME_ETHERNET_BYTES + (is_tagged ? FRAME_TAG_BYTES : 0);
+	bool is_ipv4 = get16(frame + bytes - 2) == FRAME_TYPE_IPV4;
 
 	memcpy(answer + AT_TARGET_MAC, frame + AT_SOURCE_MAC, FRAME_MAC_BYTES);
 	memcpy(answer + AT_SOURCE_MAC, frame + AT_TARGET_MAC, FRAME_MAC_BYTES);
-	memcpy(answer + AT_TYPE, frame + AT_TYPE, FRAME_ETHERNET_BYTES - AT_TYPE);
+	memcpy(answer + AT_TYPE, frame + AT_TYPE, bytes - AT_TYPE);
 	bytes += (is_ipv4 ? frame_echo_ipv4 : frame_echo_ipv6)(frame + bytes, answer + bytes);
 	if (bytes < FRAME_BYTES_MIN)
 		memset(answer + bytes, 0, FRAME_BYTES_MIN - bytes);
@@ -297,7 +320,7 @@ void frame_template_make(struct frame_template *template, const struct frame_pat
 	bool is_ipv4 = path->source.family == 4;
 	uint8_t *udp = template->header + FRAME_TEMPLATE_BYTES - FRAME_UDP_BYTES;
 	uint8_t *ip = udp - (is_ipv4 ? FRAME_IPV4_BYTES : FRAME_IPV6_BYTES);
-	uint8_t *ethernet = ip - FRAME_ETHERNET_BYTES;
+	uint8_t *ethernet = ip - FRAME_ETHERNET_BYTES - (path->vlan == 0 ? 0 : FRAME_TAG_BYTES);
 
 	ASSERT(path->source.family == path->target.family);
 	memset(template, 0, sizeof(*template));
@@ -305,7 +328,11 @@ void frame_template_make(struct frame_template *template, const struct frame_pat
 	template->family = path->source.family;
 	template->sum = (uint8_t)path->sum;
 	memcpy(ethernet + AT_SOURCE_MAC, path->source_mac, FRAME_MAC_BYTES);
-	put16(ethernet + AT_TYPE, is_ipv4 ? FRAME_TYPE_IPV4 : FRAME_TYPE_IPV6);
+	if (path->vlan != 0) {
+		put16(ethernet + AT_TYPE, FRAME_TYPE_TAG);
+		put16(ethernet + AT_TYPE + 2, path->vlan);
+	}
+	put16(ip - 2, is_ipv4 ? FRAME_TYPE_IPV4 : FRAME_TYPE_IPV6);
 	if (is_ipv4)
 		frame_template_ipv4(template, ip, path);
 	else

@@ -26,7 +26,9 @@
 #define FRAME_IP_UDP_BYTES    (FRAME_IPV4_BYTES + FRAME_UDP_BYTES)
 #define FRAME_IPV6_MORE_BYTES (FRAME_IPV6_BYTES - FRAME_IPV4_BYTES)
 /** The largest header of a datagram, rounded up to be copied in whole words. */
-#define FRAME_TEMPLATE_BYTES 64u
+#define FRAME_TEMPLATE_BYTES 68u
+/** An 802.1Q tag, between the MACs and the type. */
+#define FRAME_TAG_BYTES 4u
 /** The least frame without its check sequence: shorter ones are padded with zeroes. */
 #define FRAME_BYTES_MIN 60u
 
@@ -34,6 +36,7 @@
 #define FRAME_TYPE_IPV4 0x0800u
 #define FRAME_TYPE_ARP  0x0806u
 #define FRAME_TYPE_IPV6 0x86ddu
+#define FRAME_TYPE_TAG  0x8100u
 
 /** An address of either family. */
 struct frame_ip {
@@ -46,6 +49,7 @@ struct frame_self {
 	uint8_t mac[FRAME_MAC_BYTES];
 	uint16_t udp_port; /**< host order */
 	uint32_t address;  /**< IPv4, host order; 0 = none */
+	uint16_t vlan;     /**< frames must be tagged with it; 0 = must not be tagged */
 	bool has_ipv6;     /**< address6 is valid */
 	uint8_t address6[16];
 	bool is_sum_needed; /**< datagrams without a UDP checksum are refused */
@@ -70,6 +74,7 @@ enum frame_verdict {
 	FRAME_UDP_SUM,      /**< wrong UDP checksum */
 	FRAME_UDP_NO_SUM,   /**< no UDP checksum where one is needed, as always with IPv6 */
 	FRAME_ICMP_SUM,     /**< wrong ICMP checksum */
+	FRAME_VLAN,         /**< a tag that the receiver does not have, or none where it has one */
 	FRAME_VERDICT_COUNT,
 };
 
@@ -91,6 +96,9 @@ enum frame_verdict frame_parse(const struct frame_self *self, const uint8_t *fra
  * FRAME_BYTES_MIN.
  */
 uint32_t frame_echo_make(const uint8_t *frame, uint8_t *answer);
+
+/** Insert a tag into a frame; returns its bytes, FRAME_TAG_BYTES more. */
+uint32_t frame_tag(uint8_t *frame, uint32_t bytes, uint16_t vlan);
 
 /** How a sender fills the UDP checksum. */
 enum frame_sum {
@@ -118,6 +126,7 @@ struct frame_path {
 	struct frame_ip target;
 	uint16_t source_port; /**< host order */
 	uint16_t target_port; /**< host order */
+	uint16_t vlan;        /**< 0 = no tag */
 	enum frame_sum sum;   /**< NONE is taken for WHOLE with IPv6 */
 };
 

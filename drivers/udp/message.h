@@ -66,7 +66,8 @@ struct udp_event {
 };
 
 _Static_assert(HANDSHAKE_PACKET_BYTES_MAX >= LOOKUP_FRAME_BYTES_MAX, "an event holds a lookup");
-_Static_assert(NEIGHBOUR_FRAME_BYTES >= HANDSHAKE_PACKET_BYTES_MAX + FRAME_TEMPLATE_BYTES,
+_Static_assert(NEIGHBOUR_FRAME_BYTES >=
+		       HANDSHAKE_PACKET_BYTES_MAX + FRAME_TEMPLATE_BYTES + FRAME_TAG_BYTES,
 	       "a frame holds a handshake packet");
 
 struct udp_result {

@@ -374,7 +374,8 @@ static int port_start(struct port *port)
 	/* Discovery goes to groups; a port that cannot be told so takes them anyway, or has no filter. */
 	if (port->addresses[PORT_IPV6].ip.family != 0 && rte_eth_allmulticast_enable(port->id) != 0)
 		log_debug("udp", "port %s: does not filter groups", port->conf->name);
-	port->frame_bytes = port->conf->mtu_bytes + FRAME_ETHERNET_BYTES;
+	port->frame_bytes = port->conf->mtu_bytes + FRAME_ETHERNET_BYTES +
+			    (port->conf->vlan == 0 ? 0 : FRAME_TAG_BYTES);
 	return 0;
 }
 

@@ -63,7 +63,7 @@ struct port {
 	/* Set before UP, read-only then. */
 	uint16_t id;              /**< ethdev's number */
 	struct rte_mempool *pool; /**< all packet buffers, to send and to receive */
-	uint32_t frame_bytes;     /**< largest frame: the MTU and its Ethernet header */
+	uint32_t frame_bytes;     /**< largest frame: the MTU and the headers before it */
 	struct port_address addresses[PORT_FAMILIES]; /**< set by port_open */
 	uint8_t mac[FRAME_MAC_BYTES];
 	enum frame_sum sum; /**< how to send UDP checksums */

@@ -27,10 +27,15 @@ static void udp_receive_lookup(struct transport_worker *worker, const struct udp
 			       const uint8_t *frame, uint32_t bytes)
 {
 	struct udp_event event = { .kind = UDP_EVENT_LOOKUP, .port = queue->port->index };
+	const uint32_t macs_bytes = 2 * FRAME_MAC_BYTES;
+	uint32_t tag_bytes = queue->self.vlan == 0 ? 0 : FRAME_TAG_BYTES;
 
-	/* What follows is padding, or options that are longer than those that are known. */
-	event.bytes = MIN(bytes, LOOKUP_FRAME_BYTES_MAX);
-	udp_tell_control(worker, &event, frame);
+	/* Without its tag. What follows is padding, or options that are longer than those that are known. */
+	memcpy(event.data, frame, macs_bytes);
+	frame += macs_bytes + tag_bytes;
+	event.bytes = MIN(bytes - tag_bytes, LOOKUP_FRAME_BYTES_MAX);
+	memcpy(event.data + macs_bytes, frame, event.bytes - macs_bytes);
+	udp_tell_control(worker, &event, NULL);
 }
 
 static void udp_receive_handshake(struct transport_worker *worker, const struct udp_queue *queue,

@@ -173,8 +173,8 @@ static inline int udp_send_packet(struct transport_worker *worker,
 		      template->header_bytes + (uint32_t)bytes);
 	if (UNLIKELY(connection->tx_flags != 0)) {
 		mbuf->ol_flags |= connection->tx_flags;
-		mbuf->l2_len = FRAME_ETHERNET_BYTES;
-		mbuf->l3_len = template->header_bytes - FRAME_ETHERNET_BYTES - FRAME_UDP_BYTES;
+		mbuf->l3_len = template->family == 4 ? FRAME_IPV4_BYTES : FRAME_IPV6_BYTES;
+		mbuf->l2_len = template->header_bytes - FRAME_UDP_BYTES - mbuf->l3_len;
 	}
 	return 1;
 }

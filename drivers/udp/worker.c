@@ -112,6 +112,7 @@ static void udp_worker_take_self(struct transport_worker *worker, struct frame_s
 	self->has_ipv6 = ipv6->family == 6;
 	memcpy(self->address6, ipv6->bytes, sizeof(self->address6));
 	self->udp_port = worker->udp_port;
+	self->vlan = (uint16_t)port->conf->vlan;
 	self->is_sum_needed = port->is_sum_needed;
 }
 
@@ -157,6 +158,7 @@ static struct udp_connection *udp_connection_make(struct transport_worker *worke
 	memcpy(path.target.bytes, command->params.address.ip, sizeof(path.target.bytes));
 	path.source = queue->port->addresses[port_family_of(&path.target)].ip;
 	path.sum = queue->port->sum;
+	path.vlan = queue->self.vlan;
 	connection = pool_get(&worker->pool);
 	if (connection == NULL)
 		return NULL;

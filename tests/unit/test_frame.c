@@ -393,6 +393,52 @@ static void frame_echo_make__answers_ipv6(void **state)
 	assert_int_equal(parse(frame, sizeof(frame)), FRAME_FOREIGN_IP);
 }
 
+static void frame_parse__wants_the_tag_of_its_port(void **state)
+{
+	static const struct frame_path *const paths[] = { &path, &path6 };
+	struct frame_self self = self_b();
+	struct frame_datagram datagram;
+	uint8_t tagged[FRAME6_BYTES + FRAME_TAG_BYTES];
+	uint8_t plain[FRAME6_BYTES + FRAME_TAG_BYTES];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct frame_path on = *paths[i];
+		uint32_t plain_bytes = make_on(&on, plain, PAYLOAD_BYTES, FRAME_SUM_WHOLE);
+		uint32_t bytes;
+
+		on.vlan = 0x765;
+		bytes = make_on(&on, tagged, PAYLOAD_BYTES, FRAME_SUM_WHOLE);
+		self.vlan = 0x765;
+		assert_int_equal(frame_parse(&self, tagged, bytes, &datagram), FRAME_UDP);
+		assert_int_equal(datagram.bytes, PAYLOAD_BYTES);
+		assert_int_equal(frame_parse(&self, plain, plain_bytes, &datagram), FRAME_VLAN);
+		assert_int_equal(frame_parse(&self, tagged, 17, &datagram), FRAME_SHORT);
+		assert_int_equal(frame_tag(plain, plain_bytes, 0x765), bytes);
+		assert_memory_equal(plain, tagged, bytes);
+		tagged[14] |= 0xa0; /* priority is somebody else's business */
+		assert_int_equal(frame_parse(&self, tagged, bytes, &datagram), FRAME_UDP);
+		tagged[15] ^= 1;
+		assert_int_equal(frame_parse(&self, tagged, bytes, &datagram), FRAME_VLAN);
+		self.vlan = 0;
+		assert_int_equal(frame_parse(&self, plain, bytes, &datagram), FRAME_VLAN);
+	}
+}
+
+static void frame_echo_make__keeps_the_tag(void **state)
+{
+	uint8_t frame[FRAME_BYTES + FRAME_TAG_BYTES];
+	uint8_t answer[FRAME_BYTES + FRAME_TAG_BYTES];
+
+	(void)state;
+	make_echo(frame, PAYLOAD_BYTES);
+	frame_tag(frame, FRAME_BYTES, 9);
+	assert_int_equal(frame_echo_make(frame, answer), sizeof(answer));
+	assert_memory_equal(answer + 12, frame + 12, 6);
+	assert_memory_equal(answer + 30, frame + 34, 4);
+	assert_int_equal(answer[38], 0);
+}
+
 static void frame_parse__takes_no_other_icmp(void **state)
 {
 	static const struct {
@@ -460,6 +506,8 @@ int main(void)
 		cmocka_unit_test(frame_parse__obeys_the_checksum_policy),
 		cmocka_unit_test(frame_echo_make__answers_a_request),
 		cmocka_unit_test(frame_echo_make__pads_a_short_answer),
+		cmocka_unit_test(frame_parse__wants_the_tag_of_its_port),
+		cmocka_unit_test(frame_echo_make__keeps_the_tag),
 		cmocka_unit_test(frame_parse__takes_no_other_icmp),
 		cmocka_unit_test(frame_parse__takes_ipv6),
 		cmocka_unit_test(frame_parse__notices_every_flipped_bit_of_ipv6),
