@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Goal: nodes on several hosts reach each other over a real link, each in all directions, and a host that is cut off for
 # a while costs time and never data; a port answers a ping. Method: three nodes in network namespaces of their own on a bridge, ports on the
-# kernel's interfaces: netns_test.sh DEVICE MTU FAMILY, DEVICE is net_af_packet
-# or net_af_xdp, FAMILY is 4 or 6.
+# kernel's interfaces: netns_test.sh DEVICE MTU FAMILY VLAN, DEVICE is net_af_packet
+# or net_af_xdp, FAMILY is 4 or 6, VLAN is 0 for none.
 # shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
 e2e_need redis-server
@@ -11,6 +11,7 @@ e2e_need ip
 device=${1-net_af_packet}
 mtu=${2-1500}
 family=${3-4}
+vlan=${4-0}
 if [ "$family" = 4 ]; then
 	net=10.77.0. bits=24 ip_bytes=20
 else
@@ -27,7 +28,7 @@ node() {
 	local address="address = \"$net$2/$bits\";"
 	[ "$family" = 4 ] || address="address = \"\"; address6 = \"$net$2/$bits\";"
 	cluster_net_join "$1"
-	cluster_node "$1" "udp = { ports = ( { name = \"wire\"; device = \"${device}0,iface=wire\"; $address mtu = $mtu; required = true; } ); };"
+	cluster_node "$1" "udp = { ports = ( { name = \"wire\"; device = \"${device}0,iface=wire\"; $address vlan = $vlan; mtu = $mtu; required = true; } ); };"
 	cluster_node_start "$1" && return
 	if [ "$device" = net_af_xdp ] && grep -q 'port wire: net_af_xdp' "$CLUSTER_DIR/$1.data.log"; then
 		echo "SKIP: AF_XDP does not work here: $(grep -m 1 -o 'port wire: .*' "$CLUSTER_DIR/$1.data.log")"
@@ -56,11 +57,25 @@ done
 
 echo "- a host that has nothing to do with it pings"
 cluster_net_join host
+interface=wire
 [ "$family" = 4 ] || cluster_net_exec host ip link set wire addrgenmode eui64 down
 cluster_net_exec host ip link set wire up
-cluster_net_exec host ip address add "${net}9/$bits" dev wire
+if [ "$vlan" != 0 ]; then
+	cluster_net_exec host ip address add "${net}8/$bits" dev wire
+	expect '^0 of 1 answered' cluster_net_exec host "$E2E_TOP/tests/e2e/ping.py" "${net}2" 8 1
+	cluster_net_exec host ip address delete "${net}8/$bits" dev wire
+	if cluster_net_exec host ip link add link wire name tagged type vlan id "$vlan" 2>/dev/null; then
+		cluster_net_exec host ip link set tagged up
+		interface=tagged
+	else
+		echo "- this kernel has no VLANs: pings with a tag are left out"
+		interface=
+	fi
+fi
+[ -z "$interface" ] || cluster_net_exec host ip address add "${net}9/$bits" dev "$interface"
 [ "$family" = 4 ] || sleep 2.5 # until the kernel has made sure that nobody else has the address
 for bytes in 0 56 $((mtu - ip_bytes - 8)); do
+	[ -n "$interface" ] || break
 	expect '^5 of 5 answered' cluster_net_exec host "$E2E_TOP/tests/e2e/ping.py" "${net}2" $bytes 5
 done
 
