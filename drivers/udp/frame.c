@@ -141,10 +141,11 @@ static enum frame_verdict frame_parse_ipv4(const struct frame_self *self, const 
 		return FRAME_FRAGMENT;
 	if (get32(ip + AT_IP4_TARGET) != self->address || self->address == 0)
 		return FRAME_FOREIGN_IP;
-	if (UNLIKELY(ip[AT_IP4_PROTOCOL] != IP_UDP))
-		return ip[AT_IP4_PROTOCOL] == IP4_ICMP
-			       ? frame_parse_icmp4(ip, ip_bytes - FRAME_IPV4_BYTES)
-			       : FRAME_PROTOCOL;
+	if (UNLIKELY(ip[AT_IP4_PROTOCOL] != IP_UDP)) {
+		if (ip[AT_IP4_PROTOCOL] == IP4_ICMP)
+			return frame_parse_icmp4(ip, ip_bytes - FRAME_IPV4_BYTES);
+		return FRAME_PROTOCOL;
+	}
 	return frame_parse_udp(self, ip + FRAME_IPV4_BYTES, ip_bytes - FRAME_IPV4_BYTES,
 			       ip + AT_IP4_SOURCE, IP4_ENDS_BYTES, datagram_out);
 }

@@ -135,14 +135,14 @@ static bool lookup_parse_question(const uint8_t *frame, const uint8_t *ip, const
 
 static bool lookup_parse_answer(const uint8_t *ip, const uint8_t *mac, struct lookup *lookup)
 {
-	const uint8_t *nd = ip + FRAME_IPV6_BYTES;
+	const uint8_t *message = ip + FRAME_IPV6_BYTES;
 	bool is_to_group = ip[AT_IP6_TARGET] == 0xff;
 
-	if (mac == NULL || (is_to_group && (nd[AT_ND_FLAGS] & ND_SOLICITED) != 0))
+	if (mac == NULL || (is_to_group && (message[AT_ND_FLAGS] & ND_SOLICITED) != 0))
 		return false;
 	lookup->is_answer = true;
-	lookup->is_final = (nd[AT_ND_FLAGS] & ND_OVERRIDE) != 0;
-	lookup_set_ip6(&lookup->sender, nd + AT_ND_ADDRESS);
+	lookup->is_final = (message[AT_ND_FLAGS] & ND_OVERRIDE) != 0;
+	lookup_set_ip6(&lookup->sender, message + AT_ND_ADDRESS);
 	lookup->target.family = 6;
 	if (!is_to_group)
 		lookup_set_ip6(&lookup->target, ip + AT_IP6_TARGET);
@@ -153,7 +153,7 @@ static bool lookup_parse_answer(const uint8_t *ip, const uint8_t *mac, struct lo
 static bool lookup_parse_nd(const uint8_t *frame, size_t bytes, struct lookup *lookup)
 {
 	const uint8_t *ip = frame + FRAME_ETHERNET_BYTES;
-	const uint8_t *nd = ip + FRAME_IPV6_BYTES;
+	const uint8_t *message = ip + FRAME_IPV6_BYTES;
 	const uint8_t *mac;
 	size_t nd_bytes;
 	bool is_question;
@@ -161,11 +161,11 @@ static bool lookup_parse_nd(const uint8_t *frame, size_t bytes, struct lookup *l
 	if (bytes < FRAME_ETHERNET_BYTES + FRAME_IPV6_BYTES + AT_ND_OPTIONS)
 		return false;
 	nd_bytes = get16(ip + AT_IP6_LENGTH);
-	is_question = nd[0] == ND_SOLICITATION;
+	is_question = message[0] == ND_SOLICITATION;
 	if (nd_bytes < AT_ND_OPTIONS ||
 	    nd_bytes > bytes - FRAME_ETHERNET_BYTES - FRAME_IPV6_BYTES ||
-	    nd[AT_ND_ADDRESS] == 0xff || (!is_question && nd[0] != ND_ADVERTISEMENT) ||
-	    !lookup_option(nd + AT_ND_OPTIONS, nd_bytes - AT_ND_OPTIONS,
+	    message[AT_ND_ADDRESS] == 0xff || (!is_question && message[0] != ND_ADVERTISEMENT) ||
+	    !lookup_option(message + AT_ND_OPTIONS, nd_bytes - AT_ND_OPTIONS,
 			   is_question ? ND_OPTION_SOURCE : ND_OPTION_TARGET, &mac))
 		return false;
 	return is_question ? lookup_parse_question(frame, ip, mac, lookup)
@@ -179,11 +179,12 @@ bool lookup_parse(const uint8_t *frame, size_t bytes, struct lookup *lookup_out)
 
 	if (bytes < FRAME_ETHERNET_BYTES)
 		return false;
-	if (get16(frame + AT_TYPE) == FRAME_TYPE_ARP)
+	if (get16(frame + AT_TYPE) == FRAME_TYPE_ARP) {
 		is_good = lookup_parse_arp(frame + FRAME_ETHERNET_BYTES,
 					   bytes - FRAME_ETHERNET_BYTES, &lookup);
-	else if (get16(frame + AT_TYPE) == FRAME_TYPE_IPV6)
+	} else if (get16(frame + AT_TYPE) == FRAME_TYPE_IPV6) {
 		is_good = lookup_parse_nd(frame, bytes, &lookup);
+	}
 	if (!is_good || !lookup_is_station(lookup.sender_mac))
 		return false;
 	*lookup_out = lookup;
@@ -232,8 +233,8 @@ static void lookup_set_ends(const struct lookup *lookup, uint8_t *frame, uint8_t
 static uint32_t lookup_make_nd(const struct lookup *lookup, uint8_t *frame)
 {
 	uint8_t *ip = frame + FRAME_ETHERNET_BYTES;
-	uint8_t *nd = ip + FRAME_IPV6_BYTES;
-	uint8_t *option = nd + AT_ND_OPTIONS;
+	uint8_t *message = ip + FRAME_IPV6_BYTES;
+	uint8_t *option = message + AT_ND_OPTIONS;
 	const struct frame_ip *about = lookup->is_answer ? &lookup->sender : &lookup->target;
 
 	put16(frame + AT_TYPE, FRAME_TYPE_IPV6);
@@ -243,17 +244,17 @@ static uint32_t lookup_make_nd(const struct lookup *lookup, uint8_t *frame)
 	ip[AT_IP6_HOPS] = IP6_HOPS_LINK;
 	memcpy(ip + AT_IP6_SOURCE, lookup->sender.bytes, 16);
 	lookup_set_ends(lookup, frame, ip + AT_IP6_TARGET);
-	nd[0] = lookup->is_answer ? ND_ADVERTISEMENT : ND_SOLICITATION;
+	message[0] = lookup->is_answer ? ND_ADVERTISEMENT : ND_SOLICITATION;
 	if (lookup->is_answer)
-		nd[AT_ND_FLAGS] =
+		message[AT_ND_FLAGS] =
 			ND_OVERRIDE | (lookup_is_nobody(&lookup->target) ? 0 : ND_SOLICITED);
-	memcpy(nd + AT_ND_ADDRESS, about->bytes, 16);
+	memcpy(message + AT_ND_ADDRESS, about->bytes, 16);
 	option[0] = lookup->is_answer ? ND_OPTION_TARGET : ND_OPTION_SOURCE;
 	option[1] = 1;
 	memcpy(option + 2, lookup->sender_mac, FRAME_MAC_BYTES);
-	put16(nd + AT_ND_SUM,
+	put16(message + AT_ND_SUM,
 	      (uint16_t)~octets_fold(octets_sum(ip + AT_IP6_SOURCE, 32) + IP6_ICMP + ND_MADE_BYTES +
-				     octets_sum(nd, ND_MADE_BYTES)));
+				     octets_sum(message, ND_MADE_BYTES)));
 	return FRAME_ETHERNET_BYTES + FRAME_IPV6_BYTES + ND_MADE_BYTES;
 }
 
