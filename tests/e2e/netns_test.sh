@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Goal: nodes on several hosts reach each other over a real link, each in all directions, and a host that is cut off for
-# a while costs time and never data; a port answers a ping. Method: three nodes in network namespaces of their own on a bridge, ports on the
+# a while costs time and never data; a port answers a ping; every frame
+# that a node sends is one of docs/protocol.md. Method: three nodes in network namespaces of their own on a bridge, ports on the
 # kernel's interfaces: netns_test.sh DEVICE MTU FAMILY VLAN, DEVICE is net_af_packet
 # or net_af_xdp, FAMILY is 4 or 6, VLAN is 0 for none.
 # shellcheck source=tests/e2e/e2e.sh
@@ -36,6 +37,13 @@ node() {
 	fi
 	return 1
 }
+
+# The sniffer has its own socket before the first node's port comes up.
+read -ra prefix <<<"$(cluster_net_prefix bridge)"
+"${prefix[@]}" "$E2E_TOP/tests/e2e/sniffer.py" "$vlan" port-a port-b port-c >"$CLUSTER_DIR/sniffer.out" 2>&1 &
+sniffer=$!
+E2E_PIDS+=("$sniffer")
+cluster_wait 10 "the sniffer" grep -q READY "$CLUSTER_DIR/sniffer.out"
 
 cluster_redis_start
 node a 1
@@ -108,3 +116,11 @@ expect '^LOOP OK=[0-9]+ TIMEOUT=[0-9]+ attached=1 opened=1 wrong=0 overdue=0' ca
 expect '^LOOP OK=[0-9]+ attached=1 opened=1 wrong=0 overdue=0' cat "$CLUSTER_DIR/patient.out"
 expect '^OK: ' probe a write of-b 0 65536
 expect '^OK: ' probe b read of-c 0 65536
+
+echo "- every frame was one of the protocol"
+kill -TERM "$sniffer"
+wait "$sniffer" || {
+	cat "$CLUSTER_DIR/sniffer.out"
+	exit 1
+}
+expect '^SNIFFED wrong=0 .*CONNECT=[0-9]+ .*WRITE=[0-9]+' grep SNIFFED "$CLUSTER_DIR/sniffer.out"
