@@ -101,8 +101,7 @@ cluster_wire() {
 cluster_net_make() {
 	ip netns add "haul-$$-$1" || return
 	CLUSTER_NETS+=("haul-$$-$1")
-	cluster_net_exec "$1" sysctl -q -w net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0 &&
-		cluster_net_exec "$1" ip link set lo up
+	cluster_net_exec "$1" ip link set lo up
 }
 
 cluster_net_exec() {
