@@ -518,6 +518,11 @@ void memory_destroy(struct client *client, const struct haul_attach_segment_dest
 {
 	struct memory *memory = memory_find(client, message->segment);
 
+	if (message->reserved != 0) {
+		client_refuse(client, HAUL_INVALID,
+			      "segment number %u: reserved bytes are not zero", message->segment);
+		return;
+	}
 	if (memory == NULL || memory->state != MEMORY_ACTIVE) {
 		client_refuse(client, HAUL_NOT_FOUND, "this client owns no segment number %u",
 			      message->segment);

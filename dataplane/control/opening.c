@@ -368,6 +368,11 @@ void opening_close(struct client *client, const struct haul_attach_segment_close
 	struct haul_attach_plain_answer answer = { 0 };
 	uint32_t index = (message->handle & 0xffff) - 1;
 
+	if (message->reserved != 0) {
+		client_refuse(client, HAUL_INVALID, "handle 0x%x: reserved bytes are not zero",
+			      message->handle);
+		return;
+	}
 	if (index >= ENGINE_HANDLES_MAX || client->openings[index] == NULL ||
 	    client->rings->channel.handles[index].generation != message->handle >> 16) {
 		client_refuse(client, HAUL_NOT_FOUND, "handle 0x%x is not open on this channel",

@@ -49,13 +49,18 @@ static bool all_gone(void)
 	       STAILQ_EMPTY(&rig->node.quiesce.waiting);
 }
 
-static enum haul_error destroy(uint32_t segment)
+static enum haul_error destroy_with(uint32_t segment, uint32_t reserved)
 {
-	struct haul_attach_segment_destroy message = { .segment = segment };
+	struct haul_attach_segment_destroy message = { .segment = segment, .reserved = reserved };
 	union node_message answer;
 
 	client_ask(rig, &client, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), &answer);
 	return (enum haul_error)answer.frame.status;
+}
+
+static enum haul_error destroy(uint32_t segment)
+{
+	return destroy_with(segment, 0);
 }
 
 /* Refused as malformed or too much, without the control plane being asked. */
@@ -86,6 +91,7 @@ static void memory_create__private_needs_no_control_plane(void **state)
 					    TAILQ_FIRST(&rig->node.clients.list)->number, 0, BYTES),
 			 HAUL_OK);
 	assert_int_equal(destroy(segment + 1), HAUL_NOT_FOUND);
+	assert_int_equal(destroy_with(segment, 1), HAUL_INVALID);
 	assert_int_equal(destroy(segment), HAUL_OK);
 	/* It is the client's own again: nothing here reaches it. */
 	assert_int_equal(region_check_local(&rig->node.engine.regions, region, 1, 0, 1),

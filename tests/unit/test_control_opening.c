@@ -109,13 +109,18 @@ static void expect_transfer(uint8_t opcode, uint32_t handle, enum haul_error sta
 	assert_int_equal(completion.reason, reason);
 }
 
-static enum haul_error close_handle(uint32_t handle)
+static enum haul_error close_with(uint32_t handle, uint32_t reserved)
 {
-	struct haul_attach_segment_close message = { .handle = handle };
+	struct haul_attach_segment_close message = { .handle = handle, .reserved = reserved };
 	union node_message answer;
 
 	client_ask(rig, &client, HAUL_ATTACH_SEGMENT_CLOSE, &message, sizeof(message), &answer);
 	return (enum haul_error)answer.frame.status;
+}
+
+static enum haul_error close_handle(uint32_t handle)
+{
+	return close_with(handle, 0);
 }
 
 /* The control plane tells a version of the target. */
@@ -265,6 +270,7 @@ static void opening_close__refuses_the_handle_from_then_on(void **state)
 	assert_int_equal(close_handle(handle + (1u << 16)), HAUL_NOT_FOUND);
 	assert_int_equal(close_handle(handle + 1), HAUL_NOT_FOUND);
 	assert_int_equal(close_handle(0), HAUL_NOT_FOUND);
+	assert_int_equal(close_with(handle, 1), HAUL_INVALID);
 	assert_int_equal(close_handle(UINT32_MAX), HAUL_NOT_FOUND);
 	assert_int_equal(close_handle(handle), HAUL_OK);
 	control_expect(rig, HAUL_CONTROL_SEGMENT_CLOSE, &message, &fd);
