@@ -102,8 +102,9 @@ const char *haul_node(const struct haul *haul);
 /**
  * Create a segment: the daemon makes the memory, registers it, and publishes it unless it is private. Blocks up
  * to timeout_ms. The memory is zero. It stays mapped until haul_segment_destroy or haul_detach.
- * Errors: INVALID, EXISTS (the name is taken), QUOTA, UNAVAILABLE (nothing was published, nothing is kept), TIMEOUT,
- * DISCONNECTED, SYSTEM (out of memory). *memory_out is untouched on an error.
+ * Errors: INVALID, EXISTS (the name is taken), QUOTA, BUSY (the daemon's own bounds), UNAVAILABLE (nothing was
+ * published, nothing is kept), STALE (a later daemon has this node's name), VERSION and CORRUPT (of the record in
+ * Redis), TIMEOUT, DISCONNECTED, SYSTEM (out of memory). *memory_out is untouched on an error.
  */
 int haul_segment_create(struct haul *haul, const struct haul_segment_options *options,
 			struct haul_memory *memory_out);
@@ -111,13 +112,14 @@ int haul_segment_create(struct haul *haul, const struct haul_segment_options *op
 /**
  * Take a segment back: new operations on it are refused with STALE, then the memory is unmapped. Blocks up to
  * timeout_ms. Operations of this attachment that use it end with STALE.
- * Errors: NOT_FOUND, UNAVAILABLE (it stays as it was), TIMEOUT, DISCONNECTED.
+ * Errors: NOT_FOUND, BUSY and UNAVAILABLE (it stays as it was), TIMEOUT, DISCONNECTED.
  */
 int haul_segment_destroy(struct haul *haul, struct haul_memory *memory);
 
 /**
  * Open a segment of any node for HAUL_READ, HAUL_WRITE or both. Blocks up to timeout_ms.
- * Errors: NOT_FOUND, DENIED, UNAVAILABLE, QUOTA (too many open), INVALID, TIMEOUT, DISCONNECTED.
+ * Errors: NOT_FOUND, DENIED, UNAVAILABLE, QUOTA (too many open), BUSY (too many requests are open), INVALID, VERSION
+ * and CORRUPT (of the record in Redis), TIMEOUT, DISCONNECTED, SYSTEM.
  * *remote_out is untouched on an error.
  */
 int haul_segment_open(struct haul *haul, const char *name, unsigned int rights,
