@@ -3,8 +3,9 @@
  * Completions out: peek, wait, seen.
  *
  * A wait polls the ring for a moment, since a completion often is only microseconds away and a sleep costs more than
- * that; then it sleeps on the wake-up socket, and on the attach socket too, which tells of a dead daemon. The moment adapts: it doubles when it paid and halves when the sleep came all the same, so that on a
- * machine with few processors a client that waits long does not take them from the daemon that it waits for.
+ * that; then it sleeps on the wake-up socket, and on the attach socket too, which tells of a dead daemon. The moment
+ * adapts: it doubles when it paid and halves when the sleep came all the same, so that on a machine with few processors
+ * a client that waits long does not take them from the daemon that it waits for.
  *
  * The end: completions that the daemon wrote are always handed out first; only on an empty ring does a closed
  * channel or a dead daemon become -HAUL_DISCONNECTED.

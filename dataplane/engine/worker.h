@@ -28,7 +28,7 @@
 /** What a worker does when a round found no work. */
 enum idle_policy {
 	IDLE_POLL = 0,     /**< go round again at once */
-	IDLE_ADAPTIVE = 1, /**< poll, then pause, then sleep for growing times */
+	IDLE_ADAPTIVE = 1, /**< poll for idle_spin_us, then sleep for growing times */
 };
 
 struct engine_options {
