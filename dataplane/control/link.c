@@ -200,6 +200,7 @@ union link_message {
 	struct haul_frame frame;
 	struct haul_control_answer answer;
 	struct haul_control_node_state node_state;
+	struct haul_control_table table;
 	uint8_t bytes[HAUL_FRAME_BYTES_MAX];
 };
 
@@ -242,6 +243,19 @@ static void link_end_reasons(union link_message *message)
 	}
 }
 
+/* The reserved bytes behind the frame of a message that has its length. */
+static uint32_t link_reserved(const union link_message *message)
+{
+	switch (message->frame.type) {
+	case HAUL_CONTROL_NODE_STATE:
+		return message->node_state.reserved;
+	case HAUL_CONTROL_TABLE:
+		return message->table.reserved;
+	default:
+		return 0;
+	}
+}
+
 /* What is wrong with a message, in reason; 0 = nothing. */
 static int link_check(const union link_message *message, size_t length, char *reason)
 {
@@ -252,8 +266,13 @@ static int link_check(const union link_message *message, size_t length, char *re
 	if (error != 0)
 		return error;
 	bytes_min = link_message_bytes(message->frame.type);
-	if (bytes_min > 0 && length >= bytes_min)
+	if (bytes_min > 0 && length >= bytes_min && link_reserved(message) == 0)
 		return 0;
+	if (bytes_min > 0 && length >= bytes_min) {
+		snprintf(reason, HAUL_REASON_BYTES,
+			 "message type 0x%04x: reserved bytes are not zero", message->frame.type);
+		return -HAUL_INVALID;
+	}
 	snprintf(reason, HAUL_REASON_BYTES, "message type 0x%04x has %zu bytes, %zu are due",
 		 message->frame.type, length, bytes_min);
 	return -HAUL_INVALID;

@@ -382,6 +382,26 @@ static void link_receive__nonsense_ends_the_connection(void **state)
 	}
 }
 
+static void link_receive__reserved_bytes_end_the_connection(void **state)
+{
+	struct haul_control_node_state node_state = { .reserved = 1 };
+	struct haul_control_table table = { .table = HAUL_TABLE_PEERS, .reserved = 1 };
+
+	(void)state;
+	listen_now();
+	greet();
+	frame_fill(&node_state.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_NODE_STATE,
+		   sizeof(node_state), 0);
+	assert_int_equal(seqpacket_send(fixture->control, &node_state, sizeof(node_state), NULL, 0),
+			 0);
+	AWAIT(fixture->link.fd < 0);
+	hang_up();
+	greet();
+	frame_fill(&table.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_TABLE, sizeof(table), 1);
+	assert_int_equal(seqpacket_send(fixture->control, &table, sizeof(table), NULL, 0), 0);
+	AWAIT(fixture->link.fd < 0);
+}
+
 static void link_answer__nonsense_in_it_is_made_sense_of(void **state)
 {
 	struct haul_frame frame;
@@ -454,6 +474,7 @@ int main(void)
 		CASE(link_ask__goes_on_when_the_socket_was_full),
 		CASE(link_hello__refused_is_tried_again_later),
 		CASE(link_receive__nonsense_ends_the_connection),
+		CASE(link_receive__reserved_bytes_end_the_connection),
 		CASE(link_answer__nonsense_in_it_is_made_sense_of),
 		CASE(link_table__is_answered_with_rows_or_a_refusal),
 		CASE(link_is_opening__knows_what_is_asked),
