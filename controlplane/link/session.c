@@ -239,11 +239,6 @@ int session_send(struct session *session, const void *message, int fd, bool may_
 	return error;
 }
 
-bool session_is_drained(const struct session *session)
-{
-	return session->queued == 0;
-}
-
 pid_t session_pid(const struct session *session)
 {
 	return session->pid;

@@ -47,9 +47,6 @@ void session_destroy(struct session *session);
  */
 int session_send(struct session *session, const void *message, int fd, bool may_wait);
 
-/** True when nothing waits to be sent. */
-bool session_is_drained(const struct session *session);
-
 /** The process at the other end, when it connected; 0 = not known. */
 pid_t session_pid(const struct session *session);
 
