@@ -40,8 +40,11 @@ expect 'cluster.key: cannot be loaded: Operation not permitted' run 'transports 
 chmod 600 "$CLUSTER_DIR/cluster.key"
 
 if [ "${HAUL_DPDK-yes}" = yes ]; then
-	expect 'port.*nothing' run 'udp = { ports = ( { name = "nothing"; device = "net_nothing0"; address = "10.77.0.1/24"; required = true; } ); };'
+	nothing='name = "nothing"; device = "net_nothing0"; address = "10.77.0.1/24";'
+	expect 'port nothing: it is required' run "udp = { ports = ( { $nothing required = true; } ); };"
+	expect 'port nothing: net_nothing0: the device cannot be attached' run "udp = { ports = ( { $nothing } ); };"
+	expect 'stops on signal' run "udp = { ports = ( { $nothing } ); };" # it has served without the port
 	if [ "$(awk '/^HugePages_Free/ { print $2 }' /proc/meminfo)" -lt 64 ]; then
-		expect 'huge pages' run 'udp = { huge_pages = "require"; ports = ( { name = "wire"; device = "net_null0"; address = "10.77.0.1/24"; } ); };'
+		expect 'huge pages: [0-9]+ MiB are required, [0-9]+ MiB are free' run 'udp = { huge_pages = "require"; ports = ( { name = "wire"; device = "net_null0"; address = "10.77.0.1/24"; } ); };'
 	fi
 fi
