@@ -45,7 +45,7 @@ wait "$loop" || {
 	cat "$CLUSTER_DIR/loop.out"
 	exit 1
 }
-expect '^LOOP OK=[0-9]+' cat "$CLUSTER_DIR/loop.out"
+expect '^LOOP OK=[0-9]+ .*STALE=[0-9]+ ' cat "$CLUSTER_DIR/loop.out"
 expect 'attached=2 ' cat "$CLUSTER_DIR/loop.out"
 expect ' wrong=0 overdue=0 ' cat "$CLUSTER_DIR/loop.out"
 expect '^OK: ' probe a write data 0 65536
