@@ -388,6 +388,8 @@ static void handshake__another_version(void **state)
 	assert_int_equal(a.report.version_max, 4);
 	assert_int_equal(a.report.version_min_here, 1);
 	assert_int_equal(a.report.version_max_here, 1);
+	assert_true(b.counters[HANDSHAKE_COUNTER_BAD_VERSION] > 0);
+	assert_int_equal(b.counters[HANDSHAKE_COUNTER_ESTABLISHED], 0);
 	sides_stop(&a, &b);
 }
 
