@@ -15,7 +15,7 @@
 
 /** Before the first sample: more than any data centre's, so that the first probe is no storm. */
 #define LOSS_RTT_INITIAL_US 1000u
-/** A peer may sleep for 50 us and its thread be scheduled late; below this a probe says nothing. */
+/** A peer sleeps for up to 500 us by default and its thread may be scheduled late; below this a probe says nothing. */
 #define LOSS_PROBE_US_MIN 1000u
 /** Probes back off up to here, so that a path that comes back is noticed soon. */
 #define LOSS_PROBE_US_MAX 100000u
