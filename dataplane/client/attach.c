@@ -145,6 +145,16 @@ static bool attach_are_wakers(int doorbell_fd, int wake_fd)
 	       S_ISSOCK(wake.st_mode);
 }
 
+/* Bytes that a later layout may give a meaning must be zero in this one. */
+static bool attach_reserved_is_zero(const struct haul_channel_header *header)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(header->reserved); i++) {
+		if (header->reserved[i] != 0)
+			return false;
+	}
+	return true;
+}
+
 /* The header must agree with the hello. */
 static int attach_check_header(struct haul *haul)
 {
@@ -161,6 +171,9 @@ static int attach_check_header(struct haul *haul)
 	    header->completions != haul->completions_count)
 		return client_fail(haul, HAUL_INTERNAL,
 				   "the ring memory has other sizes than the daemon's answer");
+	if (!attach_reserved_is_zero(header))
+		return client_fail(haul, HAUL_INTERNAL,
+				   "the ring memory's reserved bytes are not zero");
 	return 0;
 }
 

@@ -100,6 +100,7 @@ static void fake_make_channel(struct fake_daemon *fake)
 		fake->entries_count * (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_HEADER_ENTRIES) + 1u);
 	header->completions = fake->completions_count;
 	header->state = HAUL_CHANNEL_OPEN;
+	header->reserved[8] = fake_is(fake, HAUL_ATTACH_HELLO, FAKE_HEADER_RESERVED);
 	fake->header = header;
 	fake->entries = (struct haul_entry *)(void *)(header + 1);
 	fake->completions = (struct haul_completion *)(void *)(fake->entries + fake->entries_count);

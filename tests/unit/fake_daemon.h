@@ -41,14 +41,15 @@ enum fake_trouble {
 	FAKE_MEMORY_PLAIN,  /**< memory: not sealed */
 	FAKE_MEMORY_SMALL,  /**< memory: a page less than promised */
 	/* HELLO. */
-	FAKE_ABI_VERSION,    /**< answer: another version of the layout */
-	FAKE_ENTRIES,        /**< answer: three entries */
-	FAKE_COMPLETIONS,    /**< answer: a completion ring without end */
-	FAKE_HEADER_MAGIC,   /**< header: another magic */
-	FAKE_HEADER_VERSION, /**< header: another version */
-	FAKE_HEADER_ENTRIES, /**< header: other sizes than the answer */
-	FAKE_NO_EVENT,       /**< the doorbell is a file */
-	FAKE_NO_SOCKET,      /**< the wake-up is a file */
+	FAKE_ABI_VERSION,     /**< answer: another version of the layout */
+	FAKE_ENTRIES,         /**< answer: three entries */
+	FAKE_COMPLETIONS,     /**< answer: a completion ring without end */
+	FAKE_HEADER_MAGIC,    /**< header: another magic */
+	FAKE_HEADER_VERSION,  /**< header: another version */
+	FAKE_HEADER_ENTRIES,  /**< header: other sizes than the answer */
+	FAKE_HEADER_RESERVED, /**< header: a reserved byte that is not zero */
+	FAKE_NO_EVENT,        /**< the doorbell is a file */
+	FAKE_NO_SOCKET,       /**< the wake-up is a file */
 };
 
 #define FAKE_TYPES (HAUL_ATTACH_SEGMENT_CLOSE + 1u)

@@ -144,6 +144,7 @@ static const struct {
 	{ "magic", FAKE_HEADER_MAGIC, HAUL_INTERNAL },
 	{ "memory is of version 2, the library's is 1", FAKE_HEADER_VERSION, HAUL_VERSION },
 	{ "other sizes", FAKE_HEADER_ENTRIES, HAUL_INTERNAL },
+	{ "reserved bytes", FAKE_HEADER_RESERVED, HAUL_INTERNAL },
 	{ "no event descriptor", FAKE_NO_EVENT, HAUL_INTERNAL },
 	{ "no socket", FAKE_NO_SOCKET, HAUL_INTERNAL },
 };
