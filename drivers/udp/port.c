@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "drivers/udp/device.h"
 #include "drivers/udp/eal.h"
 
 #include <rte_dev.h>
@@ -17,8 +18,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,170 +27,48 @@
 /* Packet buffers kept by each thread in front of the pool: several bursts of both directions. */
 #define PORT_CACHE_PACKETS 256u
 
-/* Two VLAN tags and a check sequence: PMDs that do not scatter want room for a frame with all of them. */
-#define PORT_EXTRA_BYTES 12u
-
 /* How long to wait between two knocks at a device that waits for its peer, when it is to end. */
 #define PORT_KNOCK_NS 20000000
-
-/*
- * AF_PACKET: the kernel puts its own header of up to 80 bytes into each slot of the ring, and blocks of four slots of a
- * multiple of this are whole pages.
- */
-#define PORT_AF_PACKET         "net_af_packet"
-#define PORT_SLOT_HEADER_BYTES 80u
-#define PORT_SLOT_UNIT_BYTES   1024u
-#define PORT_SLOTS_A_BLOCK     4u
-
-/* AF_XDP: the kernel takes packet buffers of this to a page, and nothing beyond. */
-#define PORT_AF_XDP          "net_af_xdp"
-#define PORT_XDP_CHUNK_BYTES 2048u
-
-/* Wires that are memory of this host: what arrives is what was sent. */
-static const char *const port_memory_wires[] = { "net_virtio_user", "net_vhost", "net_ring",
-						 "net_memif" };
 
 static void port_fail(struct port *port, const char *what, int error)
 {
 	snprintf(port->reason, sizeof(port->reason), "%s: %s", what, rte_strerror(abs(error)));
 }
 
-/* The value of an option of a device string: the bytes up to the next comma. */
-static bool port_device_option(const char *device, const char *option, char *value_out, size_t size)
-{
-	const char *at = strstr(device, option);
-	size_t length;
-
-	if (at == NULL)
-		return false;
-	at += strlen(option);
-	length = strcspn(at, ",");
-	if (length == 0 || length >= size)
-		return false;
-	memcpy(value_out, at, length);
-	value_out[length] = '\0';
-	return true;
-}
-
-static bool port_is_made_by(const struct udp_port_conf *conf, const char *driver)
-{
-	return strncmp(conf->device, driver, strlen(driver)) == 0;
-}
-
-/* The slots of the kernel's ring: as configured, or what a frame needs, four of which are whole pages. */
-static uint32_t port_slot_bytes(const struct udp_port_conf *conf)
-{
-	uint32_t frame = conf->mtu_bytes + FRAME_ETHERNET_BYTES + PORT_EXTRA_BYTES;
-	char slot[UDP_DEVICE_BYTES];
-
-	if (port_device_option(conf->device, ",framesz=", slot, sizeof(slot)))
-		return (uint32_t)strtoul(slot, NULL, 10);
-	return RTE_ALIGN_CEIL(frame + PORT_SLOT_HEADER_BYTES, PORT_SLOT_UNIT_BYTES);
-}
-
-static uint16_t port_room_bytes(const struct udp_port_conf *conf)
-{
-	uint32_t room = FRAME_ETHERNET_BYTES + PORT_EXTRA_BYTES + conf->mtu_bytes;
-
-	/* The PMD of AF_PACKET wants room for a whole slot, whatever is in it. */
-	if (port_is_made_by(conf, PORT_AF_PACKET))
-		room = MAX(room, port_slot_bytes(conf));
-	if (port_is_made_by(conf, PORT_AF_XDP))
-		room = MAX(room, PORT_XDP_CHUNK_BYTES);
-	room = RTE_ALIGN_CEIL(room + RTE_PKTMBUF_HEADROOM, (uint32_t)RTE_CACHE_LINE_SIZE);
-	return (uint16_t)MIN(room, UINT16_MAX);
-}
-
 uint64_t port_memory_bytes(const struct udp_port_conf *conf, uint32_t packets)
 {
-	uint64_t one = sizeof(struct rte_mbuf) + port_room_bytes(conf) +
+	uint64_t one = sizeof(struct rte_mbuf) + device_room_bytes(conf) +
 		       UINT64_C(2) * RTE_CACHE_LINE_SIZE; /* the pool's own header, and colouring */
 
 	return one * packets;
-}
-
-/* The socket that a net_virtio_user device makes and listens on; false for all others. */
-static bool port_server_path(const struct port *port, struct sockaddr_un *address_out)
-{
-	const char *device = port->conf->device;
-
-	memset(address_out, 0, sizeof(*address_out));
-	address_out->sun_family = AF_UNIX;
-	return strncmp(device, "net_virtio_user", strlen("net_virtio_user")) == 0 &&
-	       strstr(device, ",server=1") != NULL &&
-	       port_device_option(device, ",path=", address_out->sun_path,
-				  sizeof(address_out->sun_path));
 }
 
 bool port_waits_for_peer(const struct port *port)
 {
 	struct sockaddr_un address;
 
-	return port_server_path(port, &address);
-}
-
-/* 0 when somebody listens there. */
-static int port_knock(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int error = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
-		error = -errno;
-	close(fd);
-	return error;
-}
-
-/* A socket that a killed process left behind would make the device fail. */
-static void port_remove_stale_socket(const struct port *port)
-{
-	struct sockaddr_un address;
-	struct stat status;
-
-	if (!port_server_path(port, &address) || lstat(address.sun_path, &status) != 0)
-		return;
-	if (S_ISSOCK(status.st_mode) && port_knock(&address) == -ECONNREFUSED)
-		unlink(address.sun_path);
-}
-
-/* What follows a virtual device's name, and what a person should not have to compute. */
-static void port_device_options(const struct port *port, char options_out[UDP_DEVICE_BYTES])
-{
-	const struct udp_port_conf *conf = port->conf;
-	const char *given = strchr(conf->device, ',');
-	int length = snprintf(options_out, UDP_DEVICE_BYTES, "%s", given == NULL ? "" : given + 1);
-	uint32_t slot = port_slot_bytes(conf);
-
-	if (!port_is_made_by(conf, PORT_AF_PACKET) || given == NULL ||
-	    strstr(given, ",framesz=") != NULL)
-		return;
-	snprintf(options_out + length, UDP_DEVICE_BYTES - (size_t)length, ",framesz=%u,blocksz=%u",
-		 slot, slot * PORT_SLOTS_A_BLOCK);
+	return device_server_path(port->conf, &address);
 }
 
 static int port_attach(struct port *port)
 {
-	const char *device = port->conf->device;
+	const struct udp_port_conf *conf = port->conf;
 	char name[UDP_DEVICE_BYTES];
-	size_t length = strcspn(device, ",");
 	int error;
 
-	memcpy(name, device, length);
-	name[length] = '\0';
+	device_name(conf, name);
 	if (rte_eth_dev_get_port_by_name(name, &port->id) == 0) {
 		port->is_adopted = true;
 		return 0;
 	}
-	port_remove_stale_socket(port);
-	if (strncmp(name, "net_", 4) == 0) {
+	device_remove_stale_socket(conf);
+	if (device_is_virtual(conf)) {
 		char options[UDP_DEVICE_BYTES];
 
-		port_device_options(port, options);
+		device_options(conf, options);
 		error = rte_eal_hotplug_add("vdev", name, options);
 	} else {
-		error = rte_dev_probe(device);
+		error = rte_dev_probe(conf->device);
 	}
 	if (error != 0) {
 		port_fail(port, "the device cannot be attached", error);
@@ -203,27 +80,12 @@ static int port_attach(struct port *port)
 	return error;
 }
 
-static bool port_is_memory_wire(const struct port *port, const char *driver)
-{
-	char path[UDP_DEVICE_BYTES];
-
-	/* net_virtio_user on a file in /dev is the kernel's vhost-net: packets leave the host. */
-	if (port_device_option(port->conf->device, ",path=", path, sizeof(path)) &&
-	    strncmp(path, "/dev/", 5) == 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(port_memory_wires); i++) {
-		if (strncmp(driver, port_memory_wires[i], strlen(port_memory_wires[i])) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Who makes and checks the UDP checksum; the offloads to ask for go into *conf. */
 static void port_choose_checksum(struct port *port, const struct rte_eth_dev_info *info,
 				 struct rte_eth_conf *conf)
 {
 	enum udp_checksum policy = (enum udp_checksum)port->conf->checksum;
-	bool is_memory = port_is_memory_wire(port, info->driver_name);
+	bool is_memory = device_is_memory_wire(port->conf, info->driver_name);
 
 	port->sum = FRAME_SUM_NONE;
 	port->tx_flags = 0;
@@ -247,7 +109,7 @@ static int port_make_pool(struct port *port)
 
 	snprintf(name, sizeof(name), "haul_port_%u", port->id);
 	port->pool = rte_pktmbuf_pool_create(name, port->pool_packets, PORT_CACHE_PACKETS, 0,
-					     port_room_bytes(port->conf),
+					     device_room_bytes(port->conf),
 					     rte_eth_dev_socket_id(port->id));
 	if (port->pool != NULL)
 		return 0;
@@ -319,7 +181,7 @@ static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 	if (error != 0)
 		return error;
 	/* The PMD of AF_PACKET says that it carries 1500 bytes, but carries what its slots hold. */
-	if (!port_is_made_by(port->conf, PORT_AF_PACKET))
+	if (!device_is_made_by(port->conf, DEVICE_AF_PACKET))
 		conf->rxmode.mtu = port->conf->mtu_bytes;
 	conf->intr_conf.lsc = (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 	if (queues > 1) {
@@ -445,13 +307,13 @@ static void port_end_thread(struct port *port)
 {
 	const struct timespec pause = { .tv_nsec = PORT_KNOCK_NS };
 	struct sockaddr_un address;
-	bool is_server = port_server_path(port, &address);
+	bool is_server = device_server_path(port->conf, &address);
 	bool is_woken = false;
 
 	if (!port->has_thread)
 		return;
 	while (port_state(port) == PORT_OPENING) {
-		if (is_server && port_knock(&address) == 0)
+		if (is_server && device_knock(&address) == 0)
 			is_woken = true;
 		nanosleep(&pause, NULL);
 	}

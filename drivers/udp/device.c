@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a device string says; device.h says what it is. */
+#include "drivers/udp/device.h"
+
+#include "base/check.h"
+#include "drivers/udp/frame.h"
+
+#include <rte_common.h>
+#include <rte_mbuf.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Two VLAN tags and a check sequence: PMDs that do not scatter want room for a frame with all of them. */
+#define DEVICE_EXTRA_BYTES 12u
+
+/*
+ * AF_PACKET: the kernel puts its own header of up to 80 bytes into each slot of the ring, and blocks of four slots of a
+ * multiple of this are whole pages.
+ */
+#define DEVICE_SLOT_HEADER_BYTES 80u
+#define DEVICE_SLOT_UNIT_BYTES   1024u
+#define DEVICE_SLOTS_A_BLOCK     4u
+
+/* AF_XDP: the kernel takes packet buffers of this to a page, and nothing beyond. */
+#define DEVICE_XDP_CHUNK_BYTES 2048u
+
+/* Wires that are memory of this host: what arrives is what was sent. */
+static const char *const device_memory_wires[] = { DEVICE_VIRTIO_USER, "net_vhost", "net_ring",
+						   "net_memif" };
+
+/* The value of an option: the bytes up to the next comma. */
+static bool device_option(const char *device, const char *option, char *value_out, size_t size)
+{
+	const char *at = strstr(device, option);
+	size_t length;
+
+	if (at == NULL)
+		return false;
+	at += strlen(option);
+	length = strcspn(at, ",");
+	if (length == 0 || length >= size)
+		return false;
+	memcpy(value_out, at, length);
+	value_out[length] = '\0';
+	return true;
+}
+
+void device_name(const struct udp_port_conf *conf, char name_out[UDP_DEVICE_BYTES])
+{
+	size_t length = strcspn(conf->device, ",");
+
+	memcpy(name_out, conf->device, length);
+	name_out[length] = '\0';
+}
+
+bool device_is_virtual(const struct udp_port_conf *conf)
+{
+	return device_is_made_by(conf, "net_");
+}
+
+bool device_is_made_by(const struct udp_port_conf *conf, const char *driver)
+{
+	return strncmp(conf->device, driver, strlen(driver)) == 0;
+}
+
+/* The slots of the kernel's ring: as configured, or what a frame needs, four of which are whole pages. */
+static uint32_t device_slot_bytes(const struct udp_port_conf *conf)
+{
+	uint32_t frame = conf->mtu_bytes + FRAME_ETHERNET_BYTES + DEVICE_EXTRA_BYTES;
+	char slot[UDP_DEVICE_BYTES];
+
+	if (device_option(conf->device, ",framesz=", slot, sizeof(slot)))
+		return (uint32_t)strtoul(slot, NULL, 10);
+	return RTE_ALIGN_CEIL(frame + DEVICE_SLOT_HEADER_BYTES, DEVICE_SLOT_UNIT_BYTES);
+}
+
+uint16_t device_room_bytes(const struct udp_port_conf *conf)
+{
+	uint32_t room = FRAME_ETHERNET_BYTES + DEVICE_EXTRA_BYTES + conf->mtu_bytes;
+
+	/* The PMD of AF_PACKET wants room for a whole slot, whatever is in it. */
+	if (device_is_made_by(conf, DEVICE_AF_PACKET))
+		room = MAX(room, device_slot_bytes(conf));
+	if (device_is_made_by(conf, DEVICE_AF_XDP))
+		room = MAX(room, DEVICE_XDP_CHUNK_BYTES);
+	room = RTE_ALIGN_CEIL(room + RTE_PKTMBUF_HEADROOM, (uint32_t)RTE_CACHE_LINE_SIZE);
+	return (uint16_t)MIN(room, UINT16_MAX);
+}
+
+void device_options(const struct udp_port_conf *conf, char options_out[UDP_DEVICE_BYTES])
+{
+	const char *given = strchr(conf->device, ',');
+	int length = snprintf(options_out, UDP_DEVICE_BYTES, "%s", given == NULL ? "" : given + 1);
+	uint32_t slot = device_slot_bytes(conf);
+
+	if (!device_is_made_by(conf, DEVICE_AF_PACKET) || given == NULL ||
+	    strstr(given, ",framesz=") != NULL)
+		return;
+	snprintf(options_out + length, UDP_DEVICE_BYTES - (size_t)length, ",framesz=%u,blocksz=%u",
+		 slot, slot * DEVICE_SLOTS_A_BLOCK);
+}
+
+bool device_server_path(const struct udp_port_conf *conf, struct sockaddr_un *address_out)
+{
+	const char *device = conf->device;
+
+	memset(address_out, 0, sizeof(*address_out));
+	address_out->sun_family = AF_UNIX;
+	return device_is_made_by(conf, DEVICE_VIRTIO_USER) && strstr(device, ",server=1") != NULL &&
+	       device_option(device, ",path=", address_out->sun_path,
+			     sizeof(address_out->sun_path));
+}
+
+int device_knock(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+void device_remove_stale_socket(const struct udp_port_conf *conf)
+{
+	struct sockaddr_un address;
+	struct stat status;
+
+	if (!device_server_path(conf, &address) || lstat(address.sun_path, &status) != 0)
+		return;
+	if (S_ISSOCK(status.st_mode) && device_knock(&address) == -ECONNREFUSED)
+		unlink(address.sun_path);
+}
+
+bool device_is_memory_wire(const struct udp_port_conf *conf, const char *driver)
+{
+	char path[UDP_DEVICE_BYTES];
+
+	/* net_virtio_user on a file in /dev is the kernel's vhost-net: packets leave the host. */
+	if (device_option(conf->device, ",path=", path, sizeof(path)) &&
+	    strncmp(path, "/dev/", 5) == 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(device_memory_wires); i++) {
+		if (strncmp(driver, device_memory_wires[i], strlen(device_memory_wires[i])) == 0)
+			return true;
+	}
+	return false;
+}
