@@ -41,10 +41,10 @@ void conn_init(struct rudp_connection *connection, uint64_t now_us)
 	connection->heard_us = connection->waiting_us = connection->last_sent_us = now_us;
 	connection->done_due_us = connection->loss_due_us = UINT64_MAX;
 	connection->deadline_us = UINT64_MAX;
-	connection->cc.ops = config->cc;
+	connection->cc.ops = params->cc != NULL ? params->cc : config->cc;
 	connection->cc.packets_max = params->packets / 2;
 	connection->cc.window_packets = MIN(config->window_packets, connection->cc.packets_max);
-	config->cc->init(&connection->cc);
+	connection->cc.ops->init(&connection->cc);
 	timer_init(&connection->timer, timer_fire_connection);
 	/* The first ping brings the peer's tick and a round-trip time before the first operation. */
 	connection->ping_pending = true;

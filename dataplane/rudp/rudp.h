@@ -126,7 +126,7 @@ struct rudp_config {
 	uint8_t worker;          /**< top byte of the local connection ids */
 	uint64_t now_us;         /**< the clock at creation */
 	uint64_t *counters;      /**< RUDP_COUNTER_COUNT words that only this thread writes */
-	const struct cc_ops *cc; /**< congestion control; NULL = the fixed window */
+	const struct cc_ops *cc; /**< of connections that name none; NULL = the fixed window */
 	const struct rudp_callbacks *callbacks;
 	void *context; /**< first argument of the callbacks */
 };

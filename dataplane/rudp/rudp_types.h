@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+struct cc_ops; /* cc.h */
+
 /** Of the packet format; a handshake agrees on one. */
 #define RUDP_VERSION 1u
 
@@ -107,21 +109,23 @@ struct rudp_params {
 	uint8_t token[RUDP_TOKEN_BYTES]; /**< proves that this side closes it */
 	uint8_t token_peer[RUDP_TOKEN_BYTES]; /**< what a reset from the peer must show */
 	char name[RUDP_NAME_BYTES];           /**< the peer's node name */
+	const struct cc_ops *cc;              /**< this end's own choice; NULL = the worker's */
 };
 
 /** For listings and tests. */
 struct rudp_stats {
-	uint32_t rtt_us;           /**< smoothed; 0 = not measured yet */
-	uint32_t rtt_min_us;       /**< least ever */
-	uint32_t rtt_target_us;    /**< that congestion control aims at; 0 = it does not */
-	uint32_t window_packets;   /**< of congestion control */
-	uint32_t in_flight;        /**< packets sent, neither acknowledged nor given up */
-	uint32_t operations;       /**< of this node, open */
-	uint32_t served;           /**< of the peer, open */
-	uint64_t packets_sent;     /**< numbered packets */
-	uint64_t packets_lost;     /**< declared lost */
-	uint64_t packets_again;    /**< retransmissions and probes with data */
-	uint64_t packets_spurious; /**< declared lost, then acknowledged */
+	uint32_t rtt_us;             /**< smoothed; 0 = not measured yet */
+	uint32_t rtt_min_us;         /**< least ever */
+	uint32_t rtt_target_us;      /**< that congestion control aims at; 0 = it does not */
+	uint32_t window_packets;     /**< of congestion control */
+	uint32_t in_flight;          /**< packets sent, neither acknowledged nor given up */
+	uint32_t operations;         /**< of this node, open */
+	uint32_t served;             /**< of the peer, open */
+	uint64_t packets_sent;       /**< numbered packets */
+	uint64_t packets_lost;       /**< declared lost */
+	uint64_t packets_again;      /**< retransmissions and probes with data */
+	uint64_t packets_spurious;   /**< declared lost, then acknowledged */
+	const char *congestion_name; /**< of static storage */
 };
 
 #endif

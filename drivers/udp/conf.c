@@ -3,6 +3,7 @@
 #include "drivers/udp/conf.h"
 
 #include "base/check.h"
+#include "rudp/cc.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -24,6 +25,8 @@
 #define VLAN_MOST 4094
 
 static const char *const checksum_words[] = { "auto", "always", "never", NULL };
+/* In the order of enum udp_congestion; all but the first are names of rudp. */
+static const char *const congestion_words[] = { "auto", "fixed", "newreno", "swift", NULL };
 static const char *const huge_page_words[] = { "auto", "off", "require", NULL };
 
 /* Nothing, loopback, multicast and beyond are no addresses of a port. */
@@ -141,6 +144,9 @@ static const struct conf_key udp_keys[] = {
 		     "UDP port of this node, the same on every port"),
 	CONF_KEY_U32(struct udp_conf, window_packets, "window_packets", 256, 2, 4096, "packets",
 		     "packets of one connection on the way"),
+	CONF_KEY_WORD(struct udp_conf, congestion, "congestion_control", "auto", congestion_words,
+		      "what bounds them below that: auto = swift, but on wires inside one host's "
+		      "memory, where nothing queues, fixed"),
 	CONF_KEY_U32(struct udp_conf, peer_silence_ms, "peer_silence_ms", 5000, 100, 60000,
 		     "milliseconds", "silence after which a connection is given up"),
 	CONF_KEY_STRING_LIST(struct udp_conf, eal_args, eal_arg_count, "eal_args", "", NULL,
@@ -158,6 +164,15 @@ static const char *udp_conf_check(const void *value)
 		}
 	}
 	return NULL;
+}
+
+const struct cc_ops *udp_conf_cc(const struct udp_conf *conf, bool is_memory_wire)
+{
+	uint32_t word = conf->congestion;
+
+	if (word == UDP_CONGESTION_AUTO)
+		word = is_memory_wire ? UDP_CONGESTION_FIXED : UDP_CONGESTION_SWIFT;
+	return cc_find(congestion_words[word]);
 }
 
 const struct conf_table udp_conf_table = CONF_TABLE("udp", udp_keys, udp_conf_check);

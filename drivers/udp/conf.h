@@ -33,6 +33,13 @@ enum udp_huge_pages {
 	UDP_HUGE_PAGES_REQUIRE = 2, /**< do not start without */
 };
 
+enum udp_congestion {
+	UDP_CONGESTION_AUTO = 0, /**< by the wire */
+	UDP_CONGESTION_FIXED = 1,
+	UDP_CONGESTION_NEWRENO = 2,
+	UDP_CONGESTION_SWIFT = 3,
+};
+
 struct udp_port_conf {
 	char name[HAUL_NAME_BYTES];
 	char device[UDP_DEVICE_BYTES];
@@ -53,12 +60,18 @@ struct udp_conf {
 	uint32_t huge_pages; /**< enum udp_huge_pages */
 	uint32_t udp_port;
 	uint32_t window_packets;
+	uint32_t congestion; /**< enum udp_congestion */
 	uint32_t peer_silence_ms;
 	char eal_args[UDP_EAL_ARGS_MAX][UDP_EAL_ARG_BYTES];
 	uint32_t eal_arg_count;
 };
 
+struct cc_ops; /* rudp/cc.h */
+
 extern const struct conf_table udp_conf_table;
+
+/** What a connection over a port has. */
+const struct cc_ops *udp_conf_cc(const struct udp_conf *conf, bool is_memory_wire);
 
 /** Read "10.0.0.1/24" or "fd00::1/64" of a family, 4 or 6; false when it is none, or none that a port can have. */
 bool udp_conf_address(const char *text, uint8_t family, struct frame_ip *ip_out,

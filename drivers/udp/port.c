@@ -87,6 +87,7 @@ static void port_choose_checksum(struct port *port, const struct rte_eth_dev_inf
 	enum udp_checksum policy = (enum udp_checksum)port->conf->checksum;
 	bool is_memory = device_is_memory_wire(port->conf, info->driver_name);
 
+	port->is_memory = is_memory;
 	port->sum = FRAME_SUM_NONE;
 	port->tx_flags = 0;
 	port->is_sum_needed = policy == UDP_CHECKSUM_ALWAYS;

@@ -69,6 +69,7 @@ struct port {
 	enum frame_sum sum; /**< how to send UDP checksums */
 	uint64_t tx_flags;  /**< RTE_MBUF_F_TX_* that go with it; 0 = none */
 	bool is_sum_needed; /**< datagrams without a checksum are refused */
+	bool is_memory; /**< the wire is memory of this host: nothing on it queues or corrupts */
 };
 
 /** Bytes of memory that a port's buffers take, for EAL's size. */

@@ -66,6 +66,7 @@ int udp_worker_init(struct transport_worker *worker, const struct udp_worker_set
 	worker->counters = engine->counters[setup->number];
 	worker->number = setup->number;
 	worker->endpoints_max = engine->endpoints_max;
+	worker->conf = setup->conf;
 	worker->ports = setup->ports;
 	worker->port_count = setup->conf->port_count;
 	worker->ports_up = setup->ports_up;
@@ -179,11 +180,13 @@ static struct udp_connection *udp_connection_make(struct transport_worker *worke
 static int udp_worker_add(struct transport_worker *worker, const struct udp_command *command)
 {
 	struct udp_connection *connection = udp_connection_make(worker, command);
+	struct rudp_params params = command->params;
 	int error;
 
 	if (connection == NULL)
 		return -ENOSPC;
-	error = rudp_connection_add(worker->rudp, worker->now_us, &command->params, connection,
+	params.cc = udp_conf_cc(worker->conf, connection->queue->port->is_memory);
+	error = rudp_connection_add(worker->rudp, worker->now_us, &params, connection,
 				    &connection->rudp);
 	if (error != 0) {
 		pool_put(&worker->pool, connection);

@@ -80,6 +80,7 @@ struct transport_worker {
 	uint16_t udp_port;   /**< of this node, host order */
 	int event_fd;        /**< wakes the control thread; the transport's */
 
+	const struct udp_conf *conf;
 	const atomic_uint *ports_up; /**< transport's bit set of ports that may be used */
 	struct port *ports;          /**< transport's, port_count of them */
 	struct slice *done_head;     /**< ended, and the engine not told yet; linked by next */

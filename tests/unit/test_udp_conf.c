@@ -5,6 +5,7 @@
  * Method: strings, good and odd, given to the functions that the loader calls.
  */
 #include "drivers/udp/conf.h"
+#include "rudp/cc.h"
 #include "unit.h"
 
 static void udp_conf_address__reads_address_and_prefix(void **state)
@@ -77,12 +78,30 @@ static void udp_conf_table__refuses_a_name_twice(void **state)
 	assert_non_null(udp_conf_table.check(&conf));
 }
 
+static void udp_conf_cc__by_name_or_wire(void **state)
+{
+	struct udp_conf conf;
+
+	(void)state;
+	conf_defaults(&udp_conf_table, &conf);
+	assert_ptr_equal(udp_conf_cc(&conf, true), &cc_fixed);
+	assert_ptr_equal(udp_conf_cc(&conf, false), &cc_swift);
+	conf.congestion = UDP_CONGESTION_NEWRENO;
+	assert_ptr_equal(udp_conf_cc(&conf, true), &cc_newreno);
+	assert_ptr_equal(udp_conf_cc(&conf, false), &cc_newreno);
+	conf.congestion = UDP_CONGESTION_FIXED;
+	assert_ptr_equal(udp_conf_cc(&conf, false), &cc_fixed);
+	conf.congestion = UDP_CONGESTION_SWIFT;
+	assert_ptr_equal(udp_conf_cc(&conf, true), &cc_swift);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(udp_conf_address__reads_address_and_prefix),
 		cmocka_unit_test(udp_conf_address__refuses_what_is_none),
 		cmocka_unit_test(udp_conf_table__refuses_a_name_twice),
+		cmocka_unit_test(udp_conf_cc__by_name_or_wire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
