@@ -21,6 +21,11 @@ static json_t *peer_make(const struct haul_peer_row *row)
 	(void)json_object_set_new(peer, "bytes_out", json_u64(row->bytes_out));
 	(void)json_object_set_new(peer, "bytes_in", json_u64(row->bytes_in));
 	(void)json_object_set_new(peer, "retransmissions", json_u64(row->retransmissions));
+	(void)json_object_set_new(
+		peer, "congestion_control",
+		json_bytes(row->congestion_control, sizeof(row->congestion_control)));
+	(void)json_object_set_new(peer, "window_packets", json_u64(row->window_packets));
+	(void)json_object_set_new(peer, "rtt_target_us", json_u64(row->rtt_target_us));
 	return peer;
 }
 

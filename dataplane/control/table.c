@@ -34,6 +34,11 @@ static void table_fill_peer(const struct node *node, const struct worker *worker
 	row->bytes_out = stats.bytes_out;
 	row->bytes_in = stats.bytes_in;
 	row->retransmissions = stats.retransmissions;
+	row->window_packets = stats.window_packets;
+	row->rtt_target_us = stats.rtt_target_us;
+	if (stats.congestion_name != NULL)
+		strncpy(row->congestion_control, stats.congestion_name,
+			sizeof(row->congestion_control) - 1);
 }
 
 static uint32_t table_peers(struct node *node, struct haul_peer_row *rows)

@@ -215,6 +215,7 @@ void rudp_connection_stats(const struct rudp_connection *connection, struct rudp
 	out->packets_lost = connection->packets_lost;
 	out->packets_again = connection->packets_again;
 	out->packets_spurious = connection->packets_spurious;
+	out->congestion_name = connection->cc.ops->name;
 }
 
 int rudp_submit(struct rudp_connection *connection, uint64_t now_us,

@@ -353,6 +353,9 @@ static void udp_worker_copy_stats(struct transport_worker *worker)
 		rudp_connection_stats(connection->rudp, &stats);
 		worker->stats[connection->endpoint].rtt_us = stats.rtt_us;
 		worker->stats[connection->endpoint].retransmissions = stats.packets_again;
+		worker->stats[connection->endpoint].window_packets = stats.window_packets;
+		worker->stats[connection->endpoint].rtt_target_us = stats.rtt_target_us;
+		worker->stats[connection->endpoint].congestion_name = stats.congestion_name;
 	}
 }
 
