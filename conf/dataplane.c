@@ -9,7 +9,7 @@
 #include "base/log.h"
 
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
-static const char *const idle_policies[] = { "poll", "adaptive", NULL };
+static const char *const idle_policies[] = { "poll", "adaptive", "interrupt", NULL };
 static const char *const huge_page_choices[] = { "auto", "off", "require", NULL };
 
 _Static_assert(ARRAY_SIZE(log_levels) == LOG_LEVEL_DEBUG + 2, "in the order of enum log_level");
@@ -69,10 +69,11 @@ static const struct conf_key dataplane_keys[] = {
 		      "least weighty line that is logged"),
 	CONF_KEY_U32_LIST(struct dataplane_conf, workers, worker_count, "workers", 0, 1023,
 			  "processors to run workers on, one each; empty = one worker, not pinned"),
-	CONF_KEY_WORD(struct dataplane_conf, idle_policy, "idle_policy", "adaptive", idle_policies,
-		      "what an idle worker does: poll always, or sleep in short steps"),
+	CONF_KEY_WORD(
+		struct dataplane_conf, idle_policy, "idle_policy", "adaptive", idle_policies,
+		"an idle worker polls, sleeps in short steps, or sleeps until something comes"),
 	CONF_KEY_U32(struct dataplane_conf, idle_spin_us, "idle_spin_us", 50, 0, 1000000,
-		     "microseconds", "idle time before a worker's first sleep (adaptive)"),
+		     "microseconds", "idle time before a worker's first sleep (not for poll)"),
 	CONF_KEY_U32(struct dataplane_conf, idle_sleep_max_us, "idle_sleep_max_us", 500, 1, 1000,
 		     "microseconds", "longest sleep of an idle worker (adaptive)"),
 	CONF_KEY_U32(struct dataplane_conf, operation_timeout_ms, "operation_timeout_ms", 30000, 1,

@@ -14,8 +14,9 @@
 #include <sys/types.h>
 
 enum conf_idle_policy {
-	CONF_IDLE_POLL = 0,     /**< never sleep */
-	CONF_IDLE_ADAPTIVE = 1, /**< poll, then pause, then short sleeps */
+	CONF_IDLE_POLL = 0,      /**< never sleep */
+	CONF_IDLE_ADAPTIVE = 1,  /**< poll, then pause, then short sleeps */
+	CONF_IDLE_INTERRUPT = 2, /**< poll, then sleep until something comes */
 };
 
 enum conf_huge_pages {

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "control/table.h"
+#include "engine/doze.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -203,6 +204,7 @@ static int node_open_driver(struct node *node, const struct node_driver *driver,
 		.cluster_key = node->cluster_key,
 		.conf = driver->conf,
 		.worker_count = engine->options.worker_count,
+		.is_armed = engine->options.idle_policy == IDLE_INTERRUPT,
 		.endpoints_max = ENGINE_ENDPOINTS_MAX,
 		.slices_max = ENGINE_SLICES_MAX,
 		.host = &worker_host,
@@ -295,9 +297,10 @@ static void node_set_options(struct node *node)
 
 	options->worker_count = dataplane_conf_workers(conf);
 	options->operation_timeout_ms = conf->operation_timeout_ms;
-	options->idle_policy = conf->idle_policy == CONF_IDLE_POLL ? IDLE_POLL : IDLE_ADAPTIVE;
+	options->idle_policy = (enum idle_policy)conf->idle_policy;
 	options->idle_spin_us = conf->idle_spin_us;
 	options->idle_sleep_max_us = conf->idle_sleep_max_us;
+	options->doze_max_us = DOZE_US_MAX;
 	auth_random(&options->incarnation, sizeof(options->incarnation));
 	options->incarnation |= 1; /* never 0, which means none */
 }

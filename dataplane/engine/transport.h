@@ -72,7 +72,7 @@ struct transport_access {
 };
 
 /**
- * What the engine gives to drivers. All are called on the worker that owns the endpoint or serves the
+ * What the engine gives to drivers. All but wake are called on the worker that owns the endpoint or serves the
  * connection, from within poll, flush or cancel.
  */
 struct transport_host {
@@ -103,6 +103,9 @@ struct transport_host {
 	/** Both at once, between two regions of this node; what place or source would refuse it refuses. */
 	enum haul_error (*copy)(struct worker *worker, const struct transport_access *target,
 				const struct transport_access *source);
+
+	/** Any thread: the driver has left something for its half on this worker, which may be asleep. */
+	void (*wake)(const struct worker *worker);
 };
 
 /** What a driver is opened with; all of it outlives the driver. */
@@ -112,6 +115,7 @@ struct transport_setup {
 	const uint8_t *cluster_key; /**< TRANSPORT_KEY_BYTES */
 	const void *conf;           /**< the struct that the driver's own keys were loaded into */
 	uint32_t worker_count;
+	bool is_armed; /**< workers may sleep without a bound: arm is going to be called */
 	uint32_t
 		endpoints_max; /**< endpoint numbers given to connect are below this, for each worker */
 	uint32_t slices_max; /**< slices that one worker may have posted at a time */
@@ -185,8 +189,14 @@ struct transport_ops {
 	/** Numbers of the endpoint's rail; callable from the control thread. */
 	void (*stats)(struct transport_worker *worker, uint32_t endpoint,
 		      struct rail_stats *stats_out);
-	/** A file descriptor that wakes a sleeping worker; -1 = none, sleep by time only. */
-	int (*arm)(struct transport_worker *worker);
+	/**
+	 * Before a sleep that has no bound but a deadline: have whatever arrives from now on make a descriptor of that
+	 * epoll set readable, edge-triggered; poll is called once more before the sleep. False when something that may arrive
+	 * cannot do so: the worker sleeps for short times then. Part of the idle wait, so system calls are allowed.
+	 */
+	bool (*arm)(struct transport_worker *worker, int epoll_fd);
+	/** After it, also after an arm that was refused: nobody needs to be woken any more. */
+	void (*disarm)(struct transport_worker *worker);
 	/** When poll or flush must be called again at the latest; UINT64_MAX = not by time. */
 	uint64_t (*next_deadline_us)(struct transport_worker *worker);
 };

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/counters.h"
+#include "engine/doze.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -88,6 +89,7 @@ const struct transport_host worker_host = {
 	.place = worker_place,
 	.source = worker_source,
 	.copy = worker_copy,
+	.wake = worker_wake,
 };
 
 static int worker_make_pools(struct worker *worker)
@@ -117,11 +119,20 @@ static int worker_make_endpoints(struct worker *worker)
 
 static int worker_make_descriptors(struct worker *worker)
 {
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
 	worker->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (worker->request_fd < 0)
 		return -errno;
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->wake_fd < 0)
+		return -errno;
 	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	return worker->epoll_fd < 0 ? -errno : 0;
+	if (worker->epoll_fd < 0)
+		return -errno;
+	event.data.fd = worker->wake_fd;
+	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->wake_fd, &event) == 0 ? 0
+											: -errno;
 }
 
 int worker_create(struct engine *engine, uint32_t number, uint64_t *counters,
@@ -137,6 +148,7 @@ int worker_create(struct engine *engine, uint32_t number, uint64_t *counters,
 	worker->counters = counters;
 	worker->region_counters = region_counters_block;
 	worker->request_fd = -1;
+	worker->wake_fd = -1;
 	worker->epoll_fd = -1;
 	TAILQ_INIT(&worker->parked);
 	TAILQ_INIT(&worker->ready);
@@ -167,6 +179,8 @@ void worker_destroy(struct worker *worker)
 	free(worker->endpoints);
 	if (worker->request_fd >= 0)
 		close(worker->request_fd);
+	if (worker->wake_fd >= 0)
+		close(worker->wake_fd);
 	if (worker->epoll_fd >= 0)
 		close(worker->epoll_fd);
 	free(worker);
@@ -361,8 +375,7 @@ uint32_t worker_round(struct worker *worker, uint64_t now_us)
 	return work;
 }
 
-/* When something is due by time: the wheel's next timer or a transport's. */
-static uint64_t worker_next_deadline(struct worker *worker)
+uint64_t worker_next_deadline_us(struct worker *worker)
 {
 	const struct engine *engine = worker->engine;
 	uint64_t deadline_us = wheel_next_us(&worker->wheel);
@@ -376,7 +389,7 @@ static uint64_t worker_next_deadline(struct worker *worker)
 	return deadline_us;
 }
 
-static void worker_show_sleep(struct worker *worker, uint32_t value)
+void worker_show_sleep(struct worker *worker, uint32_t value)
 {
 	for (uint32_t i = 0; i < worker->channel_count; i++)
 		ring_store_relaxed(&worker->channels[i]->header->daemon_sleeps.value, value);
@@ -417,7 +430,7 @@ static void worker_sleep(struct worker *worker, uint64_t sleep_us)
 
 /*
  * What to do after a round without work. Polling goes on for idle_spin_us, since work often comes in trains; then it
- * sleeps: a channel has a doorbell and a port has none, so the longest sleep is what a first packet may wait.
+ * sleeps: a channel has a doorbell and not every port has one, so the longest sleep is what a first packet may wait.
  */
 static void worker_idle(struct worker *worker)
 {
@@ -429,8 +442,10 @@ static void worker_idle(struct worker *worker)
 		ring_pause();
 		return;
 	}
+	if (options->idle_policy == IDLE_INTERRUPT && doze(worker))
+		return;
 	worker->sleep_us = MIN(worker->sleep_us + WORKER_SLEEP_STEP_US, options->idle_sleep_max_us);
-	deadline_us = worker_next_deadline(worker);
+	deadline_us = worker_next_deadline_us(worker);
 	if (deadline_us > worker->now_us)
 		worker_sleep(worker, MIN(worker->sleep_us, deadline_us - worker->now_us));
 }
@@ -478,13 +493,25 @@ void worker_stop(struct worker *worker)
 	if (!worker->is_started)
 		return;
 	atomic_store(&worker->stop, true);
+	worker_wake(worker);
 	pthread_join(worker->thread, NULL);
 	worker->is_started = false;
 }
 
 bool worker_command(struct worker *worker, const struct worker_command *command)
 {
-	return spsc_push(&worker->commands, command);
+	if (!spsc_push(&worker->commands, command))
+		return false;
+	worker_wake(worker);
+	return true;
+}
+
+void worker_wake(const struct worker *worker)
+{
+	/* Orders what was left for the worker before the look at the flag, against the fence in doze_enter. */
+	ring_full_fence();
+	if (atomic_load_explicit(&worker->is_asleep, memory_order_relaxed))
+		eventfd_write(worker->wake_fd, 1); /* full = it was woken before */
 }
 
 void worker_ask(struct worker *worker, const struct worker_request *request)
@@ -508,6 +535,13 @@ uint64_t worker_mark(const struct worker *worker)
 	return atomic_load_explicit(&worker->rounds, memory_order_acquire);
 }
 
+/* Whoever waits for a sleeper to go round wakes it; it asks again, so one that is about to sleep is woken next time. */
+static bool worker_hurry(const struct worker *worker)
+{
+	worker_wake(worker);
+	return false;
+}
+
 bool worker_has_passed(const struct worker *worker, uint64_t mark)
 {
 	if (!worker->is_started)
@@ -516,5 +550,6 @@ bool worker_has_passed(const struct worker *worker, uint64_t mark)
 	 * The round that was under way at the mark has ended once the number has moved; one more is asked for in case
 	 * the mark fell between the increment and the next loads.
 	 */
-	return atomic_load_explicit(&worker->rounds, memory_order_acquire) >= mark + 2;
+	return atomic_load_explicit(&worker->rounds, memory_order_acquire) >= mark + 2 ||
+	       worker_hurry(worker);
 }

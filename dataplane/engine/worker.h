@@ -29,14 +29,17 @@
 enum idle_policy {
 	IDLE_POLL = 0,     /**< go round again at once */
 	IDLE_ADAPTIVE = 1, /**< poll for idle_spin_us, then sleep for growing times */
+	IDLE_INTERRUPT =
+		2, /**< poll for idle_spin_us, then sleep until something comes (engine/doze.h) */
 };
 
 struct engine_options {
 	uint32_t worker_count;
 	uint32_t operation_timeout_ms; /**< of entries that give none */
 	enum idle_policy idle_policy;
-	uint32_t idle_spin_us;      /**< adaptive: how long without work before the first sleep */
+	uint32_t idle_spin_us; /**< how long without work before the first sleep; not for poll */
 	uint32_t idle_sleep_max_us; /**< adaptive: the longest sleep */
+	uint64_t doze_max_us;       /**< interrupt: the longest sleep */
 	uint64_t incarnation;       /**< of this node */
 };
 
@@ -117,7 +120,9 @@ struct worker {
 	bool is_started;         /**< control only */
 	uint32_t channels_given; /**< control only: channels it has been told to serve */
 	atomic_bool stop;        /**< control: wo, worker: ro */
-	atomic_ullong rounds;    /**< worker: wo, control: ro; one more at each quiescent point */
+	atomic_bool is_asleep;   /**< worker: wo, all: ro; it must be woken (worker_wake) */
+	int wake_fd; /**< eventfd, written to wake it; in epoll_fd, edge-triggered, never read */
+	atomic_ullong rounds; /**< worker: wo, control: ro; one more at each quiescent point */
 
 	struct spsc commands; /**< struct worker_command, control -> worker */
 	struct spsc requests; /**< struct worker_request, worker -> control */
@@ -159,6 +164,12 @@ void worker_destroy(struct worker *worker);
 int worker_start(struct worker *worker, int cpu);
 void worker_stop(struct worker *worker);
 
+/**
+ * Have a worker look at what was left for it, if it sleeps without a bound; else it is looking. Whoever puts something
+ * into a ring of a worker calls this afterwards. Any thread.
+ */
+void worker_wake(const struct worker *worker);
+
 /** One round of the loop at the given time; returns the work done. For tests, which have neither thread nor clock. */
 uint32_t worker_round(struct worker *worker, uint64_t now_us);
 
@@ -174,5 +185,13 @@ void worker_ask(struct worker *worker, const struct worker_request *request);
 /** A mark of where a worker is: worker_has_passed is true once it has been at a quiescent point since. */
 uint64_t worker_mark(const struct worker *worker);
 bool worker_has_passed(const struct worker *worker, uint64_t mark);
+
+/* Between worker.c and doze.c. */
+
+/** When something is due by time: the wheel's next timer or a transport's; UINT64_MAX = nothing. */
+uint64_t worker_next_deadline_us(struct worker *worker);
+
+/** Tell clients whether to ring their doorbells: 1 = yes. */
+void worker_show_sleep(struct worker *worker, uint32_t value);
 
 #endif

@@ -121,6 +121,7 @@ static void local_tell(struct transport *transport, uint32_t index, uint32_t end
 	bool pushed = spsc_push(&transport->workers[index].news, &news);
 
 	BUG_ON(!pushed); /* one connect and one disconnect an endpoint, and only this node has one */
+	transport->workers[index].host->wake(transport->workers[index].worker);
 }
 
 static void local_connect(struct transport *transport, uint32_t worker, uint32_t endpoint,
@@ -342,10 +343,17 @@ static void local_stats(struct transport_worker *worker, uint32_t endpoint,
 	*stats_out = worker->stats;
 }
 
-static int local_arm(struct transport_worker *worker)
+/* What it has to do comes from the worker itself, or with a wake. */
+static bool local_arm(struct transport_worker *worker, int epoll_fd)
 {
 	(void)worker;
-	return -1;
+	(void)epoll_fd;
+	return true;
+}
+
+static void local_disarm(struct transport_worker *worker)
+{
+	(void)worker;
 }
 
 static uint64_t local_next_deadline_us(struct transport_worker *worker)
@@ -373,5 +381,6 @@ const struct transport_ops local_ops = {
 	.cancel = local_cancel,
 	.stats = local_stats,
 	.arm = local_arm,
+	.disarm = local_disarm,
 	.next_deadline_us = local_next_deadline_us,
 };

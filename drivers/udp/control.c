@@ -24,10 +24,19 @@
 #define UDP_EVENT_BUDGET 128u
 #define UDP_SEND_BUDGET  128u
 
+/* After something was put into a ring of a worker, which may be asleep. */
+static void udp_control_wake(const struct transport *transport, uint32_t worker)
+{
+	transport->setup.host->wake(transport->setup.workers[worker]);
+}
+
 static bool udp_control_command(struct transport *transport, uint32_t worker,
 				const struct udp_command *command)
 {
-	return spsc_push(&transport->workers[worker].commands, command);
+	if (!spsc_push(&transport->workers[worker].commands, command))
+		return false;
+	udp_control_wake(transport, worker);
+	return true;
 }
 
 static struct udp_attempt *udp_attempt_of(struct transport *transport, uint32_t worker,
@@ -114,6 +123,7 @@ static void udp_control_push(struct transport *transport, struct udp_frame *fram
 		frame->bytes = frame_tag(frame->data, frame->bytes, (uint16_t)vlan);
 	if (!spsc_push(&transport->workers[0].frames, frame))
 		counter_add(&transport->counters[UDP_OUT_RING_FULL], 1);
+	udp_control_wake(transport, 0);
 }
 
 static void udp_control_send_lookup(struct transport *transport, uint32_t port,

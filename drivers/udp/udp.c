@@ -335,5 +335,6 @@ const struct transport_ops udp_ops = {
 	.cancel = udp_worker_cancel,
 	.stats = udp_worker_stats,
 	.arm = udp_worker_arm,
+	.disarm = udp_worker_disarm,
 	.next_deadline_us = udp_worker_next_deadline_us,
 };

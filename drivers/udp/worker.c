@@ -444,10 +444,15 @@ void udp_worker_stats(struct transport_worker *worker, uint32_t endpoint,
 }
 
 /* No port here can wake a thread: sleeps end by time. */
-int udp_worker_arm(struct transport_worker *worker)
+bool udp_worker_arm(struct transport_worker *worker, int epoll_fd)
+{
+	(void)epoll_fd;
+	return worker->ports_seen == 0;
+}
+
+void udp_worker_disarm(struct transport_worker *worker)
 {
 	(void)worker;
-	return -1;
 }
 
 uint64_t udp_worker_next_deadline_us(struct transport_worker *worker)

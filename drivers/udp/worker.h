@@ -122,7 +122,8 @@ void udp_worker_cancel(struct transport_worker *worker, struct slice *slice, enu
 		       enum haul_reason reason);
 void udp_worker_stats(struct transport_worker *worker, uint32_t endpoint,
 		      struct rail_stats *stats_out);
-int udp_worker_arm(struct transport_worker *worker);
+bool udp_worker_arm(struct transport_worker *worker, int epoll_fd);
+void udp_worker_disarm(struct transport_worker *worker);
 uint64_t udp_worker_next_deadline_us(struct transport_worker *worker);
 
 /* Between the files of the worker half. */

@@ -8,6 +8,8 @@
 #include "base/ring.h"
 #include "unit.h"
 
+#include <errno.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,10 +55,37 @@ static void fake_cancel(struct transport_worker *fake, struct slice *slice, enum
 
 static uint32_t fake_poll(struct transport_worker *fake, uint64_t now_us, uint32_t budget)
 {
+	uint32_t arrivals = atomic_exchange(&fake->arrivals, 0);
+
+	(void)now_us;
+	(void)budget;
+	__atomic_fetch_add(&fake->found, arrivals, __ATOMIC_RELAXED);
+	return arrivals;
+}
+
+static uint32_t fake_flush(struct transport_worker *fake, uint64_t now_us, uint32_t budget)
+{
 	(void)fake;
 	(void)now_us;
 	(void)budget;
 	return 0;
+}
+
+static bool fake_arm(struct transport_worker *fake, int epoll_fd)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	if (fake->arrival_fd < 0)
+		return false;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fake->arrival_fd, &event) != 0)
+		assert_int_equal(errno, EEXIST);
+	atomic_store(&fake->is_armed, true);
+	return true;
+}
+
+static void fake_disarm(struct transport_worker *fake)
+{
+	atomic_store(&fake->is_armed, false);
 }
 
 static uint64_t fake_next_deadline_us(struct transport_worker *fake)
@@ -70,8 +99,10 @@ static const struct transport_ops fake_udp_ops = {
 	.id = HAUL_TRANSPORT_UDP,
 	.post = fake_post,
 	.poll = fake_poll,
-	.flush = fake_poll,
+	.flush = fake_flush,
 	.cancel = fake_cancel,
+	.arm = fake_arm,
+	.disarm = fake_disarm,
 	.next_deadline_us = fake_next_deadline_us,
 };
 
@@ -81,8 +112,10 @@ static const struct transport_ops fake_local_ops = {
 	.capabilities = TRANSPORT_SAME_NODE,
 	.post = fake_post,
 	.poll = fake_poll,
-	.flush = fake_poll,
+	.flush = fake_flush,
 	.cancel = fake_cancel,
+	.arm = fake_arm,
+	.disarm = fake_disarm,
 	.next_deadline_us = fake_next_deadline_us,
 };
 
@@ -91,6 +124,7 @@ static void rig_add_fake(struct rig *rig, struct transport_worker *fake,
 {
 	fake->worker = rig->worker;
 	fake->accept = UINT32_MAX;
+	fake->arrival_fd = -1;
 	rig->engine.ops[ops->id] = ops;
 	rig->engine.order[rig->engine.order_count++] = ops->id;
 	rig->worker->transports[ops->id] = fake;

@@ -10,6 +10,7 @@
 
 #include "engine/worker.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,6 +34,10 @@ struct transport_worker {
 	uint64_t cancelled;
 	bool is_cancel_slow; /**< cancelled slices stay held, as behind a fence */
 	struct slice *last;  /**< taken last */
+	int arrival_fd;      /**< eventfd that arm watches; -1 = nothing that comes wakes */
+	atomic_bool is_armed;
+	atomic_uint arrivals; /**< what poll has not found yet; a test adds */
+	uint64_t found;       /**< arrivals that poll has found */
 };
 
 struct rig {

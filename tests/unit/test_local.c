@@ -57,10 +57,16 @@ static enum haul_error host_copy(struct worker *worker, const struct transport_a
 	return region_copy(&worker->table, worker->counters, target, source);
 }
 
+static void host_wake(const struct worker *worker)
+{
+	(void)worker;
+}
+
 static const struct transport_host host = {
 	.rail_state = host_rail_state,
 	.slice_done = host_slice_done,
 	.copy = host_copy,
+	.wake = host_wake,
 };
 
 static uint64_t add(struct worker *worker, uint8_t *memory, uint32_t rights)
@@ -312,7 +318,8 @@ static void local_ops__has_every_function(void **state)
 	assert_string_equal(rows[0].transport, "local");
 	assert_int_equal(local_ops.control(worker->transport, 1), UINT64_MAX);
 	assert_int_equal(local_ops.control_fd(worker->transport), -1);
-	assert_int_equal(local_ops.arm(worker->driver), -1);
+	assert_true(local_ops.arm(worker->driver, -1));
+	local_ops.disarm(worker->driver);
 	assert_int_equal(local_ops.flush(worker->driver, 1, 1), 0);
 	post(worker, slice_make(worker, 0, 0, 64));
 	poll_once(worker);

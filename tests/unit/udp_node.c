@@ -78,12 +78,18 @@ static enum haul_error node_copy(struct worker *worker, const struct transport_a
 	return HAUL_INVALID;
 }
 
+static void node_wake(const struct worker *worker)
+{
+	(void)worker;
+}
+
 static const struct transport_host node_host = {
 	.rail_state = node_rail_state,
 	.slice_done = node_slice_done,
 	.place = node_place,
 	.source = node_source,
 	.copy = node_copy,
+	.wake = node_wake,
 };
 
 void udp_node_init(struct udp_node *node, const char *name, const char *device, const char *address)
