@@ -345,10 +345,31 @@ static enum rudp_receive recv_control(struct recv *recv)
 	return RUDP_RECEIVE_TAKEN;
 }
 
+/* Four bytes by a load of their own, which the compiler may not join with its neighbours'. */
+static inline uint32_t recv_word(const uint8_t *bytes)
+{
+	uint32_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+	__asm__("" : "+r"(word));
+	return word;
+}
+
+/*
+ * Each field is read as it was written. A wider load of what has just been put together from narrower stores is not
+ * forwarded: it waits until all stores before it, the last packet's payload among them, have reached the cache, and that
+ * was a quarter of a packet's time.
+ */
 static bool recv_is_from(const struct rudp_connection *connection,
 			 const struct rudp_address *address)
 {
-	return memcmp(&connection->params.address, address, sizeof(*address)) == 0;
+	const struct rudp_address *expected = &connection->params.address;
+	uint32_t difference = (uint32_t)(expected->family ^ address->family) |
+			      (uint32_t)(expected->port ^ address->port);
+
+	for (size_t i = 0; i < sizeof(address->ip); i += sizeof(uint32_t))
+		difference |= recv_word(expected->ip + i) ^ recv_word(address->ip + i);
+	return difference == 0;
 }
 
 /* The header names the sender's id; the token proves that the sender holds the cluster's key. */
