@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Shorter touches are small operations, which seldom go on where the last one ended. */
+#define REGION_AHEAD_BYTES_MIN 512u
+
 static const struct counter_spec region_counter_specs[REGION_COUNTER_COUNT] = {
 	[REGION_BYTES_PLACED] = { "bytes_placed", "bytes", "bytes copied into registered memory" },
 	[REGION_BYTES_SOURCED] = { "bytes_sourced", "bytes",
@@ -187,10 +190,27 @@ static bool region_faulted(const struct region *region, uint64_t *counters)
 	return true;
 }
 
+/*
+ * Most touches go on where the last one ended, each for as long as it: what the next one will want is asked for while
+ * this one is copied. Never beyond the region.
+ */
+static inline uint64_t region_ahead(const struct region *region,
+				    const struct transport_access *access)
+{
+	uint64_t left = region->spec.length - access->offset - access->length;
+
+	return access->length < REGION_AHEAD_BYTES_MIN ? 0 : MIN(left, access->length);
+}
+
+static inline char *region_address(const struct region *region, uint64_t offset)
+{
+	return (char *)region->spec.base + offset;
+}
+
 /* The clock before a placement: later than its bound it must not begin. */
 static bool region_is_late(const struct transport_access *access, uint64_t *counters)
 {
-	if (access->not_after_us == UINT64_MAX || clock_now_us() <= access->not_after_us)
+	if (access->not_after_us == UINT64_MAX || clock_quick_us() <= access->not_after_us)
 		return false;
 	counters[REGION_REFUSED_LATE]++;
 	return true;
@@ -199,7 +219,7 @@ static bool region_is_late(const struct transport_access *access, uint64_t *coun
 /* The clock after it: a stop in the middle of the copy is seen and never silent. */
 static void region_note_stall(const struct transport_access *access, uint64_t *counters)
 {
-	if (access->not_after_us != UINT64_MAX && clock_now_us() > access->not_after_us)
+	if (access->not_after_us != UINT64_MAX && clock_quick_us() > access->not_after_us)
 		counters[REGION_PLACED_AFTER_STALL]++;
 }
 
@@ -217,7 +237,9 @@ enum haul_error region_place(const struct region_table *table, uint64_t *counter
 	}
 	if (UNLIKELY(region_is_late(access, counters)))
 		return HAUL_TIMEOUT;
-	memcpy((char *)region->spec.base + access->offset, payload, access->length);
+	copy_expect_write(region_address(region, access->offset + access->length),
+			  region_ahead(region, access));
+	memcpy(region_address(region, access->offset), payload, access->length);
 	region_note_stall(access, counters);
 	if (UNLIKELY(region_faulted(region, counters)))
 		return HAUL_FAULT;
@@ -239,7 +261,9 @@ enum haul_error region_source(const struct region_table *table, uint64_t *counte
 	}
 	if (UNLIKELY(region_is_late(access, counters)))
 		return HAUL_TIMEOUT;
-	memcpy(destination, (const char *)region->spec.base + access->offset, access->length);
+	copy_expect_read(region_address(region, access->offset + access->length),
+			 region_ahead(region, access));
+	memcpy(destination, region_address(region, access->offset), access->length);
 	if (UNLIKELY(region_faulted(region, counters)))
 		return HAUL_FAULT;
 	counters[REGION_BYTES_SOURCED] += access->length;
@@ -269,8 +293,8 @@ enum haul_error region_copy(const struct region_table *table, uint64_t *counters
 		error = region_admit(table, counters, target, HAUL_RIGHT_WRITE, &to);
 	if (UNLIKELY(error != HAUL_OK))
 		return error;
-	region_move((char *)to->spec.base + target->offset,
-		    (const char *)from->spec.base + source->offset, target->length);
+	region_move(region_address(to, target->offset), region_address(from, source->offset),
+		    target->length);
 	if (UNLIKELY(region_faulted(from, counters) || region_faulted(to, counters)))
 		return HAUL_FAULT;
 	counters[REGION_BYTES_SOURCED] += source->length;
