@@ -458,7 +458,7 @@ static void *worker_main(void *argument)
 	prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);
 	worker->busy_at_us = clock_now_us();
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
-		if (worker_round(worker, clock_now_us()) > 0) {
+		if (worker_round(worker, clock_sync_us()) > 0) {
 			worker->busy_at_us = worker->now_us;
 			worker->sleep_us = 0;
 		} else {
