@@ -179,6 +179,29 @@ static inline void haul_prep_read(struct haul_entry *entry, const struct haul_me
 }
 
 /**
+ * Have a prepared WRITE notify: when its last byte has been placed, and before it completes, the application that owns
+ * the memory finds a notification with tag and value, which nobody else looks at. Exactly one for a WRITE that completes
+ * with OK; for one that does not, none or one, and none after its completion. While the owner's ring is full the WRITE
+ * waits, at most until its deadline (TIMEOUT with HAUL_REASON_NOTIFICATIONS_FULL).
+ */
+static inline void haul_prep_notify(struct haul_entry *entry, uint32_t tag, uint64_t value)
+{
+	entry->flags |= HAUL_ENTRY_NOTIFY;
+	entry->tag = tag;
+	entry->value = value;
+}
+
+/** Prepare a notification alone: a WRITE of no bytes at remote + remote_offset. Needs no memory on this side. */
+static inline void haul_prep_notification(struct haul_entry *entry,
+					  const struct haul_remote *remote, uint64_t remote_offset,
+					  uint32_t tag, uint64_t value)
+{
+	entry->opcode = HAUL_OP_WRITE;
+	haul_prep_remote(entry, remote, remote_offset);
+	haul_prep_notify(entry, tag, value);
+}
+
+/**
  * Make the entry a member of a batch: its members complete once, together, with the worst status and the sum of
  * bytes, when all have ended and one with is_last has been submitted. batch is 1 to HAUL_BATCHES_MAX, chosen by the
  * caller, free again after its completion.
@@ -206,14 +229,27 @@ int haul_peek(struct haul *haul, const struct haul_completion **completions_out)
 
 /**
  * As haul_peek, but waits up to timeout_us for the first: it polls the ring for a moment, then sleeps. 0 waits not
- * at all, UINT64_MAX without an end. Returns 0 when the time has passed. Errors: DISCONNECTED (also while asleep,
- * when the daemon dies), SYSTEM.
+ * at all, UINT64_MAX without an end. Returns 0 when the time has passed, and also, before that, when a notification has
+ * come that neither this call nor haul_notifications_peek has told of yet: each notification ends one wait at most, so
+ * who has no use for them waits again, and who has looks with haul_notifications_peek after each 0. Errors:
+ * DISCONNECTED (also while asleep, when the daemon dies), SYSTEM.
  */
 int haul_wait(struct haul *haul, uint64_t timeout_us,
 	      const struct haul_completion **completions_out);
 
 /** Hand back the first `count` completions of the last peek or wait; their slots may be written again. */
 void haul_seen(struct haul *haul, unsigned int count);
+
+/**
+ * Notifications of what others have written into this attachment's memory: sets *notifications_out to the first and
+ * returns how many follow one another in memory (0 when none), in the order in which they were delivered. All bytes of
+ * their WRITEs are there to be read. They stay valid until haul_notifications_seen; until then they take up room, and
+ * while the ring is full senders wait. Errors: DISCONNECTED once the daemon is gone and all have been seen.
+ */
+int haul_notifications_peek(struct haul *haul, const struct haul_notification **notifications_out);
+
+/** Hand back the first `count` notifications of the last peek; their slots may be written again. */
+void haul_notifications_seen(struct haul *haul, unsigned int count);
 
 /**
  * Completions that are due: of what was submitted and not yet seen, one for each entry outside a batch, one for each

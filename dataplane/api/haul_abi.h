@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * The shared memory of one channel: a header, a submission ring and a completion ring in one sealed
- * memfd that the daemon creates and both sides map.
+ * The shared memory of one channel: a header, a submission ring, a completion ring and a notification ring
+ * in one sealed memfd that the daemon creates and both sides map.
  *
- *   0        4096            + 64 x entries             + 32 x completions
- *   +--------+---------------+--------------------------+
- *   | header | submissions   | completions              |
- *   +--------+---------------+--------------------------+
+ *   0        4096          + 64 x entries  + 32 x completions  + 128 x notifications
+ *   +--------+-------------+---------------+-------------------+
+ *   | header | submissions | completions   | notifications     |
+ *   +--------+-------------+---------------+-------------------+
  *
- * Rings are single producer, single consumer. Indexes run freely over 32 bits and are masked at use, so
+ * The first two rings are single producer, single consumer; into the third all workers of the daemon write, so
+ * each of its slots says by itself when it is whole. Indexes run freely over 32 bits and are masked at use, so
  * that full and empty differ. Each index stands on a cache line of its own. The daemon believes nothing
  * that it reads here: it keeps its own copy of what it owns, bounds the client's indexes before use, and
  * copies an entry once before it validates it. Everything is in host order; the daemon is on this host.
@@ -25,7 +26,7 @@ extern "C" {
 #endif
 
 /** The layout's version; both sides refuse another. */
-#define HAUL_ABI_VERSION 1u
+#define HAUL_ABI_VERSION 2u
 
 /** "HAULRING" as a little-endian word. */
 #define HAUL_ABI_MAGIC 0x474e49524c554148ull
@@ -75,6 +76,7 @@ enum haul_opcode {
 /** Flags of an entry; all others must be zero. */
 #define HAUL_ENTRY_BATCH_LAST   0x01u /**< the last member of its batch: no entry follows it there */
 #define HAUL_ENTRY_BATCH_MEMBER 0x02u /**< a member that also wants a completion of its own */
+#define HAUL_ENTRY_NOTIFY       0x04u /**< WRITE only: a notification follows its last byte */
 
 /** Submission entry, 64 bytes. Written by the client, copied once by the daemon. */
 struct haul_entry {
@@ -89,12 +91,12 @@ struct haul_entry {
 		remote_region; /**< region handle at the target, 0 = resolve by the descriptor */
 	struct haul_u48
 		remote_offset; /**< bytes from the segment's start, or the region's if one is named */
-	uint32_t length;       /**< bytes, 1 to HAUL_OPERATION_BYTES_MAX; 0 only for NOP */
+	uint32_t length; /**< bytes, 1 to HAUL_OPERATION_BYTES_MAX; 0 for NOP, and with NOTIFY */
 	uint32_t remote_segment; /**< handle from opening the segment */
 	uint32_t
 		timeout_ms; /**< from the moment the daemon takes the entry; 0 = the daemon's default */
-	uint32_t tag;       /**< reserved for notifications: zero, checked */
-	uint64_t value;     /**< reserved for notifications: zero, checked */
+	uint32_t tag;       /**< of the notification; zero without NOTIFY, checked */
+	uint64_t value;     /**< of the notification, likewise */
 };
 
 /** Completion entry, 32 bytes. Written by the daemon. */
@@ -108,6 +110,24 @@ struct haul_completion {
 	uint8_t attempts;  /**< transports tried, 0 when it never reached one */
 	uint16_t members;  /**< of an aggregate: members that completed; 0 otherwise */
 	uint32_t time_us;  /**< from taking the entry to this completion */
+};
+
+/**
+ * A notification, 128 bytes, two cache lines: somebody's WRITE with HAUL_ENTRY_NOTIFY has placed all its bytes. Written
+ * by whichever worker of the daemon took it, into the ring of the channel that owns the memory. A slot is whole, and the
+ * client's, when its sequence is its position + 1; positions count up from 0 over 32 bits, slot = position & (size - 1).
+ */
+struct haul_notification {
+	uint32_t sequence;    /**< daemon, last and with release: position + 1; 0 = never written */
+	uint32_t tag;         /**< of the entry */
+	uint64_t value;       /**< of the entry */
+	uint64_t region;      /**< the memory that was written to, as haul_memory.region names it */
+	uint64_t offset;      /**< of the WRITE, bytes from the start of that memory */
+	uint32_t bytes;       /**< its length; 0 = a notification alone */
+	uint32_t reserved;    /**< zero */
+	uint64_t incarnation; /**< of the source's daemon */
+	uint64_t zero[2];     /**< zero */
+	char node[64];        /**< the source's node, a zero-terminated name */
 };
 
 /** Which transport finished an operation. The order is the order of drivers/drivers.c. */
@@ -139,7 +159,9 @@ enum haul_transport {
 	X(MEMORY_POISONED, 15, "the segment's memory was taken away by its owner")             \
 	X(POOL, 16, "the worker's pool of operations is empty")                                \
 	X(CLIENT_GONE, 17, "the client detached or died")                                      \
-	X(NOT_RESOLVED, 18, "the peer's address could not be resolved")
+	X(NOT_RESOLVED, 18, "the peer's address could not be resolved")                        \
+	X(NOTIFICATIONS_FULL, 19, "the target's notification ring was full")                   \
+	X(NOTIFIERS_FULL, 20, "the target has no room to remember one more notifier")
 
 enum haul_reason {
 #define HAUL_REASON_ENUM(name, value, text) HAUL_REASON_##name = (value),
@@ -148,7 +170,7 @@ enum haul_reason {
 };
 
 /** The number of reasons; every value below it is defined. */
-#define HAUL_REASON_COUNT 19
+#define HAUL_REASON_COUNT 21
 
 /** State of a channel in its header. */
 enum haul_channel_state {
@@ -172,8 +194,9 @@ struct haul_channel_header {
 	uint32_t completions; /**< daemon, once: size of the completion ring */
 	uint32_t state;       /**< daemon: enum haul_channel_state; client reads with acquire */
 	uint32_t error;       /**< daemon: enum haul_error that closed the channel; 0 while open */
-	uint32_t reserved[9]; /**< zero */
-	uint8_t reason[192];  /**< daemon, before it sets state: why, a zero-terminated sentence */
+	uint32_t notifications; /**< daemon, once: size of the notification ring */
+	uint32_t reserved[8];   /**< zero */
+	uint8_t reason[192]; /**< daemon, before it sets state: why, a zero-terminated sentence */
 
 	struct haul_index submission_tail; /**< client: entries made visible (release) */
 	struct haul_index submission_head; /**< daemon: entries taken (release) */
@@ -182,17 +205,20 @@ struct haul_channel_header {
 	struct haul_index
 		daemon_sleeps; /**< daemon: 1 = write the doorbell after moving submission_tail */
 	struct haul_index
-		client_sleeps; /**< client: 1 = send a wake-up after moving completion_tail */
-	uint8_t padding[4096 - 256 - 6 * HAUL_CACHE_LINE];
+		client_sleeps; /**< client: 1 = send a wake-up after adding to either of its rings */
+	struct haul_index notification_head; /**< client: notifications seen (release) */
+	uint8_t padding[4096 - 256 - 7 * HAUL_CACHE_LINE];
 };
 
 #ifdef __cplusplus
 static_assert(sizeof(struct haul_entry) == 64, "an entry is one cache line");
 static_assert(sizeof(struct haul_completion) == 32, "two completions a cache line");
+static_assert(sizeof(struct haul_notification) == 128, "a notification is two cache lines");
 static_assert(sizeof(struct haul_channel_header) == 4096, "the header is one page");
 #else
 _Static_assert(sizeof(struct haul_entry) == 64, "an entry is one cache line");
 _Static_assert(sizeof(struct haul_completion) == 32, "two completions a cache line");
+_Static_assert(sizeof(struct haul_notification) == 128, "a notification is two cache lines");
 _Static_assert(sizeof(struct haul_channel_header) == 4096, "the header is one page");
 #endif
 

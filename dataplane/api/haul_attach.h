@@ -57,7 +57,9 @@ struct haul_attach_hello_answer {
 	uint32_t abi_version;         /**< of the daemon */
 	uint32_t entries;             /**< size of the submission ring */
 	uint32_t completions;         /**< size of the completion ring */
+	uint32_t notifications;       /**< size of the notification ring */
 	uint32_t channel;             /**< number of the channel in this daemon, for listings */
+	uint32_t reserved;            /**< zero */
 	uint64_t incarnation;         /**< of the daemon */
 	char node[HAUL_NAME_BYTES];   /**< the daemon's name */
 	char tenant[HAUL_NAME_BYTES]; /**< what the daemon takes this client for */

@@ -118,16 +118,21 @@ static int attach_check_sizes(struct haul *haul, const struct haul_attach_hello_
 	if (!IS_POWER_OF_TWO(hello->entries) || hello->entries < HAUL_RING_ENTRIES_MIN ||
 	    hello->entries > HAUL_RING_ENTRIES_MAX || !IS_POWER_OF_TWO(hello->completions) ||
 	    hello->completions < HAUL_RING_ENTRIES_MIN ||
-	    hello->completions > CLIENT_COMPLETIONS_MAX) {
-		return client_fail(haul, HAUL_INTERNAL,
-				   "the daemon's rings have %u entries and %u completions",
-				   hello->entries, hello->completions);
+	    hello->completions > CLIENT_COMPLETIONS_MAX || !IS_POWER_OF_TWO(hello->notifications) ||
+	    hello->notifications < HAUL_RING_ENTRIES_MIN ||
+	    hello->notifications > CLIENT_COMPLETIONS_MAX) {
+		return client_fail(
+			haul, HAUL_INTERNAL,
+			"the daemon's rings have %u entries, %u completions and %u notifications",
+			hello->entries, hello->completions, hello->notifications);
 	}
 	haul->entries_count = hello->entries;
 	haul->completions_count = hello->completions;
+	haul->notifications_count = hello->notifications;
 	haul->ring_bytes = sizeof(struct haul_channel_header) +
 			   (uint64_t)hello->entries * sizeof(struct haul_entry) +
-			   (uint64_t)hello->completions * sizeof(struct haul_completion);
+			   (uint64_t)hello->completions * sizeof(struct haul_completion) +
+			   (uint64_t)hello->notifications * sizeof(struct haul_notification);
 	haul->ring_bytes = (haul->ring_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 	memcpy(haul->node, hello->node, sizeof(haul->node) - 1);
 	return 0;
@@ -168,7 +173,8 @@ static int attach_check_header(struct haul *haul)
 				   header->version, HAUL_ABI_VERSION);
 	}
 	if (header->entries != haul->entries_count ||
-	    header->completions != haul->completions_count)
+	    header->completions != haul->completions_count ||
+	    header->notifications != haul->notifications_count)
 		return client_fail(haul, HAUL_INTERNAL,
 				   "the ring memory has other sizes than the daemon's answer");
 	if (!attach_reserved_is_zero(header))
@@ -198,6 +204,9 @@ static int attach_map(struct haul *haul, int fd)
 	haul->entries = (struct haul_entry *)(void *)(haul->header + 1);
 	haul->completions =
 		(const struct haul_completion *)(const void *)(haul->entries + haul->entries_count);
+	haul->notifications =
+		(const struct haul_notification *)(const void *)(haul->completions +
+								 haul->completions_count);
 	return attach_check_header(haul);
 }
 

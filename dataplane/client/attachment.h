@@ -8,7 +8,7 @@
  *
  *     attach.c   connect, hello, map, detach          ask.c      one request and its answer on the attach socket
  *     segment.c  create, destroy, open, close         submit.c   entries in            reap.c   completions out
- *     error.c    sentences
+ *     error.c    sentences                            notification.c   notifications out
  */
 #ifndef CLIENT_ATTACHMENT_H
 #define CLIENT_ATTACHMENT_H
@@ -63,18 +63,23 @@ struct haul {
 	const uint32_t *alive;              /**< own page: 1, and 0 in a forked child */
 	struct haul_channel_header *header; /**< shared; which side writes what: haul_abi.h */
 	struct haul_entry *entries;         /**< shared, written here */
-	const struct haul_completion *completions; /**< shared, read here */
-	uint32_t entries_count;                    /**< checked once at attach, as the next */
+	const struct haul_completion *completions;     /**< shared, read here */
+	const struct haul_notification *notifications; /**< shared, read here */
+	uint32_t entries_count; /**< checked once at attach, as the next two */
 	uint32_t completions_count;
-	uint32_t submission_tail; /**< own copy: entries made visible */
-	uint32_t submission_head; /**< the daemon's, as last seen */
-	uint32_t taken;           /**< entries given out since the last submit */
-	uint32_t completion_head; /**< own copy: completions seen */
-	uint32_t peeked;          /**< completions that the last peek or wait gave out */
-	uint32_t due;             /**< completions that submitted entries will still bring */
-	uint32_t empty_peeks;     /**< one after the other; now and then one looks at the socket */
-	uint32_t spin_ns;         /**< how long the next wait polls the ring before it sleeps */
-	int doorbell_fd;          /**< eventfd, written here when the daemon sleeps */
+	uint32_t notifications_count;
+	uint32_t submission_tail;   /**< own copy: entries made visible */
+	uint32_t submission_head;   /**< the daemon's, as last seen */
+	uint32_t taken;             /**< entries given out since the last submit */
+	uint32_t completion_head;   /**< own copy: completions seen */
+	uint32_t peeked;            /**< completions that the last peek or wait gave out */
+	uint32_t notification_head; /**< own copy: notifications seen */
+	uint32_t notification_told; /**< those before it were given out, or have ended a wait */
+	uint32_t notified;          /**< notifications that the last peek gave out */
+	uint32_t due;               /**< completions that submitted entries will still bring */
+	uint32_t empty_peeks; /**< one after the other; now and then one looks at the socket */
+	uint32_t spin_ns;     /**< how long the next wait polls the ring before it sleeps */
+	int doorbell_fd;      /**< eventfd, written here when the daemon sleeps */
 	int wake_fd;   /**< stream socket, where the daemon sends a byte when this side sleeps */
 	int socket_fd; /**< attach socket, never blocking */
 	bool is_gone;  /**< the daemon is gone, has closed the channel or cannot be understood */
@@ -175,6 +180,15 @@ uint64_t client_deadline_ns(const struct haul *haul);
 
 /** Milliseconds for poll until then: rounded up, 0 when it has passed. */
 int client_remaining_ms(uint64_t deadline_ns);
+
+/** Completions, or the end of the channel: a count, 0 or -HAUL_DISCONNECTED. */
+int reap_look(struct haul *haul);
+
+/** An empty look, one after the other: now and then it asks the kernel whether the daemon lives. As reap_look. */
+int reap_look_again(struct haul *haul);
+
+/** Has a notification come that nobody was told of yet? It counts as told from now on. */
+bool notification_is_new(struct haul *haul);
 
 /** Unmap all segments; their region handles die with the attachment. */
 void segment_unmap_all(struct haul *haul);

@@ -7,6 +7,8 @@
  * adapts: it doubles when it paid and halves when the sleep came all the same, so that on a machine with few processors
  * a client that waits long does not take them from the daemon that it waits for.
  *
+ * Notifications have a ring of their own (notification.c); a wait looks at it too, and ends once for each.
+ *
  * The end: completions that the daemon wrote are always handed out first; only on an empty ring does a closed
  * channel or a dead daemon become -HAUL_DISCONNECTED.
  */
@@ -56,8 +58,8 @@ static int reap_give(struct haul *haul, int count, const struct haul_completion 
 	return (int)haul->peeked;
 }
 
-/* One look, in which the end of the channel counts as something. Returns a count, 0 or -HAUL_DISCONNECTED. */
-static int reap_look(struct haul *haul)
+/* One look, in which the end of the channel counts as something. */
+int reap_look(struct haul *haul)
 {
 	bool is_over;
 	int count = reap_count(haul);
@@ -80,6 +82,11 @@ static int reap_look_hard(struct haul *haul)
 	return reap_look(haul);
 }
 
+int reap_look_again(struct haul *haul)
+{
+	return ++haul->empty_peeks % REAP_PEEKS_UNASKED == 0 ? reap_look_hard(haul) : 0;
+}
+
 int haul_peek(struct haul *haul, const struct haul_completion **completions_out)
 {
 	int count;
@@ -88,21 +95,32 @@ int haul_peek(struct haul *haul, const struct haul_completion **completions_out)
 		return -HAUL_INVALID;
 	haul->peeked = 0;
 	count = reap_look(haul);
-	if (count == 0 && ++haul->empty_peeks % REAP_PEEKS_UNASKED == 0)
-		count = reap_look_hard(haul);
+	if (count == 0)
+		count = reap_look_again(haul);
 	return count > 0 ? reap_give(haul, count, completions_out) : count;
 }
 
-/* Poll the ring for the moment, or until the deadline if that is earlier. Returns as reap_look. */
-static int reap_spin(struct haul *haul, uint64_t now_ns, uint64_t deadline_ns)
+/* As reap_look; a notification that nobody was told of ends the wait too. */
+static int reap_look_at_both(struct haul *haul, bool *is_notified_out)
+{
+	int count = reap_look(haul);
+
+	if (count == 0)
+		*is_notified_out = notification_is_new(haul);
+	return count;
+}
+
+/* Poll the rings for the moment, or until the deadline if that is earlier. Returns as reap_look_at_both. */
+static int reap_spin(struct haul *haul, uint64_t now_ns, uint64_t deadline_ns,
+		     bool *is_notified_out)
 {
 	uint64_t end_ns = MIN(now_ns + haul->spin_ns, deadline_ns);
 
 	do {
 		for (int i = 0; i < REAP_SPIN_LOOKS; i++) {
-			int count = reap_look(haul);
+			int count = reap_look_at_both(haul, is_notified_out);
 
-			if (count != 0) {
+			if (count != 0 || *is_notified_out) {
 				haul->spin_ns = MIN(haul->spin_ns * 2, REAP_SPIN_NS_MAX);
 				return count;
 			}
@@ -135,8 +153,8 @@ static void reap_empty(struct haul *haul)
 		continue;
 }
 
-/* Sleep until the daemon wakes us, dies, or the deadline. Returns as reap_look, or -HAUL_SYSTEM. */
-static int reap_sleep(struct haul *haul, uint64_t deadline_ns)
+/* Sleep until the daemon wakes us, dies, or the deadline. Returns as reap_look_at_both, or -HAUL_SYSTEM. */
+static int reap_sleep(struct haul *haul, uint64_t deadline_ns, bool *is_notified_out)
 {
 	struct pollfd poll_fds[2] = { { .fd = haul->wake_fd, .events = POLLIN },
 				      { .fd = haul->socket_fd, .events = POLLIN } };
@@ -145,13 +163,14 @@ static int reap_sleep(struct haul *haul, uint64_t deadline_ns)
 	int count;
 
 	ring_store_relaxed(&haul->header->client_sleeps.value, 1);
-	/* Orders the flag's store before the last look, against the fence between completion_tail and the flag. */
+	/* Orders the flag's store before the last look, against the fence between what was added and the flag. */
 	client_fence(CLIENT_FENCE_REAP);
-	count = reap_look(haul);
-	if (count == 0 && ppoll(poll_fds, 2, reap_remaining(deadline_ns, &time), NULL) < 0)
+	count = reap_look_at_both(haul, is_notified_out);
+	if (count == 0 && !*is_notified_out &&
+	    ppoll(poll_fds, 2, reap_remaining(deadline_ns, &time), NULL) < 0)
 		error = errno;
 	ring_store_relaxed(&haul->header->client_sleeps.value, 0);
-	if (count != 0)
+	if (count != 0 || *is_notified_out)
 		return count;
 	if (error != 0 && error != EINTR)
 		return client_fail(haul, HAUL_SYSTEM, "ppoll: %s", errno_text(error));
@@ -159,7 +178,7 @@ static int reap_sleep(struct haul *haul, uint64_t deadline_ns)
 		reap_empty(haul);
 	if (error == 0 && poll_fds[1].revents != 0)
 		return reap_look_hard(haul);
-	return reap_look(haul);
+	return reap_look_at_both(haul, is_notified_out);
 }
 
 static uint64_t reap_deadline_ns(uint64_t now_ns, uint64_t timeout_us)
@@ -172,6 +191,7 @@ static uint64_t reap_deadline_ns(uint64_t now_ns, uint64_t timeout_us)
 int haul_wait(struct haul *haul, uint64_t timeout_us,
 	      const struct haul_completion **completions_out)
 {
+	bool is_notified = false;
 	uint64_t now_ns;
 	uint64_t deadline_ns;
 	int count;
@@ -181,9 +201,9 @@ int haul_wait(struct haul *haul, uint64_t timeout_us,
 		return count;
 	now_ns = clock_now_ns();
 	deadline_ns = reap_deadline_ns(now_ns, timeout_us);
-	count = reap_spin(haul, now_ns, deadline_ns);
-	while (count == 0 && clock_now_ns() < deadline_ns)
-		count = reap_sleep(haul, deadline_ns);
+	count = reap_spin(haul, now_ns, deadline_ns, &is_notified);
+	while (count == 0 && !is_notified && clock_now_ns() < deadline_ns)
+		count = reap_sleep(haul, deadline_ns, &is_notified);
 	return count > 0 ? reap_give(haul, count, completions_out) : count;
 }
 

@@ -209,6 +209,7 @@ static void client_answer_hello(struct client *client)
 	message.abi_version = HAUL_ABI_VERSION;
 	message.entries = channel->entries_count;
 	message.completions = channel->completions_count;
+	message.notifications = channel->notices.count;
 	message.channel = client->number;
 	message.incarnation = node->engine.options.incarnation;
 	memcpy(message.node, node->conf->node, sizeof(message.node));

@@ -13,6 +13,7 @@
 #include "base/memfd.h"
 #include "base/names.h"
 #include "control/node.h"
+#include "control/rings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -328,6 +329,7 @@ static bool memory_register(struct memory *memory)
 		.rights = memory->is_private ? 0 : HAUL_RIGHT_READ | HAUL_RIGHT_WRITE,
 		.segment = memory->number,
 		.fault_id = memory->fault_id,
+		.notices = &memory->client->rings->channel.notices,
 	};
 
 	memory->region = region_add(&memory->node->engine.regions, &spec);

@@ -17,12 +17,13 @@ static uint64_t rings_bytes(uint32_t entries)
 {
 	uint64_t bytes = sizeof(struct haul_channel_header) +
 			 (uint64_t)entries * sizeof(struct haul_entry) +
-			 (uint64_t)entries * 2 * sizeof(struct haul_completion);
+			 (uint64_t)entries * 2 * sizeof(struct haul_completion) +
+			 (uint64_t)entries * sizeof(struct haul_notification);
 
 	return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
-/* The layout of haul_abi.h: header, entries, completions, back to back. */
+/* The layout of haul_abi.h: header, entries, completions, notifications, back to back. */
 static void rings_lay_out(struct channel *channel, void *address)
 {
 	struct haul_channel_header *header = address;
@@ -31,10 +32,15 @@ static void rings_lay_out(struct channel *channel, void *address)
 	channel->entries = (struct haul_entry *)(void *)(header + 1);
 	channel->completions =
 		(struct haul_completion *)(void *)(channel->entries + channel->entries_count);
+	notices_init(&channel->notices, header,
+		     (struct haul_notification *)(void *)(channel->completions +
+							  channel->completions_count),
+		     channel->entries_count);
 	header->magic = HAUL_ABI_MAGIC;
 	header->version = HAUL_ABI_VERSION;
 	header->entries = channel->entries_count;
 	header->completions = channel->completions_count;
+	header->notifications = channel->entries_count;
 	header->state = HAUL_CHANNEL_OPEN;
 }
 
@@ -64,6 +70,7 @@ static int rings_make_wakers(struct rings *rings)
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
 		return -errno;
 	rings->channel.wake_fd = pair[0];
+	rings->channel.notices.wake_fd = pair[0];
 	rings->client_wake_fd = pair[1];
 	return 0;
 }

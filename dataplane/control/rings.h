@@ -19,15 +19,18 @@ struct rings {
 };
 
 /**
- * Make rings of `entries` submissions (a power of two) and twice as many completions. Returns 0 or -errno. The caller
- * frees with rings_destroy.
+ * Make rings of `entries` submissions (a power of two), as many notifications and twice as many completions. Returns 0
+ * or -errno. The caller frees with rings_destroy.
  */
 int rings_create(uint32_t number, uint32_t entries, uint32_t timeout_ms, struct rings **rings_out);
 
 /** The client has its descriptors: close what only it needs. The mapping stays. */
 void rings_close_sent(struct rings *rings);
 
-/** NULL and half-built are allowed. No worker may serve it any more, nor be asleep on its doorbell. */
+/**
+ * NULL and half-built are allowed. No worker may serve it any more, be asleep on its doorbell, or still hold a region
+ * whose notifications went here: all of them have passed a quiescent point since.
+ */
 void rings_destroy(struct rings *rings);
 
 #endif

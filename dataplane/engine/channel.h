@@ -15,6 +15,7 @@
 #include "api/haul_abi.h"
 #include "api/haul_error.h"
 #include "engine/limits.h"
+#include "engine/notices.h"
 #include "engine/operation.h"
 
 #include <stdatomic.h>
@@ -53,6 +54,9 @@ struct channel {
 	int doorbell_fd;     /**< eventfd, client writes when the worker sleeps; never read */
 	uint32_t timeout_ms; /**< for entries that give none */
 	struct channel_handle handles[ENGINE_HANDLES_MAX];
+
+	/* Written by every worker that takes a notification for memory of this client. */
+	struct notices notices;
 
 	/* Worker only. */
 	struct worker *worker;

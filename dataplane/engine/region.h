@@ -24,17 +24,20 @@
 #define REGION_GENERATION_BITS 24u
 #define REGION_GENERATION_MAX  ((1u << REGION_GENERATION_BITS) - 1)
 
+struct notices;
+
 /** A number that no region has: generation 0 is never given out, so that 0 can mean "none". */
 #define REGION_NONE 0u
 
 /** What a region covers; given by the control thread, read-only while it is active. */
 struct region_spec {
-	void *base;        /**< first byte in this process */
-	uint64_t length;   /**< bytes, not zero */
-	uint32_t owner;    /**< channel whose entries may name it as their local side */
-	uint32_t rights;   /**< HAUL_RIGHT_* that peers may have been granted; 0 = private */
-	uint32_t segment;  /**< the control thread's number of the segment */
-	uint32_t fault_id; /**< base/fault range; base/fault.h, FAULT_NONE = none */
+	void *base;              /**< first byte in this process */
+	uint64_t length;         /**< bytes, not zero */
+	uint32_t owner;          /**< channel whose entries may name it as their local side */
+	uint32_t rights;         /**< HAUL_RIGHT_* that peers may have been granted; 0 = private */
+	uint32_t segment;        /**< the control thread's number of the segment */
+	uint32_t fault_id;       /**< base/fault range; base/fault.h, FAULT_NONE = none */
+	struct notices *notices; /**< of the owner, outlives the region; NULL = none */
 };
 
 struct region {

@@ -168,14 +168,17 @@ struct channel *rig_add_channel(struct rig *rig, uint32_t number, uint32_t entri
 {
 	struct worker_command command = { .kind = WORKER_CHANNEL_ADD };
 	struct channel *channel = calloc(1, sizeof(*channel));
+	struct haul_notification *notifications;
 	int pair[2];
 
 	assert_non_null(channel);
 	channel->header = aligned_alloc(PAGE_BYTES, sizeof(*channel->header));
 	channel->entries = calloc(entries, sizeof(*channel->entries));
 	channel->completions = calloc((size_t)entries * 2, sizeof(*channel->completions));
+	notifications = calloc(entries, sizeof(*notifications));
 	assert_true(channel->header != NULL && channel->entries != NULL &&
-		    channel->completions != NULL);
+		    channel->completions != NULL && notifications != NULL);
+	notices_init(&channel->notices, channel->header, notifications, entries);
 	memset(channel->header, 0, sizeof(*channel->header));
 	channel->header->state = HAUL_CHANNEL_OPEN;
 	channel->entries_count = entries;
@@ -183,7 +186,7 @@ struct channel *rig_add_channel(struct rig *rig, uint32_t number, uint32_t entri
 	channel->number = number;
 	channel->timeout_ms = 1000;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	channel->wake_fd = pair[0];
+	channel->wake_fd = channel->notices.wake_fd = pair[0];
 	if (rig->wake_fd >= 0)
 		close(rig->wake_fd);
 	rig->wake_fd = pair[1];
@@ -202,6 +205,7 @@ void rig_free_channel(struct channel *channel)
 	free(channel->header);
 	free(channel->entries);
 	free(channel->completions);
+	free(channel->notices.slots);
 	free(channel);
 }
 

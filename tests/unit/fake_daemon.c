@@ -87,7 +87,8 @@ static void fake_make_channel(struct fake_daemon *fake)
 
 	fake_drop_channel(fake);
 	fake->ring_bytes = sizeof(*header) + fake->entries_count * sizeof(struct haul_entry) +
-			   fake->completions_count * sizeof(struct haul_completion);
+			   fake->completions_count * sizeof(struct haul_completion) +
+			   fake->entries_count * sizeof(struct haul_notification);
 	fake->ring_bytes = (fake->ring_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 	fake->memory_fd = fake_memory(fake, HAUL_ATTACH_HELLO, fake->ring_bytes);
 	if (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_MEMORY_SMALL))
@@ -99,11 +100,16 @@ static void fake_make_channel(struct fake_daemon *fake)
 	header->entries =
 		fake->entries_count * (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_HEADER_ENTRIES) + 1u);
 	header->completions = fake->completions_count;
+	header->notifications =
+		fake->entries_count * (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_HEADER_NOTICES) + 1u);
 	header->state = HAUL_CHANNEL_OPEN;
-	header->reserved[8] = fake_is(fake, HAUL_ATTACH_HELLO, FAKE_HEADER_RESERVED);
+	header->reserved[7] = fake_is(fake, HAUL_ATTACH_HELLO, FAKE_HEADER_RESERVED);
 	fake->header = header;
 	fake->entries = (struct haul_entry *)(void *)(header + 1);
 	fake->completions = (struct haul_completion *)(void *)(fake->entries + fake->entries_count);
+	fake->notifications =
+		(struct haul_notification *)(void *)(fake->completions + fake->completions_count);
+	fake->notified = 0;
 	fake->head = atomic_load(&fake->start_index);
 	fake->tail = fake->head;
 	header->submission_tail.value = header->submission_head.value = fake->head;
@@ -236,12 +242,15 @@ static void fake_hello(struct fake_daemon *fake, const struct haul_attach_hello 
 	fake_make_channel(fake);
 	message.entries = fake->entries_count;
 	message.completions = fake->completions_count;
+	message.notifications = fake->entries_count;
 	if (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_ABI_VERSION))
 		message.abi_version = HAUL_ABI_VERSION + 4;
 	if (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_ENTRIES))
 		message.entries = 3;
 	if (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_COMPLETIONS))
 		message.completions = 1u << 31;
+	if (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_NOTIFICATIONS))
+		message.notifications = 3;
 	answer.fds[0] = fake->memory_fd;
 	answer.fds[1] = fake->doorbell_fd;
 	answer.fds[2] = fake->client_wake_fd;
@@ -413,6 +422,32 @@ static uint32_t fake_serve(struct fake_daemon *fake)
 	return taken;
 }
 
+/* Deliver what the test wants delivered, as far as there is room. */
+static void fake_notify(struct fake_daemon *fake)
+{
+	uint32_t seen = ring_load_acquire(&fake->header->notification_head.value);
+	bool is_any = false;
+
+	for (; fake->notified != atomic_load(&fake->notify) &&
+	       fake->notified - seen < fake->entries_count;
+	     fake->notified++) {
+		struct haul_notification *slot =
+			&fake->notifications[fake->notified & (fake->entries_count - 1)];
+
+		slot->tag = fake->notified * 3;
+		slot->value = fake->notified;
+		ring_store_release(&slot->sequence, fake->notified + 1);
+		is_any = true;
+	}
+	if (!is_any)
+		return;
+	ring_full_fence();
+	if (ring_load_relaxed(&fake->header->client_sleeps.value) != 0) {
+		atomic_fetch_add(&fake->wakeups, 1);
+		send(fake->wake_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+}
+
 static void fake_obey(struct fake_daemon *fake)
 {
 	eventfd_t count;
@@ -426,6 +461,8 @@ static void fake_obey(struct fake_daemon *fake)
 		fake->held_fd = -1;
 		fake->held_bytes = 0;
 	}
+	if (fake->header != NULL)
+		fake_notify(fake);
 	if (atomic_exchange(&fake->is_closing, false) && fake->header != NULL) {
 		strcpy((char *)fake->header->reason, "entries of the test are not liked");
 		fake->header->error = HAUL_INVALID;
@@ -531,6 +568,12 @@ void fake_daemon_trouble(struct fake_daemon *fake, enum fake_trouble trouble, ui
 void fake_daemon_speak(struct fake_daemon *fake)
 {
 	atomic_store(&fake->is_speaking, true);
+	fake_daemon_poke(fake);
+}
+
+void fake_daemon_notify(struct fake_daemon *fake, uint32_t count)
+{
+	atomic_fetch_add(&fake->notify, count);
 	fake_daemon_poke(fake);
 }
 

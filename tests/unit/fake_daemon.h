@@ -44,9 +44,11 @@ enum fake_trouble {
 	FAKE_ABI_VERSION,     /**< answer: another version of the layout */
 	FAKE_ENTRIES,         /**< answer: three entries */
 	FAKE_COMPLETIONS,     /**< answer: a completion ring without end */
+	FAKE_NOTIFICATIONS,   /**< answer: three notifications */
 	FAKE_HEADER_MAGIC,    /**< header: another magic */
 	FAKE_HEADER_VERSION,  /**< header: another version */
 	FAKE_HEADER_ENTRIES,  /**< header: other sizes than the answer */
+	FAKE_HEADER_NOTICES,  /**< header: another size of that ring than the answer */
 	FAKE_HEADER_RESERVED, /**< header: a reserved byte that is not zero */
 	FAKE_NO_EVENT,        /**< the doorbell is a file */
 	FAKE_NO_SOCKET,       /**< the wake-up is a file */
@@ -73,6 +75,7 @@ struct fake_daemon {
 	atomic_bool is_closing;        /**< close the channel with a sentence */
 	atomic_bool is_holding;        /**< take entries, but complete none */
 	atomic_bool is_blind;          /**< do not even look at the rings */
+	atomic_uint notify;            /**< notifications to deliver in all */
 	atomic_uint trouble;           /**< enum fake_trouble */
 	atomic_uint trouble_type;      /**< request that it applies to */
 	atomic_uint entries_default;   /**< ring size when the client names none */
@@ -94,12 +97,14 @@ struct fake_daemon {
 	struct haul_channel_header *header;
 	struct haul_entry *entries;
 	struct haul_completion *completions;
+	struct haul_notification *notifications;
 	uint64_t ring_bytes;
 	uint32_t entries_count;
 	uint32_t completions_count;
 	uint32_t head;
 	uint32_t tail;
-	uint64_t seed; /**< of the delays */
+	uint32_t notified; /**< notifications written */
+	uint64_t seed;     /**< of the delays */
 	int memory_fd;
 	int doorbell_fd;
 	int wake_fd;
@@ -124,6 +129,9 @@ void fake_daemon_trouble(struct fake_daemon *fake, enum fake_trouble trouble, ui
 
 /** Send the answer that FAKE_SILENCE held back. */
 void fake_daemon_speak(struct fake_daemon *fake);
+
+/** Deliver so many notifications more: their values count up from 0, their tags are three times that. */
+void fake_daemon_notify(struct fake_daemon *fake, uint32_t count);
 
 /** Close the channel with "entries of the test are not liked", as the engine does for a broken ring. */
 void fake_daemon_close_channel(struct fake_daemon *fake);

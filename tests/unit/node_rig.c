@@ -219,13 +219,16 @@ void client_attach(struct node_rig *rig, struct node_client *client, uint32_t en
 	client->completions_count = answer.hello.completions;
 	client->bytes = sizeof(struct haul_channel_header) +
 			client->entries_count * sizeof(struct haul_entry) +
-			client->completions_count * sizeof(struct haul_completion);
+			client->completions_count * sizeof(struct haul_completion) +
+			answer.hello.notifications * sizeof(struct haul_notification);
 	client->header =
 		mmap(NULL, client->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, client->memory_fd, 0);
 	assert_ptr_not_equal(client->header, MAP_FAILED);
 	client->entries = (struct haul_entry *)(void *)(client->header + 1);
 	client->completions =
 		(struct haul_completion *)(void *)(client->entries + client->entries_count);
+	client->notifications = (struct haul_notification *)(void *)(client->completions +
+								     client->completions_count);
 	assert_int_equal(client->header->magic, HAUL_ABI_MAGIC);
 	assert_int_equal(client->header->state, HAUL_CHANNEL_OPEN);
 }

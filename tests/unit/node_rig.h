@@ -51,6 +51,7 @@ struct node_client {
 	struct haul_channel_header *header;
 	struct haul_entry *entries;
 	struct haul_completion *completions;
+	struct haul_notification *notifications;
 	uint32_t entries_count;
 	uint32_t completions_count;
 	size_t bytes;

@@ -21,7 +21,8 @@ static void haul_channel_header__layout(void **state)
 	AT(haul_channel_header, completions, 16, 4);
 	AT(haul_channel_header, state, 20, 4);
 	AT(haul_channel_header, error, 24, 4);
-	AT(haul_channel_header, reserved, 28, 36);
+	AT(haul_channel_header, notifications, 28, 4);
+	AT(haul_channel_header, reserved, 32, 32);
 	AT(haul_channel_header, reason, 64, 192);
 	AT(haul_channel_header, submission_tail, 256, 64);
 	AT(haul_channel_header, submission_head, 320, 64);
@@ -29,7 +30,8 @@ static void haul_channel_header__layout(void **state)
 	AT(haul_channel_header, completion_head, 448, 64);
 	AT(haul_channel_header, daemon_sleeps, 512, 64);
 	AT(haul_channel_header, client_sleeps, 576, 64);
-	AT(haul_channel_header, padding, 640, 3456);
+	AT(haul_channel_header, notification_head, 640, 64);
+	AT(haul_channel_header, padding, 704, 3392);
 	assert_int_equal(sizeof(struct haul_channel_header), 4096);
 	assert_int_equal(HAUL_ABI_MAGIC, UINT64_C(0x474e49524c554148));
 	assert_memory_equal(&(uint64_t){ HAUL_ABI_MAGIC }, "HAULRING", 8);
@@ -70,6 +72,22 @@ static void haul_completion__layout(void **state)
 	assert_int_equal(sizeof(struct haul_completion), 32);
 }
 
+static void haul_notification__layout(void **state)
+{
+	(void)state;
+	AT(haul_notification, sequence, 0, 4);
+	AT(haul_notification, tag, 4, 4);
+	AT(haul_notification, value, 8, 8);
+	AT(haul_notification, region, 16, 8);
+	AT(haul_notification, offset, 24, 8);
+	AT(haul_notification, bytes, 32, 4);
+	AT(haul_notification, reserved, 36, 4);
+	AT(haul_notification, incarnation, 40, 8);
+	AT(haul_notification, zero, 48, 16);
+	AT(haul_notification, node, 64, 64);
+	assert_int_equal(sizeof(struct haul_notification), 128);
+}
+
 static void haul_u48__there_and_back(void **state)
 {
 	const uint64_t number = UINT64_C(0x123456789abc);
@@ -87,6 +105,7 @@ int main(void)
 		cmocka_unit_test(haul_channel_header__layout),
 		cmocka_unit_test(haul_entry__layout),
 		cmocka_unit_test(haul_completion__layout),
+		cmocka_unit_test(haul_notification__layout),
 		cmocka_unit_test(haul_u48__there_and_back),
 	};
 

@@ -94,9 +94,9 @@ static void client_hello__is_refused_with_a_sentence(void **state)
 
 	(void)state;
 	node_rig_start(rig);
-	expect_refused(&wish, HAUL_VERSION, "version 2, the daemon's is 1");
+	expect_refused(&wish, HAUL_VERSION, "version 3, the daemon's is 2");
 	wish.abi_version = 0;
-	expect_refused(&wish, HAUL_VERSION, "version 0, the daemon's is 1");
+	expect_refused(&wish, HAUL_VERSION, "version 0, the daemon's is 2");
 	wish.abi_version = HAUL_ABI_VERSION;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		wish.entries = sizes[i];
