@@ -167,11 +167,13 @@ struct haul_control_table_answer {
 	char reason[HAUL_REASON_BYTES];
 };
 
+/** One for each worker, peer, transport and rail. */
 struct haul_peer_row {
 	char node[HAUL_NAME_BYTES];
 	char transport[16];
-	char state[16]; /**< of the endpoint, a word */
+	char state[16]; /**< of the rail, a word */
 	uint64_t incarnation;
+	uint64_t rail;     /**< which of the ways to the peer over this transport, from 0 */
 	uint64_t since_ms; /**< how long in this state */
 	uint64_t rtt_us;   /**< smoothed; 0 = not measured */
 	uint64_t segments; /**< of this peer that are open here */

@@ -17,28 +17,55 @@
 /* The drivers' control halves run at least so often, whatever they said. */
 #define CONNECTOR_TIMER_MAX_US 100000
 
-static void connector_connect(struct node *node, uint32_t worker, uint32_t endpoint)
+/* A peer as drivers know it. */
+static struct transport_peer connector_peer(const struct node *node, uint32_t index)
 {
-	uint32_t transport = endpoint % ENGINE_TRANSPORTS;
-	const struct peer *peer = &node->engine.peers.peers[endpoint / ENGINE_TRANSPORTS];
-	struct transport_peer whom = {
+	const struct peer *peer = &node->engine.peers.peers[index];
+
+	return (struct transport_peer){
 		.node = peer->node,
 		.incarnation = peer->incarnation,
 		.addresses = peer->addresses,
 		.address_count = peer->address_count,
 	};
+}
 
+void connector_count_ways(struct node *node, uint32_t index)
+{
+	struct transport_peer whom = connector_peer(node, index);
+	struct peer *peer = &node->engine.peers.peers[index];
+
+	for (uint32_t i = 0; i < node->engine.order_count; i++) {
+		uint32_t id = node->engine.order[i];
+
+		peer->ways[id] = (uint8_t)node->engine.ops[id]->rails(node->engine.transports[id],
+								      &whom, ENGINE_RAILS_MAX);
+	}
+}
+
+/* Which transport a rail is of, by its number. */
+static uint32_t connector_transport(uint32_t rail)
+{
+	return rail / ENGINE_RAILS_MAX % ENGINE_TRANSPORTS;
+}
+
+static void connector_connect(struct node *node, uint32_t worker, uint32_t rail)
+{
+	uint32_t transport = connector_transport(rail);
+	struct transport_peer whom =
+		connector_peer(node, rail / ENGINE_RAILS_MAX / ENGINE_TRANSPORTS);
+
+	whom.way = rail % ENGINE_RAILS_MAX;
 	/* Also when the peer was given up meanwhile: the worker's DISCONNECT then follows, and ends what it began. */
-	node->engine.ops[transport]->connect(node->engine.transports[transport], worker, endpoint,
+	node->engine.ops[transport]->connect(node->engine.transports[transport], worker, rail,
 					     &whom);
 }
 
-static void connector_disconnect(struct node *node, uint32_t worker, uint32_t endpoint)
+static void connector_disconnect(struct node *node, uint32_t worker, uint32_t rail)
 {
-	uint32_t transport = endpoint % ENGINE_TRANSPORTS;
+	uint32_t transport = connector_transport(rail);
 
-	node->engine.ops[transport]->disconnect(node->engine.transports[transport], worker,
-						endpoint);
+	node->engine.ops[transport]->disconnect(node->engine.transports[transport], worker, rail);
 }
 
 static void connector_obey(struct node *node, const struct worker_request *request)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
  * The control thread's side of workers and transports: it takes the workers' requests, has the drivers connect
- * endpoints, and runs the drivers' control halves by their descriptors and times.
+ * rails, and runs the drivers' control halves by their descriptors and times.
  */
 #ifndef CONTROL_CONNECTOR_H
 #define CONTROL_CONNECTOR_H
@@ -23,5 +23,8 @@ struct connector {
 /** Begin. Returns 0 or -ENOMEM. */
 int connector_start(struct node *node);
 void connector_stop(struct node *node);
+
+/** Count the ways to a peer that has just been met, before any worker sees it. */
+void connector_count_ways(struct node *node, uint32_t peer);
 
 #endif

@@ -177,8 +177,10 @@ static struct opening *opening_make(const struct opening_wish *wish,
 	if (opening->remote < ENGINE_REMOTES_MAX)
 		peer = peer_take(&node->engine.peers, descriptor, descriptor_addresses(descriptor),
 				 node->engine.options.incarnation, clock_now_us());
-	if (peer < ENGINE_PEERS_MAX)
+	if (peer < ENGINE_PEERS_MAX) {
+		connector_count_ways(node, peer);
 		view = remote_view_make(descriptor, peer);
+	}
 	opening->timer = evtimer_new(node->base, opening_on_timer, opening);
 	if (view == NULL || opening->timer == NULL) {
 		if (peer < ENGINE_PEERS_MAX)

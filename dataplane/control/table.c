@@ -14,21 +14,31 @@
 /* Rows of one listing: every peer on every transport and worker of a large node. */
 #define TABLE_ROWS_MAX 4096u
 
+/* A rail is what it is, but that its endpoint may be past all that. */
+static const char *table_rail_state(const struct endpoint *endpoint, const struct rail *rail)
+{
+	return endpoint->state == ENDPOINT_GONE ? endpoint_state_text(endpoint->state)
+						: rail_stage_text(rail->stage);
+}
+
 static void table_fill_peer(const struct node *node, const struct worker *worker,
-			    const struct endpoint *endpoint, struct haul_peer_row *row)
+			    const struct endpoint *endpoint, uint32_t index,
+			    struct haul_peer_row *row)
 {
 	const struct engine *engine = &node->engine;
 	const struct transport_ops *ops = engine->ops[endpoint->transport];
 	const struct peer *peer = &engine->peers.peers[endpoint->peer];
+	const struct rail *rail = &endpoint->rails[index];
+	uint32_t number = endpoint_number(endpoint->peer, endpoint->transport);
 	struct rail_stats stats = { 0 };
 
-	ops->stats(worker->transports[endpoint->transport],
-		   endpoint_number(endpoint->peer, endpoint->transport), &stats);
+	ops->stats(worker->transports[endpoint->transport], rail_number(number, index), &stats);
 	memcpy(row->node, peer->node, sizeof(row->node));
 	strncpy(row->transport, ops->name, sizeof(row->transport) - 1);
-	strncpy(row->state, endpoint_state_text(endpoint->state), sizeof(row->state) - 1);
+	strncpy(row->state, table_rail_state(endpoint, rail), sizeof(row->state) - 1);
 	row->incarnation = peer->incarnation;
-	row->since_ms = (clock_now_us() - endpoint->since_us) / 1000;
+	row->rail = index;
+	row->since_ms = (clock_now_us() - rail->since_us) / 1000;
 	row->segments = peer->references;
 	row->rtt_us = stats.rtt_us;
 	row->bytes_out = stats.bytes_out;
@@ -41,19 +51,34 @@ static void table_fill_peer(const struct node *node, const struct worker *worker
 			sizeof(row->congestion_control) - 1);
 }
 
+/* The rails of an endpoint that were ever asked for; returns how many. */
+static uint32_t table_rails(const struct node *node, const struct worker *worker,
+			    const struct endpoint *endpoint, struct haul_peer_row *rows,
+			    uint32_t max)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < ENGINE_RAILS_MAX && count < max; i++) {
+		if (endpoint->rails[i].stage != RAIL_STAGE_IDLE)
+			table_fill_peer(node, worker, endpoint, i, &rows[count++]);
+	}
+	return count;
+}
+
 static uint32_t table_peers(struct node *node, struct haul_peer_row *rows)
 {
 	const struct engine *engine = &node->engine;
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < engine->options.worker_count; i++) {
-		for (uint32_t j = 0; j < ENGINE_ENDPOINTS_MAX && count < TABLE_ROWS_MAX; j++) {
+		for (uint32_t j = 0; j < ENGINE_ENDPOINTS_MAX; j++) {
 			const struct endpoint *endpoint = &engine->workers[i]->endpoints[j];
 
 			if (endpoint->state == ENDPOINT_IDLE ||
 			    engine->peers.peers[endpoint->peer].references == 0)
 				continue;
-			table_fill_peer(node, engine->workers[i], endpoint, &rows[count++]);
+			count += table_rails(node, engine->workers[i], endpoint, &rows[count],
+					     TABLE_ROWS_MAX - count);
 		}
 	}
 	return count;

@@ -17,23 +17,11 @@ const char *endpoint_state_text(unsigned int state)
 	return state < ENDPOINT_STATE_COUNT ? texts[state] : "unknown";
 }
 
-/* The legal transitions, one bit a target state. endpoint_init brings CLOSING, and what has no rail, back to IDLE. */
-static const uint8_t endpoint_transitions[ENDPOINT_STATE_COUNT] = {
-	[ENDPOINT_IDLE] = 1 << ENDPOINT_CONNECTING,
-	[ENDPOINT_CONNECTING] = 1 << ENDPOINT_UP | 1 << ENDPOINT_PAUSED | 1 << ENDPOINT_GONE |
-				1 << ENDPOINT_CLOSING,
-	[ENDPOINT_UP] = 1 << ENDPOINT_DOUBTFUL | 1 << ENDPOINT_PAUSED | 1 << ENDPOINT_GONE |
-			1 << ENDPOINT_CLOSING,
-	[ENDPOINT_DOUBTFUL] = 1 << ENDPOINT_UP | 1 << ENDPOINT_PAUSED | 1 << ENDPOINT_GONE |
-			      1 << ENDPOINT_CLOSING,
-	[ENDPOINT_PAUSED] = 1 << ENDPOINT_CONNECTING | 1 << ENDPOINT_UP | 1 << ENDPOINT_GONE,
-	[ENDPOINT_GONE] = 0,
-};
-
 static void endpoint_set_state(struct endpoint *endpoint, enum endpoint_state state,
 			       uint64_t now_us)
 {
-	BUG_ON((endpoint_transitions[endpoint->state] & 1u << state) == 0);
+	if (endpoint->state == state)
+		return;
 	endpoint->state = (uint8_t)state;
 	endpoint->since_us = now_us;
 }
@@ -41,14 +29,17 @@ static void endpoint_set_state(struct endpoint *endpoint, enum endpoint_state st
 void endpoint_init(struct endpoint *endpoint, uint32_t peer, uint32_t transport)
 {
 	TAILQ_INIT(&endpoint->waiting);
-	endpoint->retry_at_us = 0;
+	endpoint->want_at_us = 0;
 	endpoint->since_us = 0;
-	endpoint->pause_us = 0;
 	endpoint->peer = peer;
 	endpoint->waiting_count = 0;
 	endpoint->transport = (uint8_t)transport;
 	endpoint->state = ENDPOINT_IDLE;
+	endpoint->rail_count = 1;
+	endpoint->up_count = 0;
 	endpoint->is_ready = false;
+	for (uint32_t i = 0; i < ENGINE_RAILS_MAX; i++)
+		rail_init(&endpoint->rails[i]);
 }
 
 bool endpoint_takes(const struct endpoint *endpoint)
@@ -56,18 +47,100 @@ bool endpoint_takes(const struct endpoint *endpoint)
 	return endpoint->state == ENDPOINT_UP || endpoint->state == ENDPOINT_DOUBTFUL;
 }
 
-/* Ask the control thread for a connection, when the endpoint may have one now. */
-static void endpoint_want(struct worker *worker, struct endpoint *endpoint, uint64_t now_us)
+static struct endpoint *endpoint_of_rail(struct worker *worker, uint32_t number)
 {
-	struct worker_request request = { .kind = WORKER_CONNECT, .worker = worker->number };
+	BUG_ON(number >= ENGINE_RAIL_NUMBERS);
+	return &worker->endpoints[number / ENGINE_RAILS_MAX];
+}
 
-	if (endpoint->state == ENDPOINT_PAUSED && now_us < endpoint->retry_at_us)
+struct rail *endpoint_rail(struct worker *worker, uint32_t number)
+{
+	return &endpoint_of_rail(worker, number)->rails[number % ENGINE_RAILS_MAX];
+}
+
+/* Has it a rail in this stage? */
+static bool endpoint_has(const struct endpoint *endpoint, enum rail_stage stage)
+{
+	for (uint32_t i = 0; i < ENGINE_RAILS_MAX; i++) {
+		if (endpoint->rails[i].stage == stage)
+			return true;
+	}
+	return false;
+}
+
+/* The state of the best rail is the endpoint's. GONE and CLOSING are not of its rails' making. */
+static void endpoint_settle(struct endpoint *endpoint, uint64_t now_us)
+{
+	static const struct {
+		enum rail_stage stage;
+		enum endpoint_state state;
+	} order[] = {
+		{ RAIL_STAGE_UP, ENDPOINT_UP },
+		{ RAIL_STAGE_DOUBTFUL, ENDPOINT_DOUBTFUL },
+		{ RAIL_STAGE_CONNECTING, ENDPOINT_CONNECTING },
+		{ RAIL_STAGE_PAUSED, ENDPOINT_PAUSED },
+	};
+
+	uint32_t i = 0;
+
+	if (endpoint->state == ENDPOINT_GONE || endpoint->state == ENDPOINT_CLOSING)
 		return;
-	if (endpoint->state != ENDPOINT_IDLE && endpoint->state != ENDPOINT_PAUSED)
+	while (i < ARRAY_SIZE(order) && !endpoint_has(endpoint, order[i].stage))
+		i++;
+	endpoint_set_state(endpoint, i < ARRAY_SIZE(order) ? order[i].state : ENDPOINT_IDLE,
+			   now_us);
+	endpoint->up_count = 0;
+	for (i = 0; i < ENGINE_RAILS_MAX; i++)
+		endpoint->up_count += endpoint->rails[i].stage == RAIL_STAGE_UP;
+}
+
+/* When the next missing rail may be asked for. */
+static void endpoint_plan(struct endpoint *endpoint)
+{
+	endpoint->want_at_us = UINT64_MAX;
+	if (endpoint->state == ENDPOINT_GONE || endpoint->state == ENDPOINT_CLOSING)
 		return;
-	endpoint_set_state(endpoint, ENDPOINT_CONNECTING, now_us);
-	request.index = endpoint_number(endpoint->peer, endpoint->transport);
+	for (uint32_t i = 0; i < endpoint->rail_count; i++) {
+		const struct rail *rail = &endpoint->rails[i];
+
+		if (rail_is_missing(rail))
+			endpoint->want_at_us = MIN(endpoint->want_at_us, rail->retry_at_us);
+	}
+}
+
+static void endpoint_ask(struct worker *worker, const struct endpoint *endpoint, uint32_t index,
+			 enum worker_request_kind kind)
+{
+	uint32_t number = endpoint_number(endpoint->peer, endpoint->transport);
+	struct worker_request request = { .kind = kind,
+					  .worker = worker->number,
+					  .index = rail_number(number, index) };
+
 	worker_ask(worker, &request);
+}
+
+/* Ask the control thread for each rail that is missing and may be there now. */
+static void endpoint_want_rails(struct worker *worker, struct endpoint *endpoint, uint64_t now_us)
+{
+	uint32_t ways = worker->engine->peers.peers[endpoint->peer].ways[endpoint->transport];
+
+	endpoint->rail_count = (uint8_t)MIN(MAX(ways, endpoint->rail_count), ENGINE_RAILS_MAX);
+	for (uint32_t i = 0; i < endpoint->rail_count; i++) {
+		struct rail *rail = &endpoint->rails[i];
+
+		if (!rail_is_missing(rail) || now_us < rail->retry_at_us)
+			continue;
+		rail_begin(rail, now_us);
+		endpoint_ask(worker, endpoint, i, WORKER_CONNECT);
+	}
+	endpoint_settle(endpoint, now_us);
+	endpoint_plan(endpoint);
+}
+
+static inline void endpoint_want(struct worker *worker, struct endpoint *endpoint, uint64_t now_us)
+{
+	if (UNLIKELY(now_us >= endpoint->want_at_us))
+		endpoint_want_rails(worker, endpoint, now_us);
 }
 
 /* Can this transport reach that peer at all? */
@@ -180,35 +253,27 @@ static void endpoint_fail_waiting(struct endpoint *endpoint, enum haul_error sta
 	}
 }
 
-/* The next pause is twice the last one, within bounds. */
-static void endpoint_pause(struct endpoint *endpoint, uint64_t now_us)
-{
-	uint32_t pause_us = endpoint->pause_us * 2;
-
-	endpoint->pause_us = MIN(MAX(pause_us, ENGINE_RETRY_MIN_US), ENGINE_RETRY_MAX_US);
-	endpoint->retry_at_us = now_us + endpoint->pause_us;
-	endpoint_set_state(endpoint, ENDPOINT_PAUSED, now_us);
-}
-
-static void endpoint_down(struct worker *worker, struct endpoint *endpoint, enum rail_cause cause)
+/*
+ * A rail is down. One word that the peer has restarted ends the endpoint, but for when another rail is up: then this one
+ * has met somebody else at its address, or the other will hear the same.
+ */
+static void endpoint_rail_down(struct worker *worker, struct endpoint *endpoint, struct rail *rail,
+			       enum rail_cause cause)
 {
 	struct worker_request request = { .kind = WORKER_PEER_RESTARTED,
 					  .worker = worker->number,
 					  .index = endpoint->peer };
 
-	switch (cause) {
-	case RAIL_CAUSE_RESTARTED:
+	rail_pause(rail, worker->now_us);
+	if (endpoint->state == ENDPOINT_GONE || endpoint_has(endpoint, RAIL_STAGE_UP))
+		return;
+	if (cause == RAIL_CAUSE_RESTARTED) {
 		endpoint_set_state(endpoint, ENDPOINT_GONE, worker->now_us);
 		endpoint_fail_waiting(endpoint, HAUL_STALE, HAUL_REASON_INCARNATION);
 		worker_ask(worker, &request);
-		break;
-	case RAIL_CAUSE_REFUSED:
-		endpoint_pause(endpoint, worker->now_us);
+	} else if (cause == RAIL_CAUSE_REFUSED && !endpoint_has(endpoint, RAIL_STAGE_DOUBTFUL) &&
+		   !endpoint_has(endpoint, RAIL_STAGE_CONNECTING)) {
 		endpoint_fail_waiting(endpoint, HAUL_NO_PATH, HAUL_REASON_PEER_REFUSED);
-		break;
-	default:
-		endpoint_pause(endpoint, worker->now_us);
-		break;
 	}
 }
 
@@ -228,63 +293,137 @@ static void endpoint_tell_forgotten(struct worker *worker, uint32_t peer)
 	worker_ask(worker, &request);
 }
 
-void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state state,
-			 enum rail_cause cause)
+/* The last rail of a forgotten peer's endpoint is down. */
+static void endpoint_closed(struct worker *worker, struct endpoint *endpoint)
 {
-	struct endpoint *endpoint = &worker->endpoints[number];
+	endpoint_fail_waiting(endpoint, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
+	endpoint_init(endpoint, endpoint->peer, endpoint->transport);
+	endpoint_tell_forgotten(worker, endpoint->peer);
+}
 
-	BUG_ON(number >= ENGINE_ENDPOINTS_MAX);
-	if (endpoint->state == ENDPOINT_IDLE || endpoint->state == ENDPOINT_GONE)
-		return; /* news of a connection that is not wanted any more */
-	if (endpoint->state == ENDPOINT_CLOSING) {
-		if (state != RAIL_DOWN)
-			return;
-		endpoint_fail_waiting(endpoint, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-		endpoint_init(endpoint, endpoint->peer, endpoint->transport);
-		endpoint_tell_forgotten(worker, endpoint->peer);
-		return;
+/* Does a doubtful rail hold slices that one which is up could take? */
+static bool endpoint_has_stranded(const struct endpoint *endpoint)
+{
+	if (endpoint->up_count == 0)
+		return false;
+	for (uint32_t i = 0; i < ENGINE_RAILS_MAX; i++) {
+		if (endpoint->rails[i].stage == RAIL_STAGE_DOUBTFUL &&
+		    endpoint->rails[i].slices > 0)
+			return true;
 	}
-	if (endpoint->state == ENDPOINT_CONNECTING && cause == RAIL_CAUSE_CLOSED)
-		return; /* a second word on what was disconnected before; connecting has not ended yet */
-	switch (state) {
-	case RAIL_UP:
-		endpoint->pause_us = 0;
-		if (endpoint->state != ENDPOINT_UP)
-			endpoint_set_state(endpoint, ENDPOINT_UP, worker->now_us);
-		break;
-	case RAIL_DOUBTFUL:
-		if (endpoint->state == ENDPOINT_UP)
-			endpoint_set_state(endpoint, ENDPOINT_DOUBTFUL, worker->now_us);
-		break;
-	case RAIL_DOWN:
-		if (endpoint->state != ENDPOINT_PAUSED)
-			endpoint_down(worker, endpoint, cause);
-		break;
+	return false;
+}
+
+bool endpoint_is_left(struct worker *worker, uint32_t number)
+{
+	return endpoint_of_rail(worker, number)->up_count > 0 &&
+	       endpoint_rail(worker, number)->stage == RAIL_STAGE_DOUBTFUL;
+}
+
+uint32_t endpoint_leave_doubtful(struct worker *worker)
+{
+	uint32_t left = 0;
+
+	if (LIKELY(!worker->is_leaving_due))
+		return 0;
+	worker->is_leaving_due = false;
+	/* A rail's slices are in no list of their own, which would cost each slice; this is rare. */
+	for (uint32_t i = 0; i < worker->channel_count; i++) {
+		struct operation *operation = TAILQ_FIRST(&worker->channels[i]->operations);
+
+		while (operation != NULL) {
+			struct operation *next = TAILQ_NEXT(operation, siblings);
+
+			left += operation_leave_doubtful(operation);
+			operation = next;
+		}
+	}
+	return left;
+}
+
+void endpoint_tend_all(struct worker *worker, uint64_t now_us)
+{
+	if (LIKELY(now_us < worker->tended_at_us + ENGINE_TEND_INTERVAL_US))
+		return;
+	worker->tended_at_us = now_us;
+	for (uint32_t i = 0; i < ENGINE_ENDPOINTS_MAX; i++) {
+		if (endpoint_takes(&worker->endpoints[i]))
+			endpoint_want(worker, &worker->endpoints[i], now_us);
 	}
 }
 
-/* May the driver have, or be about to make, a connection for it? */
-static bool endpoint_has_rail(const struct endpoint *endpoint)
+/* A driver's word on a rail that is wanted. */
+static void endpoint_take_news(struct worker *worker, struct endpoint *endpoint, struct rail *rail,
+			       enum rail_state state, enum rail_cause cause)
 {
-	return endpoint->state == ENDPOINT_CONNECTING || endpoint_takes(endpoint);
+	switch (state) {
+	case RAIL_UP:
+		rail_up(rail, worker->now_us);
+		break;
+	case RAIL_DOUBTFUL:
+		rail_doubt(rail, worker->now_us);
+		break;
+	case RAIL_DOWN:
+		if (rail->stage != RAIL_STAGE_PAUSED)
+			endpoint_rail_down(worker, endpoint, rail, cause);
+		break;
+	}
+	endpoint_settle(endpoint, worker->now_us);
+	endpoint_plan(endpoint);
+	if (endpoint_has_stranded(endpoint))
+		worker->is_leaving_due = true;
+}
+
+void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state state,
+			 enum rail_cause cause)
+{
+	struct endpoint *endpoint = endpoint_of_rail(worker, number);
+	struct rail *rail = &endpoint->rails[number % ENGINE_RAILS_MAX];
+
+	if (rail->stage == RAIL_STAGE_IDLE)
+		return; /* news of a connection that is not wanted any more */
+	if (rail->stage == RAIL_STAGE_CLOSING) {
+		if (state != RAIL_DOWN)
+			return;
+		rail_init(rail);
+		if (!endpoint_has(endpoint, RAIL_STAGE_CLOSING))
+			endpoint_closed(worker, endpoint);
+		return;
+	}
+	if (rail->stage == RAIL_STAGE_CONNECTING && cause == RAIL_CAUSE_CLOSED)
+		return; /* a second word on what was disconnected before; connecting has not ended yet */
+	endpoint_take_news(worker, endpoint, rail, state, cause);
+}
+
+/* Have the driver end what the endpoint may have; false when it has nothing. */
+static bool endpoint_close(struct worker *worker, struct endpoint *endpoint)
+{
+	bool is_closing = false;
+
+	for (uint32_t i = 0; i < ENGINE_RAILS_MAX; i++) {
+		struct rail *rail = &endpoint->rails[i];
+
+		if (!rail_may_exist(rail))
+			continue;
+		rail_close(rail, worker->now_us);
+		endpoint_ask(worker, endpoint, i, WORKER_DISCONNECT);
+		is_closing = true;
+	}
+	return is_closing;
 }
 
 void endpoint_forget_peer(struct worker *worker, uint32_t peer)
 {
-	struct worker_request request = { .kind = WORKER_DISCONNECT, .worker = worker->number };
-
 	for (uint32_t transport = 0; transport < ENGINE_TRANSPORTS; transport++) {
-		uint32_t number = endpoint_number(peer, transport);
-		struct endpoint *endpoint = &worker->endpoints[number];
+		struct endpoint *endpoint = &worker->endpoints[endpoint_number(peer, transport)];
 
 		endpoint_fail_waiting(endpoint, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-		if (!endpoint_has_rail(endpoint)) {
+		if (endpoint_close(worker, endpoint)) {
+			endpoint_set_state(endpoint, ENDPOINT_CLOSING, worker->now_us);
+			endpoint_plan(endpoint);
+		} else {
 			endpoint_init(endpoint, peer, transport);
-			continue;
 		}
-		endpoint_set_state(endpoint, ENDPOINT_CLOSING, worker->now_us);
-		request.index = number;
-		worker_ask(worker, &request);
 	}
 	endpoint_tell_forgotten(worker, peer);
 }

@@ -18,6 +18,12 @@
 /** Endpoints of a worker: one for each peer and transport. */
 #define ENGINE_ENDPOINTS_MAX (ENGINE_PEERS_MAX * ENGINE_TRANSPORTS)
 
+/** Rails of an endpoint: two ports at each end, each with each. */
+#define ENGINE_RAILS_MAX 4u
+
+/** Numbers of rails on a worker are below this; slices keep them in 16 bits. */
+#define ENGINE_RAIL_NUMBERS (ENGINE_ENDPOINTS_MAX * ENGINE_RAILS_MAX)
+
 /** Channels of one worker. */
 #define ENGINE_CHANNELS_MAX 256u
 
@@ -59,14 +65,20 @@
 
 /**
  * Requests of a worker to the control thread, a power of two: room for all that can be under way (each channel's two,
- * each endpoint's three, each peer's one) and, below ENGINE_REQUESTS_STALE, for news that may get lost.
+ * each rail's two, each endpoint's one, each peer's one) and, below ENGINE_REQUESTS_STALE, for news that may get lost.
  */
-#define ENGINE_REQUESTS       8192u
+#define ENGINE_REQUESTS       16384u
 #define ENGINE_REQUESTS_STALE 1024u
 
 /** A pause before an unreachable peer is tried again: grows by doubling between these. */
 #define ENGINE_RETRY_MIN_US 10000u
 #define ENGINE_RETRY_MAX_US 1000000u
+
+/** How often rails that are missing are asked for though nobody has anything to post. */
+#define ENGINE_TEND_INTERVAL_US 1000000u
+
+/** Slices are no longer than this where several rails are up, so that they share what is large. */
+#define ENGINE_SLICE_BYTES_SHARED (256u * 1024u)
 
 /** How often operations that wait for a newer descriptor look again. */
 #define ENGINE_PARKED_INTERVAL_US 200u

@@ -274,7 +274,7 @@ static void operation_put_slice(struct operation *operation, struct slice *slice
 }
 
 /* Cut the next slice, or take one that came back; NULL when there is none to be had now. */
-static struct slice *operation_next_slice(struct operation *operation)
+static struct slice *operation_next_slice(struct operation *operation, uint32_t bytes_max)
 {
 	struct slice *slice = TAILQ_FIRST(&operation->returned);
 	uint32_t length = operation->length - operation->cut;
@@ -291,7 +291,7 @@ static struct slice *operation_next_slice(struct operation *operation)
 	if (slice == NULL)
 		return NULL;
 	memset(slice, 0, sizeof(*slice));
-	slice->length = MIN(length, ENGINE_SLICE_BYTES_MAX);
+	slice->length = MIN(length, bytes_max);
 	slice->kind = operation->opcode == HAUL_OP_WRITE ? SLICE_WRITE : SLICE_READ;
 	slice->local_region = operation->local_region;
 	slice->local_offset = operation->local_offset + operation->cut;
@@ -307,21 +307,29 @@ static bool operation_has_more(const struct operation *operation)
 	return operation->cut < operation->length || !TAILQ_EMPTY(&operation->returned);
 }
 
-/* Hand one slice to the endpoint's driver; false when it takes no more. */
-static bool operation_post(struct operation *operation, const struct endpoint *endpoint,
-			   struct slice *slice)
+/* Hand one slice to the endpoint's best rail that takes it; false when none does. */
+static bool operation_post(struct operation *operation, struct endpoint *endpoint,
+			   struct slice *slice, uint64_t now_us)
 {
 	struct worker *worker = operation->worker;
 	const struct transport_ops *ops = worker->engine->ops[endpoint->transport];
-	uint32_t number = endpoint_number(endpoint->peer, endpoint->transport);
+	uint32_t number = rail_number(endpoint_number(endpoint->peer, endpoint->transport), 0);
+	uint32_t refused = 0;
+	uint32_t index;
 
 	slice->transport = endpoint->transport;
-	slice->endpoint = (uint16_t)number;
 	TAILQ_INSERT_TAIL(&operation->posted, slice, siblings);
 	operation->slices_count++;
-	if (ops->post(worker->transports[endpoint->transport], number, &slice, 1) == 1) {
-		worker->counters[WORKER_SLICES_POSTED]++;
-		return true;
+	while ((index = rail_pick(endpoint->rails, endpoint->rail_count, refused, slice->length,
+				  now_us)) != ENGINE_RAILS_MAX) {
+		slice->rail = (uint16_t)(number + index);
+		if (ops->post(worker->transports[endpoint->transport], slice->rail, &slice, 1) ==
+		    1) {
+			rail_take(&endpoint->rails[index], slice, now_us);
+			worker->counters[WORKER_SLICES_POSTED]++;
+			return true;
+		}
+		refused |= 1u << index;
 	}
 	TAILQ_REMOVE(&operation->posted, slice, siblings);
 	operation->slices_count--;
@@ -360,12 +368,13 @@ uint32_t operation_drive(struct operation *operation, uint64_t now_us)
 		return 1; /* it waits no more, which is progress for the list it came from */
 	}
 	while (endpoint_takes(endpoint)) {
-		struct slice *slice = operation_next_slice(operation);
+		struct slice *slice =
+			operation_next_slice(operation, endpoint_slice_bytes(endpoint));
 
 		if (slice == NULL)
 			break;
 		operation_note_transport(operation, endpoint->transport);
-		if (!operation_post(operation, endpoint, slice))
+		if (!operation_post(operation, endpoint, slice, now_us))
 			break;
 		posted++;
 	}
@@ -387,25 +396,49 @@ static void operation_free_returned(struct operation *operation)
 	}
 }
 
-/* Ask the drivers for every slice; each comes back by slice_done, perhaps within the call. */
+/* Slices that a driver is to give back; which is decided before the first comes, since the last may end the operation. */
+struct operation_recall {
+	struct slice *slices[ENGINE_OPERATION_SLICES_MAX];
+	uint32_t count;
+};
+
+/* Ask the drivers for slices; each comes back by slice_done, perhaps within the call. */
+static void operation_recall(struct worker *worker, const struct operation_recall *recall,
+			     enum haul_error status, enum haul_reason reason)
+{
+	for (uint32_t i = 0; i < recall->count; i++) {
+		uint8_t transport = recall->slices[i]->transport;
+
+		worker->engine->ops[transport]->cancel(worker->transports[transport],
+						       recall->slices[i], status, reason);
+	}
+}
+
 static void operation_cancel_posted(struct operation *operation)
 {
-	struct worker *worker = operation->worker;
-	struct slice *slices[ENGINE_OPERATION_SLICES_MAX];
-	enum haul_error status = (enum haul_error)operation->status;
-	enum haul_reason reason = (enum haul_reason)operation->reason;
+	struct operation_recall recall = { .count = 0 };
 	struct slice *slice;
-	uint32_t count = 0;
 
-	/* The last slice to come back ends the operation, so nothing of it may be read in the second loop. */
 	TAILQ_FOREACH(slice, &operation->posted, siblings)
-	slices[count++] = slice;
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t transport = slices[i]->transport;
+	recall.slices[recall.count++] = slice;
+	operation_recall(operation->worker, &recall, (enum haul_error)operation->status,
+			 (enum haul_reason)operation->reason);
+}
 
-		worker->engine->ops[transport]->cancel(worker->transports[transport], slices[i],
-						       status, reason);
+uint32_t operation_leave_doubtful(struct operation *operation)
+{
+	struct operation_recall recall = { .count = 0 };
+	struct slice *slice;
+
+	if (operation->state == OPERATION_ENDING)
+		return 0; /* all of it was asked for already */
+	TAILQ_FOREACH(slice, &operation->posted, siblings)
+	{
+		if (endpoint_is_left(operation->worker, slice->rail))
+			recall.slices[recall.count++] = slice;
 	}
+	operation_recall(operation->worker, &recall, HAUL_CANCELLED, HAUL_REASON_NONE);
+	return recall.count;
 }
 
 void operation_end(struct operation *operation, enum haul_error status, enum haul_reason reason)
@@ -456,7 +489,7 @@ static void operation_take_back(struct operation *operation, struct slice *slice
 	if (operation->state != OPERATION_POSTED)
 		return;
 	operation->state = OPERATION_WAITING;
-	endpoint_wait(worker, &worker->endpoints[slice->endpoint], operation);
+	endpoint_wait(worker, &worker->endpoints[slice->rail / ENGINE_RAILS_MAX], operation);
 }
 
 /*
@@ -486,9 +519,9 @@ void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_
 
 	ASSERT(operation->worker == worker);
 	ASSERT(operation->slices_count > 0);
-	(void)worker;
 	TAILQ_REMOVE(&operation->posted, slice, siblings);
 	operation->slices_count--;
+	rail_give(endpoint_rail(worker, slice->rail), slice, status == HAUL_OK, worker->now_us);
 	if (status == HAUL_OK)
 		operation->placed += slice->length;
 	if (status != HAUL_OK && !is_ending && operation_can_retry(status)) {

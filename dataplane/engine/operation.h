@@ -91,6 +91,9 @@ void operation_end(struct operation *operation, enum haul_error status, enum hau
 void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_error status,
 			  enum haul_reason reason);
 
+/** Take back what was posted on rails that are doubtful, where another one is up; returns the slices. */
+uint32_t operation_leave_doubtful(struct operation *operation);
+
 /** Look again whether a parked operation's view is current. */
 void operation_unpark(struct operation *operation, uint64_t now_us);
 

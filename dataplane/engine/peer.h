@@ -3,7 +3,7 @@
  * Remote nodes. A peer is a node's name together with one incarnation: the same name with another incarnation is
  * another peer, so that nothing kept for the old one is ever used for the new.
  *
- * Threads: the control thread makes and frees peers; workers read `is_self` and `incarnation` of peers that a
+ * Threads: the control thread makes and frees peers; workers read `is_self`, `ways` and `incarnation` of peers that a
  * remote segment names, and those stand until every worker has passed a quiescent point after their release.
  */
 #ifndef ENGINE_PEER_H
@@ -23,6 +23,8 @@ struct peer {
 	uint32_t forgetting;    /**< control only: workers that may still have something for it */
 	uint32_t address_count; /**< control only */
 	bool is_self;           /**< this very node and incarnation */
+	uint8_t ways
+		[ENGINE_TRANSPORTS]; /**< rails there can be; written before workers see the peer */
 	struct haul_address addresses[HAUL_DESCRIPTOR_ADDRESSES_MAX]; /**< control only */
 };
 

@@ -29,9 +29,11 @@ struct slice {
 	uint32_t length;        /**< bytes, never zero */
 	uint8_t kind;           /**< enum slice_kind */
 	uint8_t transport;      /**< enum haul_transport it was posted on */
-	uint16_t endpoint;      /**< engine's number of the endpoint it was posted on */
+	uint16_t rail;          /**< engine's number of the rail it was posted on */
 
 	struct operation *operation; /**< engine's; drivers leave it alone */
+	uint64_t posted_us;          /**< engine's: when */
+	uint64_t ahead_bytes;        /**< engine's: posted on the rail up to and with this one */
 	TAILQ_ENTRY(slice) siblings; /**< engine's: the operation's other slices */
 	uint64_t driver[4];          /**< the driver's, from post to slice_done */
 };

@@ -8,7 +8,7 @@
  * (struct transport_worker, one a worker) moves bytes in the poll loop: no system call, allocation, lock or log.
  * The halves talk over the driver's own bounded rings.
  *
- * A connection is always made by its initiator, for one worker and one endpoint of the engine; a target only
+ * A connection is always made by its initiator, for one worker and one rail of the engine; a target only
  * serves. Two nodes that write to each other have two connections, so there is no simultaneous open to settle.
  */
 #ifndef ENGINE_TRANSPORT_H
@@ -72,12 +72,12 @@ struct transport_access {
 };
 
 /**
- * What the engine gives to drivers. All but wake are called on the worker that owns the endpoint or serves the
+ * What the engine gives to drivers. All but wake are called on the worker that owns the rail or serves the
  * connection, from within poll, flush or cancel.
  */
 struct transport_host {
-	/** The endpoint's rail changed. After RAIL_DOWN every slice posted on it has been or will be done. */
-	void (*rail_state)(struct worker *worker, uint32_t endpoint, enum rail_state state,
+	/** A rail changed. After RAIL_DOWN every slice posted on it has been or will be done. */
+	void (*rail_state)(struct worker *worker, uint32_t rail, enum rail_state state,
 			   enum rail_cause cause);
 
 	/**
@@ -117,7 +117,7 @@ struct transport_setup {
 	uint32_t worker_count;
 	bool is_armed; /**< workers may sleep without a bound: arm is going to be called */
 	uint32_t
-		endpoints_max; /**< endpoint numbers given to connect are below this, for each worker */
+		rails_max; /**< numbers of rails given to connect are below this, for each worker */
 	uint32_t slices_max; /**< slices that one worker may have posted at a time */
 	const struct transport_host *host;
 	struct worker *const *workers; /**< worker_count of them, for the upcalls */
@@ -130,6 +130,7 @@ struct transport_peer {
 	uint64_t incarnation;                 /**< the one that is meant; another must refuse */
 	const struct haul_address *addresses; /**< of all transports; the driver picks its own */
 	uint32_t address_count;
+	uint32_t way; /**< for connect: which of those that `rails` has counted, from 0 */
 };
 
 /** The peer is this very node: the driver copies within the process. */
@@ -156,16 +157,22 @@ struct transport_ops {
 	uint32_t (*addresses)(struct transport *transport, struct haul_address *addresses_out,
 			      uint32_t max);
 	/**
-	 * Begin to connect an endpoint of a worker. Ends in one rail_state there: UP, or DOWN with another cause than
+	 * How many ways to a peer there are, up or not: as many rails are kept to it, at most `max`. What a number means stays
+	 * the same for a peer's incarnation. Called before its first connect; 0 is taken for 1, which connect then refuses.
+	 */
+	uint32_t (*rails)(struct transport *transport, const struct transport_peer *peer,
+			  uint32_t max);
+	/**
+	 * Begin to connect a rail of a worker. Ends in one rail_state there: UP, or DOWN with another cause than
 	 * CLOSED. Not called again before that, nor while there is a connection.
 	 */
-	void (*connect)(struct transport *transport, uint32_t worker, uint32_t endpoint,
+	void (*connect)(struct transport *transport, uint32_t worker, uint32_t rail,
 			const struct transport_peer *peer);
 	/**
-	 * End whatever the endpoint has; slices are done first, then one rail_state DOWN with CLOSED. When nothing is there
+	 * End whatever the rail has; slices are done first, then one rail_state DOWN with CLOSED. When nothing is there
 	 * any more, which the worker has been told, that may be left out.
 	 */
-	void (*disconnect)(struct transport *transport, uint32_t worker, uint32_t endpoint);
+	void (*disconnect)(struct transport *transport, uint32_t worker, uint32_t rail);
 	/** Handshakes, timers and what the workers left to do; returns the time of its next call at the latest. */
 	uint64_t (*control)(struct transport *transport, uint64_t now_us);
 	/** A file descriptor that becomes readable when control has work; -1 = call it by time only. */
@@ -176,19 +183,21 @@ struct transport_ops {
 
 	/* Worker, in the poll loop. */
 
-	/** Post slices on an endpoint that is up; returns how many were taken, short = back-pressure. */
-	uint32_t (*post)(struct transport_worker *worker, uint32_t endpoint, struct slice **slices,
+	/** Post slices on a rail that is up; returns how many were taken, short = back-pressure. */
+	uint32_t (*post)(struct transport_worker *worker, uint32_t rail, struct slice **slices,
 			 uint32_t count);
 	/** Receive, complete, advance timers; returns the work done. */
 	uint32_t (*poll)(struct transport_worker *worker, uint64_t now_us, uint32_t budget);
 	/** Transmit what is due; returns the work done. */
 	uint32_t (*flush)(struct transport_worker *worker, uint64_t now_us, uint32_t budget);
-	/** End a slice early; slice_done comes once nothing of it can land (at once, or after its fence). */
+	/**
+	 * End a slice early; slice_done comes once nothing of it can land (at once, or after its fence). One that is ending
+	 * already may be asked for again: nothing changes.
+	 */
 	void (*cancel)(struct transport_worker *worker, struct slice *slice, enum haul_error status,
 		       enum haul_reason reason);
-	/** Numbers of the endpoint's rail; callable from the control thread. */
-	void (*stats)(struct transport_worker *worker, uint32_t endpoint,
-		      struct rail_stats *stats_out);
+	/** Numbers of a rail; callable from the control thread. */
+	void (*stats)(struct transport_worker *worker, uint32_t rail, struct rail_stats *stats_out);
 	/**
 	 * Before a sleep that has no bound but a deadline: have whatever arrives from now on make a descriptor of that
 	 * epoll set readable, edge-triggered; poll is called once more before the sleep. False when something that may arrive

@@ -31,10 +31,11 @@
 
 _Static_assert(2 * ENGINE_CHANNELS_MAX + ENGINE_PEERS_MAX <= ENGINE_COMMANDS,
 	       "a worker's ring has room for every command that can be under way");
-_Static_assert(ENGINE_REQUESTS_STALE + 2 * ENGINE_CHANNELS_MAX + 3 * ENGINE_ENDPOINTS_MAX +
-			       ENGINE_PEERS_MAX <=
+_Static_assert(ENGINE_REQUESTS_STALE + 2 * ENGINE_CHANNELS_MAX + 2 * ENGINE_RAIL_NUMBERS +
+			       ENGINE_ENDPOINTS_MAX + ENGINE_PEERS_MAX <=
 		       ENGINE_REQUESTS,
 	       "so has the ring of its requests");
+_Static_assert(ENGINE_RAIL_NUMBERS <= UINT16_MAX, "a slice has room for a rail's number");
 
 static const struct counter_spec worker_counter_specs[WORKER_COUNTER_COUNT] = {
 	[WORKER_ROUNDS] = { "rounds", "rounds", "times the poll loop went round" },
@@ -366,6 +367,8 @@ uint32_t worker_round(struct worker *worker, uint64_t now_us)
 	work += worker_poll_retirements(worker);
 	work += worker_poll_channels(worker);
 	worker_poll_parked(worker);
+	work += endpoint_leave_doubtful(worker);
+	endpoint_tend_all(worker, worker->now_us);
 	work += endpoint_drive_all(worker, worker->now_us);
 	work += worker_flush_transports(worker);
 	worker_finish_channels(worker);
@@ -523,7 +526,7 @@ void worker_ask(struct worker *worker, const struct worker_request *request)
 	    spsc_count(&worker->requests) >= ENGINE_REQUESTS_STALE)
 		return;
 	pushed = spsc_push(&worker->requests, request);
-	/* What can be asked is bounded: an endpoint connects once, a channel ends once. */
+	/* What can be asked is bounded: a rail connects once, a channel ends once. */
 	BUG_ON(!pushed);
 	worker->is_request_due = true;
 }

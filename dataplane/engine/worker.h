@@ -74,13 +74,13 @@ struct worker_command {
 };
 
 enum worker_request_kind {
-	WORKER_CONNECT = 1,      /**< connect this endpoint */
+	WORKER_CONNECT = 1,      /**< connect this rail */
 	WORKER_CHANNEL_BAD = 2,  /**< the client broke its rings: end it */
 	WORKER_CHANNEL_GONE = 3, /**< closed and idle: free it */
 	WORKER_REMOTE_STALE = 4, /**< a target refused as stale: fetch the descriptor */
 	WORKER_PEER_RESTARTED =
 		5, /**< a peer proved another incarnation: fetch all of its descriptors */
-	WORKER_DISCONNECT = 6,     /**< end what this endpoint has, its peer is given up */
+	WORKER_DISCONNECT = 6,     /**< end what this rail has, its peer is given up */
 	WORKER_PEER_FORGOTTEN = 7, /**< no endpoint of this peer is left here */
 };
 
@@ -88,7 +88,7 @@ enum worker_request_kind {
 struct worker_request {
 	enum worker_request_kind kind;
 	uint32_t worker;
-	uint32_t index; /**< endpoint, remote or peer */
+	uint32_t index; /**< rail, remote or peer */
 	struct channel *channel;
 	const char *reason; /**< static text, for CHANNEL_BAD */
 };
@@ -128,6 +128,7 @@ struct worker {
 	struct spsc requests; /**< struct worker_request, worker -> control */
 	int request_fd;       /**< eventfd: requests are there; written at most once a round */
 	bool is_request_due;
+	bool is_leaving_due; /**< slices are to leave doubtful rails */
 
 	uint64_t *counters;        /**< block of worker_counters */
 	uint64_t *region_counters; /**< block of region_counters */
@@ -147,6 +148,7 @@ struct worker {
 	uint32_t channel_count;
 	uint32_t retirements;  /**< of remote segments, as last looked at */
 	uint64_t parked_at_us; /**< when the parked were looked at last */
+	uint64_t tended_at_us; /**< when missing rails were looked for last */
 	uint64_t busy_at_us;   /**< when a round last found work */
 	uint32_t sleep_us;     /**< the last sleep's length */
 	int epoll_fd;          /**< doorbells and transports' descriptors, for the idle wait */

@@ -37,9 +37,9 @@ static const struct counter_spec local_specs[] = { LOCAL_COUNTERS(COUNTER_SPEC) 
 
 static const struct counter_group local_counters = { "local", local_specs, LOCAL_COUNTER_COUNT };
 
-/* Control half -> worker half: what an endpoint shall be told. */
+/* Control half -> worker half: what a rail shall be told. */
 struct local_news {
-	uint32_t endpoint;
+	uint32_t rail;
 	enum rail_state state;
 };
 
@@ -114,26 +114,35 @@ static uint32_t local_addresses(struct transport *transport, struct haul_address
 	return 1;
 }
 
-static void local_tell(struct transport *transport, uint32_t index, uint32_t endpoint,
+/* There is one memory. */
+static uint32_t local_rails(struct transport *transport, const struct transport_peer *peer,
+			    uint32_t max)
+{
+	(void)transport;
+	(void)peer;
+	return MIN(1u, max);
+}
+
+static void local_tell(struct transport *transport, uint32_t index, uint32_t rail,
 		       enum rail_state state)
 {
-	struct local_news news = { .endpoint = endpoint, .state = state };
+	struct local_news news = { .rail = rail, .state = state };
 	bool pushed = spsc_push(&transport->workers[index].news, &news);
 
-	BUG_ON(!pushed); /* one connect and one disconnect an endpoint, and only this node has one */
+	BUG_ON(!pushed); /* one connect and one disconnect a rail, and only this node has one */
 	transport->workers[index].host->wake(transport->workers[index].worker);
 }
 
-static void local_connect(struct transport *transport, uint32_t worker, uint32_t endpoint,
+static void local_connect(struct transport *transport, uint32_t worker, uint32_t rail,
 			  const struct transport_peer *peer)
 {
 	(void)peer;
-	local_tell(transport, worker, endpoint, RAIL_UP);
+	local_tell(transport, worker, rail, RAIL_UP);
 }
 
-static void local_disconnect(struct transport *transport, uint32_t worker, uint32_t endpoint)
+static void local_disconnect(struct transport *transport, uint32_t worker, uint32_t rail)
 {
-	local_tell(transport, worker, endpoint, RAIL_DOWN);
+	local_tell(transport, worker, rail, RAIL_DOWN);
 }
 
 static uint64_t local_control(struct transport *transport, uint64_t now_us)
@@ -198,12 +207,12 @@ static void local_unlink(struct transport_worker *worker, struct slice *slice)
 	worker->queued--;
 }
 
-static uint32_t local_post(struct transport_worker *worker, uint32_t endpoint,
-			   struct slice **slices, uint32_t count)
+static uint32_t local_post(struct transport_worker *worker, uint32_t rail, struct slice **slices,
+			   uint32_t count)
 {
 	uint32_t taken = 0;
 
-	(void)endpoint;
+	(void)rail;
 	while (taken < count && worker->queued < worker->slices_max) {
 		struct slice *slice = slices[taken++];
 
@@ -257,15 +266,15 @@ static uint32_t local_copy(struct transport_worker *worker, const struct slice *
 	return *error_out == HAUL_OK ? length : 0;
 }
 
-/* End what was posted on an endpoint that is disconnected. */
-static void local_drop(struct transport_worker *worker, uint32_t endpoint)
+/* End what was posted on a rail that is disconnected. */
+static void local_drop(struct transport_worker *worker, uint32_t rail)
 {
 	struct slice *slice = worker->head;
 
 	while (slice != NULL) {
 		struct slice *next = slice->next;
 
-		if (slice->endpoint == endpoint)
+		if (slice->rail == rail)
 			local_done(worker, slice, HAUL_NO_PATH, HAUL_REASON_NONE);
 		slice = next;
 	}
@@ -277,8 +286,8 @@ static void local_hear_news(struct transport_worker *worker)
 
 	while (spsc_pop(&worker->news, &news)) {
 		if (news.state == RAIL_DOWN)
-			local_drop(worker, news.endpoint);
-		worker->host->rail_state(worker->worker, news.endpoint, news.state,
+			local_drop(worker, news.rail);
+		worker->host->rail_state(worker->worker, news.rail, news.state,
 					 news.state == RAIL_DOWN ? RAIL_CAUSE_CLOSED
 								 : RAIL_CAUSE_NONE);
 	}
@@ -336,10 +345,10 @@ static void local_cancel(struct transport_worker *worker, struct slice *slice,
 	local_done(worker, slice, status, reason);
 }
 
-static void local_stats(struct transport_worker *worker, uint32_t endpoint,
+static void local_stats(struct transport_worker *worker, uint32_t rail,
 			struct rail_stats *stats_out)
 {
-	(void)endpoint;
+	(void)rail;
 	*stats_out = worker->stats;
 }
 
@@ -370,6 +379,7 @@ const struct transport_ops local_ops = {
 	.close = local_close,
 	.worker = local_worker,
 	.addresses = local_addresses,
+	.rails = local_rails,
 	.connect = local_connect,
 	.disconnect = local_disconnect,
 	.control = local_control,

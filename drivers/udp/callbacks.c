@@ -74,7 +74,7 @@ static int udp_source(void *context, struct rudp_source *source)
 
 		access.region = slice->local_region;
 		access.offset = slice->local_offset + source->offset;
-		worker->stats[slice->endpoint].bytes_out += source->length;
+		worker->stats[slice->rail].bytes_out += source->length;
 	} else {
 		access.region = source->region;
 		access.offset = source->offset;
@@ -100,7 +100,7 @@ static int udp_deliver(void *context, uint64_t cookie, uint32_t offset, const vo
 	};
 	uint64_t version;
 
-	worker->stats[slice->endpoint].bytes_in += length;
+	worker->stats[slice->rail].bytes_in += length;
 	/* A local region that is gone means that its owner is: nothing to deliver to. */
 	return worker->host->place(worker->engine, &access, payload, &version) == HAUL_OK
 		       ? HAUL_OK

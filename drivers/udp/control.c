@@ -40,17 +40,17 @@ static bool udp_control_command(struct transport *transport, uint32_t worker,
 }
 
 static struct udp_attempt *udp_attempt_of(struct transport *transport, uint32_t worker,
-					  uint32_t endpoint)
+					  uint32_t rail)
 {
-	BUG_ON(worker >= transport->worker_count || endpoint >= transport->setup.endpoints_max);
-	return &transport->attempts[(uint64_t)worker * transport->setup.endpoints_max + endpoint];
+	BUG_ON(worker >= transport->worker_count || rail >= transport->setup.rails_max);
+	return &transport->attempts[(uint64_t)worker * transport->setup.rails_max + rail];
 }
 
-/* Tell a worker of the end of an endpoint's connection; what its ring does not take is told at the next tick. */
+/* Tell a worker of the end of a rail's connection; what its ring does not take is told at the next tick. */
 static void udp_control_tell(struct transport *transport, uint32_t worker,
 			     const struct udp_command *command)
 {
-	struct udp_attempt *attempt = udp_attempt_of(transport, worker, command->endpoint);
+	struct udp_attempt *attempt = udp_attempt_of(transport, worker, command->rail);
 
 	if (udp_control_command(transport, worker, command))
 		return;
@@ -60,32 +60,30 @@ static void udp_control_tell(struct transport *transport, uint32_t worker,
 }
 
 /* There is no connection, and why. */
-static void udp_control_down(struct transport *transport, uint32_t worker, uint32_t endpoint,
+static void udp_control_down(struct transport *transport, uint32_t worker, uint32_t rail,
 			     enum rail_cause cause)
 {
-	struct udp_command command = { .kind = UDP_RAIL_DOWN,
-				       .endpoint = endpoint,
-				       .cause = cause };
+	struct udp_command command = { .kind = UDP_RAIL_DOWN, .rail = rail, .cause = cause };
 
 	udp_control_tell(transport, worker, &command);
 }
 
 static void udp_control_retry_tellings(struct transport *transport)
 {
-	uint32_t endpoints = transport->setup.endpoints_max;
+	uint32_t rails = transport->setup.rails_max;
 
-	for (uint32_t i = 0; transport->tellings_due > 0 && i < transport->worker_count * endpoints;
+	for (uint32_t i = 0; transport->tellings_due > 0 && i < transport->worker_count * rails;
 	     i++) {
 		struct udp_attempt *attempt = &transport->attempts[i];
 		struct udp_command command = { .kind = attempt->due,
-					       .endpoint = i % endpoints,
+					       .rail = i % rails,
 					       .cause = attempt->cause };
 
 		if (attempt->due == 0)
 			continue;
 		attempt->due = 0;
 		transport->tellings_due--;
-		udp_control_tell(transport, i / endpoints, &command);
+		udp_control_tell(transport, i / rails, &command);
 		if (attempt->due != 0)
 			return; /* still full */
 	}
@@ -454,10 +452,18 @@ static bool udp_control_target(struct transport *transport, const struct transpo
 	return false;
 }
 
-void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t endpoint,
+uint32_t udp_control_rails(struct transport *transport, const struct transport_peer *peer,
+			   uint32_t max)
+{
+	(void)transport;
+	(void)peer;
+	return MIN(1u, max);
+}
+
+void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t rail,
 			 const struct transport_peer *peer)
 {
-	struct udp_attempt *attempt = udp_attempt_of(transport, worker, endpoint);
+	struct udp_attempt *attempt = udp_attempt_of(transport, worker, rail);
 	uint64_t now_us = clock_now_us();
 	struct handshake_target target = {
 		.incarnation = peer->incarnation,
@@ -473,41 +479,39 @@ void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t 
 		log_limited(&transport->limit, LOG_LEVEL_INFO, "udp",
 			    "peer %s: none of its addresses is on the link of a port that is up",
 			    peer->node);
-		udp_control_down(transport, worker, endpoint, RAIL_CAUSE_UNREACHABLE);
+		udp_control_down(transport, worker, rail, RAIL_CAUSE_UNREACHABLE);
 		return;
 	}
 	if (handshake_connect(transport->handshake, now_us, &target, &attempt->number) != 0) {
-		udp_control_down(transport, worker, endpoint, RAIL_CAUSE_UNREACHABLE);
+		udp_control_down(transport, worker, rail, RAIL_CAUSE_UNREACHABLE);
 		return;
 	}
 	udp_control_transmit(transport, now_us);
 	udp_control_questions(transport, now_us);
 }
 
-void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32_t endpoint)
+void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32_t rail)
 {
-	struct udp_attempt *attempt = udp_attempt_of(transport, worker, endpoint);
-	struct udp_command command = { .kind = UDP_DISCONNECT, .endpoint = endpoint };
+	struct udp_attempt *attempt = udp_attempt_of(transport, worker, rail);
+	struct udp_command command = { .kind = UDP_DISCONNECT, .rail = rail };
 
 	if (attempt->number != 0) {
 		handshake_drop(transport->handshake, attempt->number);
 		attempt->number = 0;
-		udp_control_down(transport, worker, endpoint, RAIL_CAUSE_CLOSED);
+		udp_control_down(transport, worker, rail, RAIL_CAUSE_CLOSED);
 	} else {
 		udp_control_tell(transport, worker, &command);
 	}
 }
 
 /* The command that hands a connection to its worker. */
-static bool udp_control_install(struct transport *transport, uint32_t worker, uint32_t endpoint,
+static bool udp_control_install(struct transport *transport, uint32_t worker, uint32_t rail,
 				const struct rudp_params *params)
 {
 	struct frame_ip ip = udp_control_ip(params->address.family, params->address.ip);
 	struct port *port;
 	struct neighbours *neighbours = udp_control_route(transport, &ip, &port);
-	struct udp_command command = { .kind = UDP_INSTALL,
-				       .endpoint = endpoint,
-				       .params = *params };
+	struct udp_command command = { .kind = UDP_INSTALL, .rail = rail, .params = *params };
 	const uint8_t *mac;
 
 	if (neighbours == NULL)
@@ -535,12 +539,12 @@ static void udp_handshake_established(void *context, void *user, const struct ru
 	struct transport *transport = context;
 	struct udp_attempt *attempt = user;
 	uint32_t index = (uint32_t)(attempt - transport->attempts);
-	uint32_t worker = index / transport->setup.endpoints_max;
-	uint32_t endpoint = index % transport->setup.endpoints_max;
+	uint32_t worker = index / transport->setup.rails_max;
+	uint32_t rail = index % transport->setup.rails_max;
 
 	attempt->number = 0;
-	if (!udp_control_install(transport, worker, endpoint, params))
-		udp_control_down(transport, worker, endpoint, RAIL_CAUSE_UNREACHABLE);
+	if (!udp_control_install(transport, worker, rail, params))
+		udp_control_down(transport, worker, rail, RAIL_CAUSE_UNREACHABLE);
 }
 
 /* One line for the person who has to find out why two nodes do not come together. */
@@ -586,8 +590,8 @@ static void udp_handshake_failed(void *context, void *user, const struct handsha
 		cause = RAIL_CAUSE_RESTARTED;
 	else if (report->failure == HANDSHAKE_VERSION || report->failure == HANDSHAKE_KEY)
 		cause = RAIL_CAUSE_REFUSED;
-	udp_control_down(transport, index / transport->setup.endpoints_max,
-			 index % transport->setup.endpoints_max, cause);
+	udp_control_down(transport, index / transport->setup.rails_max,
+			 index % transport->setup.rails_max, cause);
 }
 
 /* Workers take turns; only those that have a queue of the port can serve a connection on it. */
@@ -608,8 +612,7 @@ static int udp_handshake_accept(void *context, const struct rudp_params *params)
 	uint32_t worker = (uint32_t)(params->local_id >> 56);
 
 	BUG_ON(worker >= transport->worker_count); /* choose named it */
-	return udp_control_install(transport, worker, UDP_NO_ENDPOINT, params) ? -EINPROGRESS
-									       : -EBUSY;
+	return udp_control_install(transport, worker, UDP_NO_RAIL, params) ? -EINPROGRESS : -EBUSY;
 }
 
 const struct handshake_callbacks udp_handshake_callbacks = {

@@ -3,7 +3,7 @@
  * The control half of the udp transport: what makes connections, on the control thread, never blocking.
  *
  * It owns the handshakes and the tables of neighbours, watches ports come up and links come and go, and sends through the
- * workers, since every queue of a port is one worker's. Each endpoint has at most one attempt under way.
+ * workers, since every queue of a port is one worker's. Each rail has at most one attempt under way.
  */
 #ifndef DRIVERS_UDP_CONTROL_H
 #define DRIVERS_UDP_CONTROL_H
@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/** An endpoint that is being connected, or whose end the worker has not been told yet. */
+/** A rail that is being connected, or whose end the worker has not been told yet. */
 struct udp_attempt {
 	uint64_t number; /**< the handshake's; 0 = none is under way */
 	enum udp_command_kind
@@ -37,7 +37,7 @@ struct transport {
 	uint32_t ports_told;  /**< bit set: outcome logged */
 	atomic_uint ports_up; /**< bit set: control writes (release), workers read (acquire) */
 	struct handshake *handshake;
-	struct udp_attempt *attempts; /**< worker * endpoints_max + endpoint */
+	struct udp_attempt *attempts; /**< worker * rails_max + rail */
 	uint32_t tellings_due;        /**< attempts with something due */
 	uint32_t worker_next;         /**< where the next connection from a peer goes */
 	uint64_t ports_us;            /**< when ports were looked at last */
@@ -52,9 +52,11 @@ struct transport {
 extern const struct handshake_callbacks udp_handshake_callbacks;
 
 /** The operations of the table that this half has. */
-void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t endpoint,
+uint32_t udp_control_rails(struct transport *transport, const struct transport_peer *peer,
+			   uint32_t max);
+void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t rail,
 			 const struct transport_peer *peer);
-void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32_t endpoint);
+void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32_t rail);
 uint64_t udp_control(struct transport *transport, uint64_t now_us);
 
 /** Look at what has become of the ports; logs each outcome once. */

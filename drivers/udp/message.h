@@ -23,20 +23,20 @@
 #define UDP_FRAMES   256u
 #define UDP_EVENTS   256u
 
-/** An endpoint's number when there is none: the peer is the initiator. */
-#define UDP_NO_ENDPOINT UINT32_MAX
+/** A rail's number when there is none: the peer is the initiator. */
+#define UDP_NO_RAIL UINT32_MAX
 
 enum udp_command_kind {
 	UDP_INSTALL = 1,    /**< take up a connection; answered by a result when a peer began it */
-	UDP_DISCONNECT = 2, /**< end the endpoint's connection */
-	UDP_RAIL_DOWN = 3,  /**< the endpoint has no connection: tell the engine */
+	UDP_DISCONNECT = 2, /**< end the rail's connection */
+	UDP_RAIL_DOWN = 3,  /**< the rail has no connection: tell the engine */
 	UDP_RESOLVED = 4,   /**< an address has this MAC from now on */
 };
 
 struct udp_command {
 	enum udp_command_kind kind;
 	enum rail_cause cause;        /**< RAIL_DOWN */
-	uint32_t endpoint;            /**< all but RESOLVED; INSTALL: perhaps UDP_NO_ENDPOINT */
+	uint32_t rail;                /**< all but RESOLVED; INSTALL: perhaps UDP_NO_RAIL */
 	uint32_t port;                /**< INSTALL, RESOLVED: the port's index */
 	struct frame_ip address;      /**< RESOLVED */
 	uint8_t mac[FRAME_MAC_BYTES]; /**< INSTALL, RESOLVED */

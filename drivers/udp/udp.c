@@ -190,7 +190,7 @@ static int udp_open_parts(struct transport *transport)
 	transport->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (transport->event_fd < 0)
 		return -errno;
-	transport->attempts = calloc((size_t)setup->worker_count * setup->endpoints_max,
+	transport->attempts = calloc((size_t)setup->worker_count * setup->rails_max,
 				     sizeof(*transport->attempts));
 	if (transport->attempts == NULL)
 		return -ENOMEM;
@@ -324,6 +324,7 @@ const struct transport_ops udp_ops = {
 	.close = udp_close,
 	.worker = udp_worker,
 	.addresses = udp_addresses,
+	.rails = udp_control_rails,
 	.connect = udp_control_connect,
 	.disconnect = udp_control_disconnect,
 	.control = udp_control,

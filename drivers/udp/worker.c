@@ -65,16 +65,16 @@ int udp_worker_init(struct transport_worker *worker, const struct udp_worker_set
 	worker->host = engine->host;
 	worker->counters = engine->counters[setup->number];
 	worker->number = setup->number;
-	worker->endpoints_max = engine->endpoints_max;
+	worker->rails_max = engine->rails_max;
 	worker->conf = setup->conf;
 	worker->ports = setup->ports;
 	worker->port_count = setup->conf->port_count;
 	worker->ports_up = setup->ports_up;
 	worker->udp_port = (uint16_t)setup->conf->udp_port;
 	worker->event_fd = setup->event_fd;
-	worker->endpoints = calloc(worker->endpoints_max, sizeof(struct udp_connection *));
-	worker->stats = calloc(worker->endpoints_max, sizeof(*worker->stats));
-	if (worker->endpoints == NULL || worker->stats == NULL)
+	worker->rails = calloc(worker->rails_max, sizeof(struct udp_connection *));
+	worker->stats = calloc(worker->rails_max, sizeof(*worker->stats));
+	if (worker->rails == NULL || worker->stats == NULL)
 		return -ENOMEM;
 	error = udp_worker_make_rings(worker);
 	if (error == 0)
@@ -97,7 +97,7 @@ void udp_worker_destroy(struct transport_worker *worker)
 	spsc_destroy(&worker->frames);
 	spsc_destroy(&worker->events);
 	spsc_destroy(&worker->results);
-	free(worker->endpoints);
+	free(worker->rails);
 	free(worker->stats);
 }
 
@@ -134,11 +134,11 @@ static void udp_worker_take_ports(struct transport_worker *worker, uint32_t port
 	worker->ports_seen = ports_up;
 }
 
-static void udp_worker_rail(struct transport_worker *worker, uint32_t endpoint,
-			    enum rail_state state, enum rail_cause cause)
+static void udp_worker_rail(struct transport_worker *worker, uint32_t rail, enum rail_state state,
+			    enum rail_cause cause)
 {
-	if (endpoint != UDP_NO_ENDPOINT)
-		worker->host->rail_state(worker->engine, endpoint, state, cause);
+	if (rail != UDP_NO_RAIL)
+		worker->host->rail_state(worker->engine, rail, state, cause);
 }
 
 static struct udp_connection *udp_connection_make(struct transport_worker *worker,
@@ -167,7 +167,7 @@ static struct udp_connection *udp_connection_make(struct transport_worker *worke
 	connection->queue = queue;
 	connection->port = command->port;
 	connection->address = path.target;
-	connection->endpoint = command->endpoint;
+	connection->rail = command->rail;
 	frame_template_make(&connection->template, &path);
 	connection->capacity = queue->port->frame_bytes - connection->template.header_bytes;
 	connection->tx_flags = queue->port->tx_flags;
@@ -194,8 +194,8 @@ static int udp_worker_add(struct transport_worker *worker, const struct udp_comm
 	}
 	connection->state = (uint8_t)rudp_connection_state(connection->rudp);
 	TAILQ_INSERT_TAIL(&worker->connections, connection, link);
-	if (command->endpoint != UDP_NO_ENDPOINT)
-		worker->endpoints[command->endpoint] = connection;
+	if (command->rail != UDP_NO_RAIL)
+		worker->rails[command->rail] = connection;
 	return 0;
 }
 
@@ -207,24 +207,24 @@ static void udp_worker_install(struct transport_worker *worker, const struct udp
 	counter_add(
 		&worker->counters[result.result == 0 ? UDP_CONNECTIONS : UDP_CONNECTIONS_REFUSED],
 		1);
-	if (command->endpoint == UDP_NO_ENDPOINT) {
+	if (command->rail == UDP_NO_RAIL) {
 		bool pushed = spsc_push(&worker->results, &result);
 
 		BUG_ON(!pushed); /* as many as commands, which control answers before it sends more */
 		worker->has_events = true;
 	} else if (result.result == 0) {
-		udp_worker_rail(worker, command->endpoint, RAIL_UP, RAIL_CAUSE_NONE);
+		udp_worker_rail(worker, command->rail, RAIL_UP, RAIL_CAUSE_NONE);
 	} else {
-		udp_worker_rail(worker, command->endpoint, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+		udp_worker_rail(worker, command->rail, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
 	}
 }
 
-static void udp_worker_disconnect(struct transport_worker *worker, uint32_t endpoint)
+static void udp_worker_disconnect(struct transport_worker *worker, uint32_t rail)
 {
-	struct udp_connection *connection = worker->endpoints[endpoint];
+	struct udp_connection *connection = worker->rails[rail];
 
 	if (connection == NULL) /* it has ended by itself meanwhile */
-		udp_worker_rail(worker, endpoint, RAIL_DOWN, RAIL_CAUSE_CLOSED);
+		udp_worker_rail(worker, rail, RAIL_DOWN, RAIL_CAUSE_CLOSED);
 	else
 		rudp_connection_close(connection->rudp, worker->now_us);
 }
@@ -253,10 +253,10 @@ static uint32_t udp_worker_obey(struct transport_worker *worker)
 			udp_worker_install(worker, &command);
 			break;
 		case UDP_DISCONNECT:
-			udp_worker_disconnect(worker, command.endpoint);
+			udp_worker_disconnect(worker, command.rail);
 			break;
 		case UDP_RAIL_DOWN:
-			udp_worker_rail(worker, command.endpoint, RAIL_DOWN, command.cause);
+			udp_worker_rail(worker, command.rail, RAIL_DOWN, command.cause);
 			break;
 		case UDP_RESOLVED:
 			udp_worker_resolve(worker, &command);
@@ -280,16 +280,16 @@ static enum rail_cause udp_cause(enum rudp_end_reason reason)
 	}
 }
 
-/* The endpoint has no rail any more; the connection may still be ending its operations. */
+/* The rail is down; the connection may still be ending its operations. */
 static void udp_connection_leave(struct transport_worker *worker, struct udp_connection *connection)
 {
-	uint32_t endpoint = connection->endpoint;
+	uint32_t rail = connection->rail;
 
-	if (endpoint == UDP_NO_ENDPOINT)
+	if (rail == UDP_NO_RAIL)
 		return;
-	worker->endpoints[endpoint] = NULL;
-	connection->endpoint = UDP_NO_ENDPOINT;
-	udp_worker_rail(worker, endpoint, RAIL_DOWN,
+	worker->rails[rail] = NULL;
+	connection->rail = UDP_NO_RAIL;
+	udp_worker_rail(worker, rail, RAIL_DOWN,
 			udp_cause((enum rudp_end_reason)connection->reason));
 }
 
@@ -299,10 +299,10 @@ static void udp_connection_tell(struct transport_worker *worker, struct udp_conn
 	case RUDP_OPENING: /* only ever of accepted ones, which are no rail of this node's */
 		break;
 	case RUDP_ESTABLISHED:
-		udp_worker_rail(worker, connection->endpoint, RAIL_UP, RAIL_CAUSE_NONE);
+		udp_worker_rail(worker, connection->rail, RAIL_UP, RAIL_CAUSE_NONE);
 		break;
 	case RUDP_DOUBTFUL:
-		udp_worker_rail(worker, connection->endpoint, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+		udp_worker_rail(worker, connection->rail, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
 		break;
 	case RUDP_ENDED:
 		/* Ended on purpose: the engine hears of it when all its slices are done. */
@@ -348,14 +348,14 @@ static void udp_worker_copy_stats(struct transport_worker *worker)
 	{
 		struct rudp_stats stats;
 
-		if (connection->endpoint == UDP_NO_ENDPOINT)
+		if (connection->rail == UDP_NO_RAIL)
 			continue;
 		rudp_connection_stats(connection->rudp, &stats);
-		worker->stats[connection->endpoint].rtt_us = stats.rtt_us;
-		worker->stats[connection->endpoint].retransmissions = stats.packets_again;
-		worker->stats[connection->endpoint].window_packets = stats.window_packets;
-		worker->stats[connection->endpoint].rtt_target_us = stats.rtt_target_us;
-		worker->stats[connection->endpoint].congestion_name = stats.congestion_name;
+		worker->stats[connection->rail].rtt_us = stats.rtt_us;
+		worker->stats[connection->rail].retransmissions = stats.packets_again;
+		worker->stats[connection->rail].window_packets = stats.window_packets;
+		worker->stats[connection->rail].rtt_target_us = stats.rtt_target_us;
+		worker->stats[connection->rail].congestion_name = stats.congestion_name;
 	}
 }
 
@@ -397,10 +397,10 @@ uint32_t udp_worker_flush(struct transport_worker *worker, uint64_t now_us, uint
 	return work;
 }
 
-uint32_t udp_worker_post(struct transport_worker *worker, uint32_t endpoint, struct slice **slices,
+uint32_t udp_worker_post(struct transport_worker *worker, uint32_t rail, struct slice **slices,
 			 uint32_t count)
 {
-	const struct udp_connection *connection = worker->endpoints[endpoint];
+	const struct udp_connection *connection = worker->rails[rail];
 	uint32_t taken = 0;
 
 	if (connection == NULL)
@@ -437,10 +437,9 @@ void udp_worker_cancel(struct transport_worker *worker, struct slice *slice, enu
 		    (uint16_t)reason);
 }
 
-void udp_worker_stats(struct transport_worker *worker, uint32_t endpoint,
-		      struct rail_stats *stats_out)
+void udp_worker_stats(struct transport_worker *worker, uint32_t rail, struct rail_stats *stats_out)
 {
-	*stats_out = worker->stats[endpoint];
+	*stats_out = worker->stats[rail];
 }
 
 /* No port here can wake a thread: sleeps end by time. */

@@ -53,7 +53,7 @@ struct udp_connection {
 	struct frame_ip address;          /**< the peer's */
 	uint32_t capacity;                /**< largest payload of UDP that the port carries to it */
 	uint64_t tx_flags;                /**< RTE_MBUF_F_TX_*; 0 = none */
-	uint32_t endpoint;                /**< engine's, or UDP_NO_ENDPOINT */
+	uint32_t rail;                    /**< engine's, or UDP_NO_RAIL */
 	uint8_t state;                    /**< enum rudp_state, as last reported */
 	uint8_t reason;                   /**< enum rudp_end_reason */
 	bool has_news;                    /**< in the list of those whose state has changed */
@@ -73,7 +73,7 @@ struct transport_worker {
 	uint64_t echo_us;  /**< when the second began whose echoes are counted */
 	uint32_t echoes;   /**< answered in that second */
 	uint32_t number;
-	uint32_t endpoints_max;
+	uint32_t rails_max;
 	uint32_t port_count;
 	uint32_t ports_seen; /**< bit set of ports whose queue is in use */
 	bool has_events;     /**< told to control at the end of the round */
@@ -87,9 +87,9 @@ struct transport_worker {
 	struct slice *done_tail;
 	struct udp_connection_list news;
 	struct udp_connection_list connections;
-	struct udp_connection **endpoints; /**< endpoints_max; NULL = no connection */
-	struct rail_stats *stats;          /**< endpoints_max; worker writes, listings read */
-	struct pool pool;                  /**< struct udp_connection */
+	struct udp_connection **rails; /**< rails_max; NULL = no connection */
+	struct rail_stats *stats;      /**< rails_max; worker writes, listings read */
+	struct pool pool;              /**< struct udp_connection */
 	struct udp_queue queues[PORTS_MAX];
 
 	struct spsc commands; /**< struct udp_command, from control */
@@ -114,14 +114,13 @@ int udp_worker_init(struct transport_worker *worker, const struct udp_worker_set
 void udp_worker_destroy(struct transport_worker *worker);
 
 /* The worker's part of the operations table. */
-uint32_t udp_worker_post(struct transport_worker *worker, uint32_t endpoint, struct slice **slices,
+uint32_t udp_worker_post(struct transport_worker *worker, uint32_t rail, struct slice **slices,
 			 uint32_t count);
 uint32_t udp_worker_poll(struct transport_worker *worker, uint64_t now_us, uint32_t budget);
 uint32_t udp_worker_flush(struct transport_worker *worker, uint64_t now_us, uint32_t budget);
 void udp_worker_cancel(struct transport_worker *worker, struct slice *slice, enum haul_error status,
 		       enum haul_reason reason);
-void udp_worker_stats(struct transport_worker *worker, uint32_t endpoint,
-		      struct rail_stats *stats_out);
+void udp_worker_stats(struct transport_worker *worker, uint32_t rail, struct rail_stats *stats_out);
 bool udp_worker_arm(struct transport_worker *worker, int epoll_fd);
 void udp_worker_disarm(struct transport_worker *worker);
 uint64_t udp_worker_next_deadline_us(struct transport_worker *worker);

@@ -14,12 +14,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static uint32_t fake_post(struct transport_worker *fake, uint32_t endpoint, struct slice **slices,
+static uint32_t fake_post(struct transport_worker *fake, uint32_t rail, struct slice **slices,
 			  uint32_t count)
 {
 	uint32_t taken = 0;
 
-	(void)endpoint;
+	(void)rail;
 	while (taken < count && fake->accept > 0) {
 		struct slice *slice = slices[taken++];
 
@@ -257,12 +257,15 @@ uint32_t rig_open_handle(struct channel *channel, uint32_t index, uint32_t remot
 	return channel_handle_make(index, handle->generation);
 }
 
+uint32_t rig_rail(uint32_t peer, uint32_t transport, uint32_t index)
+{
+	return rail_number(endpoint_number(peer, transport), index);
+}
+
 void rig_connect(struct rig *rig, uint32_t peer, uint32_t transport)
 {
-	uint32_t number = endpoint_number(peer, transport);
-
 	endpoint_pick(rig->worker, peer, rig->now_us);
-	worker_host.rail_state(rig->worker, number, RAIL_UP, RAIL_CAUSE_NONE);
+	worker_host.rail_state(rig->worker, rig_rail(peer, transport, 0), RAIL_UP, RAIL_CAUSE_NONE);
 }
 
 struct rig *rig_create_ready(struct channel **channel_out)

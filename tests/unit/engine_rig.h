@@ -80,7 +80,10 @@ void rig_set_view(struct rig *rig, uint32_t remote, uint64_t version, uint64_t r
 /** Let a channel use a remote; returns the handle. */
 uint32_t rig_open_handle(struct channel *channel, uint32_t index, uint32_t remote, uint32_t rights);
 
-/** Bring the peer's endpoint on a transport up, as if it had been asked for. */
+/** The number of a peer's rail on a transport. */
+uint32_t rig_rail(uint32_t peer, uint32_t transport, uint32_t index);
+
+/** Bring the peer's first rail on a transport up, as if it had been asked for. */
 void rig_connect(struct rig *rig, uint32_t peer, uint32_t transport);
 
 /** One round at the rig's time, then the time moves on by step_us. */

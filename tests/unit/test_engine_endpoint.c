@@ -20,7 +20,7 @@ static struct endpoint *endpoint_of(struct rig *rig, uint32_t peer, uint32_t tra
 static void tell(struct rig *rig, uint32_t peer, enum rail_state state, enum rail_cause cause)
 {
 	rig->worker->now_us = rig->now_us;
-	worker_host.rail_state(rig->worker, endpoint_number(peer, UDP), state, cause);
+	worker_host.rail_state(rig->worker, rig_rail(peer, UDP, 0), state, cause);
 }
 
 static void endpoint_pick__asks_for_a_connection_once(void **state)
@@ -38,7 +38,7 @@ static void endpoint_pick__asks_for_a_connection_once(void **state)
 	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), endpoint);
 	assert_true(rig_request(rig, &request));
 	assert_int_equal(request.kind, WORKER_CONNECT);
-	assert_int_equal(request.index, endpoint_number(peer, UDP));
+	assert_int_equal(request.index, rig_rail(peer, UDP, 0));
 	assert_false(rig_request(rig, &request));
 	rig_destroy(rig);
 }
@@ -75,14 +75,13 @@ static void endpoint_pick__prefers_up_then_doubtful_then_order(void **state)
 	other = endpoint_of(rig, peer, second.id);
 	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), first);
 	assert_int_equal(other->state, ENDPOINT_CONNECTING);
-	worker_host.rail_state(rig->worker, endpoint_number(peer, second.id), RAIL_UP,
-			       RAIL_CAUSE_NONE);
+	worker_host.rail_state(rig->worker, rig_rail(peer, second.id, 0), RAIL_UP, RAIL_CAUSE_NONE);
 	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), other);
 	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);
 	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), first);
 	tell(rig, peer, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
 	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), other);
-	worker_host.rail_state(rig->worker, endpoint_number(peer, second.id), RAIL_DOWN,
+	worker_host.rail_state(rig->worker, rig_rail(peer, second.id, 0), RAIL_DOWN,
 			       RAIL_CAUSE_SILENT);
 	assert_ptr_equal(endpoint_pick(rig->worker, peer, rig->now_us), first);
 	assert_true(endpoint_takes(first)); /* the last rail is kept */
@@ -105,7 +104,7 @@ static void endpoint_pause__grows_and_is_bounded(void **state)
 		assert_int_equal(endpoint->state, ENDPOINT_CONNECTING);
 		tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
 		assert_int_equal(endpoint->state, ENDPOINT_PAUSED);
-		assert_int_equal(endpoint->pause_us, expected_us);
+		assert_int_equal(endpoint->rails[0].pause_us, expected_us);
 		rig->now_us += expected_us - 1;
 		endpoint_pick(rig->worker, peer, rig->now_us);
 		assert_int_equal(endpoint->state, ENDPOINT_PAUSED);
@@ -120,7 +119,7 @@ static void endpoint_pause__grows_and_is_bounded(void **state)
 	endpoint_pick(rig->worker, peer, rig->now_us);
 	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);
 	tell(rig, peer, RAIL_DOWN, RAIL_CAUSE_SILENT);
-	assert_int_equal(endpoint->pause_us, ENGINE_RETRY_MIN_US);
+	assert_int_equal(endpoint->rails[0].pause_us, ENGINE_RETRY_MIN_US);
 	rig_destroy(rig);
 }
 
@@ -244,7 +243,7 @@ static void endpoint_forget_peer__waits_for_the_rail_to_go_down(void **state)
 	assert_false(endpoint_takes(endpoint));
 	assert_true(rig_request(rig, &request));
 	assert_int_equal(request.kind, WORKER_DISCONNECT);
-	assert_int_equal(request.index, endpoint_number(peer, UDP));
+	assert_int_equal(request.index, rig_rail(peer, UDP, 0));
 	/* Late news of the old rail are not news of it being gone. */
 	tell(rig, peer, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
 	tell(rig, peer, RAIL_UP, RAIL_CAUSE_NONE);

@@ -655,7 +655,7 @@ static void chaos_strike(struct chaos *chaos)
 	struct rig *rig = chaos->rig;
 	uint32_t index = below(chaos, RANDOM_REMOTES);
 	struct remote *remote = &rig->engine.remotes.remotes[index];
-	uint32_t number = endpoint_number(remote->peer, HAUL_TRANSPORT_UDP);
+	uint32_t number = rig_rail(remote->peer, HAUL_TRANSPORT_UDP, 0);
 	struct worker_request request;
 
 	switch (below(chaos, 8)) {

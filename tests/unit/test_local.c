@@ -11,9 +11,9 @@
 #include "engine/region.h"
 #include "unit.h"
 
-#define BYTES    (1u << 20)
-#define ENDPOINT 6u
-#define SLICES   64u
+#define BYTES  (1u << 20)
+#define RAIL   6u
+#define SLICES 64u
 
 struct worker {
 	struct region_table table;
@@ -34,11 +34,11 @@ struct worker {
 	enum rail_state news;
 };
 
-static void host_rail_state(struct worker *worker, uint32_t endpoint, enum rail_state rail,
+static void host_rail_state(struct worker *worker, uint32_t number, enum rail_state rail,
 			    enum rail_cause cause)
 {
 	(void)cause;
-	assert_int_equal(endpoint, ENDPOINT);
+	assert_int_equal(number, RAIL);
 	worker->news_count++;
 	worker->news = rail;
 }
@@ -127,13 +127,13 @@ static struct slice *slice_make(struct worker *worker, uint32_t index, uint64_t 
 	slice->remote_offset = offset;
 	slice->length = length;
 	slice->kind = SLICE_WRITE;
-	slice->endpoint = ENDPOINT;
+	slice->rail = RAIL;
 	return slice;
 }
 
 static void post(struct worker *worker, struct slice *slice)
 {
-	assert_int_equal(local_ops.post(worker->driver, ENDPOINT, &slice, 1), 1);
+	assert_int_equal(local_ops.post(worker->driver, RAIL, &slice, 1), 1);
 }
 
 static uint32_t poll_once(struct worker *worker)
@@ -237,10 +237,10 @@ static void local_post__takes_no_more_than_it_was_given_room_for(void **state)
 
 	for (uint32_t i = 0; i <= SLICES; i++)
 		slices[i] = slice_make(worker, i, i, 1);
-	assert_int_equal(local_ops.post(worker->driver, ENDPOINT, slices, SLICES + 1), SLICES);
+	assert_int_equal(local_ops.post(worker->driver, RAIL, slices, SLICES + 1), SLICES);
 	poll_once(worker);
 	assert_int_equal(worker->done_count, SLICES);
-	assert_int_equal(local_ops.post(worker->driver, ENDPOINT, &slices[SLICES], 1), 1);
+	assert_int_equal(local_ops.post(worker->driver, RAIL, &slices[SLICES], 1), 1);
 }
 
 /* First, last and one in between, in every order: the queue stays whole. */
@@ -286,14 +286,14 @@ static void local_disconnect__ends_its_endpoints_slices_first(void **state)
 	struct worker *worker = *state;
 	struct slice *other = slice_make(worker, 1, 64, 64);
 
-	local_ops.connect(worker->transport, 0, ENDPOINT, NULL);
+	local_ops.connect(worker->transport, 0, RAIL, NULL);
 	assert_int_equal(worker->news_count, 0);
 	poll_once(worker);
 	assert_int_equal(worker->news, RAIL_UP);
 	post(worker, slice_make(worker, 0, 0, 64));
-	other->endpoint = ENDPOINT + 5;
+	other->rail = RAIL + 5;
 	post(worker, other);
-	local_ops.disconnect(worker->transport, 0, ENDPOINT);
+	local_ops.disconnect(worker->transport, 0, RAIL);
 	poll_once(worker);
 	assert_int_equal(worker->news, RAIL_DOWN);
 	assert_int_equal(worker->news_count, 2);
@@ -323,7 +323,7 @@ static void local_ops__has_every_function(void **state)
 	assert_int_equal(local_ops.flush(worker->driver, 1, 1), 0);
 	post(worker, slice_make(worker, 0, 0, 64));
 	poll_once(worker);
-	local_ops.stats(worker->driver, ENDPOINT, &stats);
+	local_ops.stats(worker->driver, RAIL, &stats);
 	assert_int_equal(stats.bytes_out, 64);
 	local_ops.close(NULL);
 }

@@ -211,14 +211,14 @@ static void post__ends_what_the_target_refuses(void **state)
 	slice.remote_region = UDP_NODE_STALE;
 	slice.length = SLICE_BYTES;
 	slice.kind = SLICE_WRITE;
-	slice.endpoint = UDP_NODE_ENDPOINT;
-	assert_int_equal(udp_ops.post(a.half, UDP_NODE_ENDPOINT, slices, 1), 1);
+	slice.rail = UDP_NODE_RAIL;
+	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
 	assert_true(turn_until(&a.worker.done, 2));
 	assert_int_equal(a.worker.status, HAUL_STALE);
 	assert_int_equal(a.worker.reason, HAUL_REASON_REGION_GENERATION);
 
 	slice.kind = SLICE_READ;
-	assert_int_equal(udp_ops.post(a.half, UDP_NODE_ENDPOINT, slices, 1), 1);
+	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
 	assert_true(turn_until(&a.worker.done, 3));
 	assert_int_equal(a.worker.status, HAUL_STALE);
 	assert_int_equal(b.worker.placed, 0);
@@ -264,7 +264,7 @@ static void disconnect__ends_slices_then_tells_once(void **state)
 	b.worker.is_deaf = true;
 	assert_true(udp_node_post(&a, &slice, SLICE_WRITE, 0, SLICE_BYTES));
 	turn();
-	udp_ops.disconnect(a.transport, 0, UDP_NODE_ENDPOINT);
+	udp_ops.disconnect(a.transport, 0, UDP_NODE_RAIL);
 	assert_true(turn_until_rail(&a, RAIL_DOWN));
 	assert_int_equal(a.worker.cause, RAIL_CAUSE_CLOSED);
 	assert_int_equal(a.worker.done, 1);

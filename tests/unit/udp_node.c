@@ -8,13 +8,13 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#define ENDPOINTS 8u
-#define SLICES    64u
+#define RAILS  8u
+#define SLICES 64u
 
-static void node_rail_state(struct worker *worker, uint32_t endpoint, enum rail_state state,
+static void node_rail_state(struct worker *worker, uint32_t rail, enum rail_state state,
 			    enum rail_cause cause)
 {
-	if (endpoint != UDP_NODE_ENDPOINT)
+	if (rail != UDP_NODE_RAIL)
 		return;
 	worker->rail = state;
 	worker->cause = cause;
@@ -118,7 +118,7 @@ int udp_node_open(struct udp_node *node, uint64_t incarnation)
 		.cluster_key = node->key,
 		.conf = &node->conf,
 		.worker_count = 1,
-		.endpoints_max = ENDPOINTS,
+		.rails_max = RAILS,
 		.slices_max = SLICES,
 		.host = &node_host,
 		.workers = node->workers,
@@ -166,7 +166,7 @@ void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnat
 	};
 
 	inet_pton(AF_INET, address, where.ip);
-	udp_ops.connect(node->transport, 0, UDP_NODE_ENDPOINT, &peer);
+	udp_ops.connect(node->transport, 0, UDP_NODE_RAIL, &peer);
 }
 
 bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind kind,
@@ -179,6 +179,6 @@ bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind k
 	slice->remote_offset = offset;
 	slice->length = length;
 	slice->kind = (uint8_t)kind;
-	slice->endpoint = UDP_NODE_ENDPOINT;
-	return udp_ops.post(node->half, UDP_NODE_ENDPOINT, &slice, 1) == 1;
+	slice->rail = UDP_NODE_RAIL;
+	return udp_ops.post(node->half, UDP_NODE_RAIL, &slice, 1) == 1;
 }

@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UDP_NODE_REGION   UINT64_C(0x000001000007)
-#define UDP_NODE_STALE    UINT64_C(0x000002000007) /* another generation */
-#define UDP_NODE_ENDPOINT 3u
-#define UDP_NODE_PORT     7471
+#define UDP_NODE_REGION UINT64_C(0x000001000007)
+#define UDP_NODE_STALE  UINT64_C(0x000002000007) /* another generation */
+#define UDP_NODE_RAIL   3u
+#define UDP_NODE_PORT   7471
 
 /* The engine's worker, as this test has it. */
 struct worker {
@@ -60,7 +60,7 @@ void udp_node_turn(struct udp_node *node);
 /** One round of its worker alone. */
 void udp_node_turn_worker(struct udp_node *node);
 
-/** Begin to connect its endpoint to a peer's only port. */
+/** Begin to connect its rail to a peer's only port. */
 void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,
 		      const char *address);
 
