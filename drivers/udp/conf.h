@@ -48,7 +48,7 @@ struct udp_port_conf {
 	uint32_t mtu_bytes;
 	uint32_t checksum; /**< enum udp_checksum */
 	uint32_t vlan;     /**< 0 = none */
-	uint32_t queues;
+	uint32_t queues;   /**< 0 = one a worker, as far as the device has them */
 	bool is_required;
 };
 

@@ -353,14 +353,17 @@ static void udp_control_port_up(struct transport *transport, struct port *port)
 	}
 	atomic_fetch_or_explicit(&transport->ports_up, 1u << port->index, memory_order_release);
 	udp_control_announce(transport, port);
-	log_info("udp", "port %s: up: %s%s%s, mtu %u, %02x:%02x:%02x:%02x:%02x:%02x, checksums %s",
-		 conf->name, conf->address,
-		 conf->address[0] != '\0' && conf->address6[0] != '\0' ? " " : "", conf->address6,
-		 conf->mtu_bytes, port->mac[0], port->mac[1], port->mac[2], port->mac[3],
-		 port->mac[4], port->mac[5],
-		 port->sum == FRAME_SUM_NONE    ? "not sent"
-		 : port->sum == FRAME_SUM_WHOLE ? "made here"
-						: "made by the port");
+	log_info(
+		"udp",
+		"port %s: up: %s%s%s, mtu %u, %02x:%02x:%02x:%02x:%02x:%02x, checksums %s, queues %u",
+		conf->name, conf->address,
+		conf->address[0] != '\0' && conf->address6[0] != '\0' ? " " : "", conf->address6,
+		conf->mtu_bytes, port->mac[0], port->mac[1], port->mac[2], port->mac[3],
+		port->mac[4], port->mac[5],
+		port->sum == FRAME_SUM_NONE    ? "not sent"
+		: port->sum == FRAME_SUM_WHOLE ? "made here"
+					       : "made by the port",
+		port->queues);
 }
 
 static void udp_control_link(struct transport *transport, struct port *port)
@@ -603,7 +606,7 @@ static int udp_handshake_choose(void *context, const struct rudp_address *addres
 
 	if (udp_control_route(transport, &ip, &port) == NULL)
 		return -1;
-	return (int)(transport->worker_next++ % MIN(port->conf->queues, transport->worker_count));
+	return (int)(transport->worker_next++ % port->queues);
 }
 
 static int udp_handshake_accept(void *context, const struct rudp_params *params)

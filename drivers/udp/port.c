@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "drivers/udp/device.h"
 #include "drivers/udp/eal.h"
+#include "drivers/udp/queues.h"
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -66,6 +67,7 @@ static int port_attach(struct port *port)
 		char options[UDP_DEVICE_BYTES];
 
 		device_options(conf, options);
+		queues_append_option(conf, port->queues, options);
 		error = rte_eal_hotplug_add("vdev", name, options);
 	} else {
 		error = rte_dev_probe(conf->device);
@@ -128,7 +130,7 @@ static int port_set_up_queues(struct port *port, const struct rte_eth_dev_info *
 
 	error = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_descriptors, &tx_descriptors);
 	tx.offloads = tx_offloads;
-	for (uint16_t i = 0; error == 0 && i < port->conf->queues; i++) {
+	for (uint16_t i = 0; error == 0 && i < port->queues; i++) {
 		int socket = rte_eth_dev_socket_id(port->id);
 
 		error = rte_eth_rx_queue_setup(port->id, i, rx_descriptors, (unsigned int)socket,
@@ -166,7 +168,7 @@ static int port_check_interface(struct port *port, const struct rte_eth_dev_info
 static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 			  struct rte_eth_conf *conf)
 {
-	uint16_t queues = (uint16_t)port->conf->queues;
+	uint16_t queues;
 	int error;
 
 	error = rte_eth_dev_info_get(port->id, info);
@@ -174,10 +176,12 @@ static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 		port_fail(port, "it does not tell what it can", error);
 		return error;
 	}
-	if (queues > info->max_rx_queues || queues > info->max_tx_queues) {
+	queues = (uint16_t)queues_offered(info, port->queues);
+	if (queues < port->queues && port->conf->queues != 0) {
 		port_fail(port, "it has fewer queues than configured", E2BIG);
 		return -E2BIG;
 	}
+	port->queues = queues;
 	error = port_check_interface(port, info);
 	if (error != 0)
 		return error;
@@ -185,11 +189,7 @@ static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 	if (!device_is_made_by(port->conf, DEVICE_AF_PACKET))
 		conf->rxmode.mtu = port->conf->mtu_bytes;
 	conf->intr_conf.lsc = (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
-	if (queues > 1) {
-		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf->rx_adv_conf.rss_conf.rss_hf =
-			info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
-	}
+	queues_spread(info, queues, conf);
 	port_choose_checksum(port, info, conf);
 	error = rte_eth_dev_configure(port->id, queues, queues, conf);
 	if (error != 0)
@@ -287,7 +287,8 @@ int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t pool
 	port->conf = conf;
 	port->event_fd = event_fd;
 	port->id = RTE_MAX_ETHPORTS;
-	port->pool_packets = pool_packets;
+	port->pool_packets = pool_packets * MAX(port->worker_count, 1u);
+	port->queues = queues_wanted(conf, port->worker_count);
 	if (!port_read_address(port, PORT_IPV4, conf->address) ||
 	    !port_read_address(port, PORT_IPV6, conf->address6))
 		return -EINVAL;

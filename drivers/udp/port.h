@@ -55,6 +55,7 @@ struct port {
 	pthread_t thread;
 	bool has_thread;       /**< control: thread is to be joined */
 	uint32_t index;        /**< in the transport; its owner's to set */
+	uint32_t worker_count; /**< of the transport, who may have a queue; its owner's to set */
 	int event_fd;          /**< written when the outcome is there */
 	uint32_t pool_packets; /**< packet buffers to make */
 	bool is_adopted;       /**< somebody else made the device: it is only stopped at the end */
@@ -62,6 +63,7 @@ struct port {
 
 	/* Set before UP, read-only then. */
 	uint16_t id;              /**< ethdev's number */
+	uint32_t queues;          /**< in use: queue i is worker i's; never more than workers */
 	struct rte_mempool *pool; /**< all packet buffers, to send and to receive */
 	uint32_t frame_bytes;     /**< largest frame: the MTU and the headers before it */
 	struct port_address addresses[PORT_FAMILIES]; /**< set by port_open */
@@ -76,7 +78,7 @@ struct port {
 uint64_t port_memory_bytes(const struct udp_port_conf *conf, uint32_t packets);
 
 /**
- * Begin to open a port, all zero but for its index; the outcome appears in its state, and event_fd is written then.
+ * Begin to open a port, all zero but for its index and the number of workers, each of whom adds pool_packets to its pool; the outcome appears in its state, and event_fd is written then.
  * Returns 0 or -errno. Control thread.
  */
 int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t pool_packets,

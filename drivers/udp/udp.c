@@ -56,14 +56,14 @@ static void udp_close(struct transport *transport)
 	free(transport);
 }
 
-static uint32_t udp_memory_mb(const struct udp_conf *conf)
+static uint32_t udp_memory_mb(const struct udp_conf *conf, uint32_t worker_count)
 {
 	uint64_t bytes = 0;
 
 	if (conf->memory_mb != 0)
 		return conf->memory_mb;
 	for (uint32_t i = 0; i < conf->port_count; i++)
-		bytes += port_memory_bytes(&conf->ports[i], conf->mempool_packets);
+		bytes += port_memory_bytes(&conf->ports[i], conf->mempool_packets * worker_count);
 	return UDP_MEMORY_EXTRA_MB + (uint32_t)(bytes >> 20) * 9 / 8;
 }
 
@@ -72,7 +72,7 @@ static int udp_open_eal(struct transport *transport)
 	const struct udp_conf *conf = transport->conf;
 	struct eal_options options = {
 		.node = transport->setup.node,
-		.memory_mb = udp_memory_mb(conf),
+		.memory_mb = udp_memory_mb(conf, transport->setup.worker_count),
 		.huge_pages = (enum udp_huge_pages)conf->huge_pages,
 		.args = conf->eal_args,
 		.arg_count = conf->eal_arg_count,
@@ -92,6 +92,7 @@ static int udp_open_ports(struct transport *transport)
 		int error;
 
 		transport->ports[i].index = i;
+		transport->ports[i].worker_count = transport->setup.worker_count;
 		error = port_open(&transport->ports[i], &conf->ports[i], conf->mempool_packets,
 				  transport->event_fd);
 		if (error != 0)

@@ -126,7 +126,7 @@ static void udp_worker_take_ports(struct transport_worker *worker, uint32_t port
 		struct udp_queue *queue = &worker->queues[i];
 		struct port *port = &worker->ports[i];
 
-		if ((fresh & 1u << i) == 0 || worker->number >= port->conf->queues)
+		if ((fresh & 1u << i) == 0 || worker->number >= port->queues)
 			continue;
 		udp_worker_take_self(worker, &queue->self, port);
 		queue->port = port;
