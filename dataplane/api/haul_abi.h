@@ -38,6 +38,13 @@ extern "C" {
 /** Batches that one channel may have open at a time; batch ids are 1 to this. */
 #define HAUL_BATCHES_MAX 255u
 
+/**
+ * Completions that batches without their last entry leave to others: with so many fewer open batches than completions, an
+ * entry that would open another one is refused with HAUL_BUSY. Two for one more entry, so that what closes a batch can
+ * always be submitted, and one for a cancellation.
+ */
+#define HAUL_COMPLETIONS_KEPT 3u
+
 /** The longest operation in bytes: bounded so that progress is seen and a slice map stays small. */
 #define HAUL_OPERATION_BYTES_MAX (1u << 30)
 
@@ -161,7 +168,8 @@ enum haul_transport {
 	X(CLIENT_GONE, 17, "the client detached or died")                                      \
 	X(NOT_RESOLVED, 18, "the peer's address could not be resolved")                        \
 	X(NOTIFICATIONS_FULL, 19, "the target's notification ring was full")                   \
-	X(NOTIFIERS_FULL, 20, "the target has no room to remember one more notifier")
+	X(NOTIFIERS_FULL, 20, "the target has no room to remember one more notifier")          \
+	X(BATCHES, 21, "more batches are open than the completion ring can promise")
 
 enum haul_reason {
 #define HAUL_REASON_ENUM(name, value, text) HAUL_REASON_##name = (value),
@@ -170,7 +178,7 @@ enum haul_reason {
 };
 
 /** The number of reasons; every value below it is defined. */
-#define HAUL_REASON_COUNT 21
+#define HAUL_REASON_COUNT 22
 
 /** State of a channel in its header. */
 enum haul_channel_state {

@@ -77,6 +77,7 @@ struct haul {
 	uint32_t notification_told; /**< those before it were given out, or have ended a wait */
 	uint32_t notified;          /**< notifications that the last peek gave out */
 	uint32_t due;               /**< completions that submitted entries will still bring */
+	uint32_t unclosed;          /**< batches whose last entry was not submitted */
 	uint32_t empty_peeks; /**< one after the other; now and then one looks at the socket */
 	uint32_t spin_ns;     /**< how long the next wait polls the ring before it sleeps */
 	int doorbell_fd;      /**< eventfd, written here when the daemon sleeps */

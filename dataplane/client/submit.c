@@ -44,6 +44,7 @@ struct haul_entry *haul_entry_next(struct haul *haul)
 static uint32_t submit_completions(struct haul *haul, const struct haul_entry *entry)
 {
 	uint32_t completions = (entry->flags & HAUL_ENTRY_BATCH_MEMBER) != 0;
+	bool is_last = (entry->flags & HAUL_ENTRY_BATCH_LAST) != 0;
 	uint8_t *state;
 
 	if (entry->batch == 0 || entry->batch > HAUL_BATCHES_MAX)
@@ -51,9 +52,14 @@ static uint32_t submit_completions(struct haul *haul, const struct haul_entry *e
 	state = &haul->batches[entry->batch];
 	if (*state == BATCH_ENDED)
 		return 1; /* refused: the id was not free again */
-	if (*state == BATCH_FREE)
+	if (*state == BATCH_FREE) {
+		if (!is_last && haul->unclosed + HAUL_COMPLETIONS_KEPT >= haul->completions_count)
+			return 1; /* refused: too many are open */
+		haul->unclosed++;
 		completions++; /* that of the whole batch */
-	*state = (entry->flags & HAUL_ENTRY_BATCH_LAST) != 0 ? BATCH_ENDED : BATCH_OPEN;
+	}
+	haul->unclosed -= is_last;
+	*state = is_last ? BATCH_ENDED : BATCH_OPEN;
 	return completions;
 }
 

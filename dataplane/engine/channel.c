@@ -64,30 +64,47 @@ static struct batch *channel_batch(struct channel *channel, const struct haul_en
 }
 
 /*
- * A member joins its batch. Returns false when the batch has had its last entry, or has room for that one only, since
- * a batch that cannot be closed would never complete.
+ * May it join its batch? Not one that has had its last entry, or has room for that one only, since a batch that cannot
+ * be closed would never complete. Nor may it open one when the completions of those that are open leave no room for what
+ * closes them. Returns HAUL_REASON_NONE or why not.
  */
-static bool channel_join_batch(struct channel *channel, const struct haul_entry *entry)
+static enum haul_reason channel_check_batch(const struct channel *channel,
+					    const struct haul_entry *entry)
+{
+	const struct batch *batch;
+	bool is_last = (entry->flags & HAUL_ENTRY_BATCH_LAST) != 0;
+
+	if (entry->batch == 0 || entry->batch > HAUL_BATCHES_MAX)
+		return HAUL_REASON_NONE;
+	batch = &channel->batches[entry->batch];
+	if (batch->is_closed || (batch->members == UINT16_MAX - 1 && !is_last))
+		return HAUL_REASON_BATCH;
+	if (batch->members == 0 && !is_last &&
+	    channel->batches_unclosed + HAUL_COMPLETIONS_KEPT >= channel->completions_count)
+		return HAUL_REASON_BATCHES;
+	return HAUL_REASON_NONE;
+}
+
+/* A member joins its batch, which it may. */
+static void channel_join_batch(struct channel *channel, const struct haul_entry *entry)
 {
 	struct batch *batch = channel_batch(channel, entry);
 	bool is_last = (entry->flags & HAUL_ENTRY_BATCH_LAST) != 0;
 
 	if (batch == NULL)
-		return true;
-	if (batch->is_closed || (batch->members == UINT16_MAX - 1 && !is_last))
-		return false;
+		return;
 	if (batch->members == 0) {
 		memset(batch, 0, sizeof(*batch));
 		batch->started_us = channel->worker->now_us;
-		channel->reserved++; /* the aggregate's completion */
+		channel->batches_unclosed++;
 	}
 	batch->members++;
 	batch->open++;
 	if (is_last) {
 		batch->is_closed = true;
 		batch->user_data = entry->user_data;
+		channel->batches_unclosed--;
 	}
-	return true;
 }
 
 /* Undo the join of an entry that stays in its ring. */
@@ -97,28 +114,41 @@ static void channel_unjoin_batch(struct channel *channel, const struct haul_entr
 
 	if (batch == NULL)
 		return;
+	if (batch->is_closed)
+		channel->batches_unclosed++;
 	batch->open--;
 	batch->is_closed = false;
 	if (--batch->members == 0)
-		channel->reserved--;
+		channel->batches_unclosed--;
 }
 
-/* Make an entry that cannot join its batch one that is refused for that, and completes by itself. */
-static void channel_spoil(struct haul_entry *entry)
-{
-	const struct haul_entry spoilt = { .opcode = HAUL_OP_NOP,
-					   .user_data = entry->user_data,
-					   .batch = HAUL_BATCHES_MAX + 1 };
-
-	*entry = spoilt;
-}
-
-/* Completions that taking an entry promises: its own, and the aggregate's when it is the first of its batch. */
+/*
+ * Completions that taking an entry promises: its own, which a member of a batch has only when it asks for it, and the
+ * aggregate's when it is the first of its batch. So one that closes a batch can be taken when nothing else can.
+ */
 static uint32_t channel_needs(struct channel *channel, const struct haul_entry *entry)
 {
 	const struct batch *batch = channel_batch(channel, entry);
+	uint32_t own = (entry->flags & HAUL_ENTRY_BATCH_MEMBER) != 0;
 
-	return batch != NULL && batch->members == 0 ? 2 : 1;
+	if (batch == NULL)
+		return 1;
+	return batch->members == 0 ? own + 1 : own;
+}
+
+/* An entry that may not join its batch is refused for that, and completes by itself. */
+static void channel_refuse(struct channel *channel, const struct haul_entry *entry,
+			   enum haul_reason reason)
+{
+	const struct channel_result result = {
+		.user_data = entry->user_data,
+		.started_us = channel->worker->now_us,
+		.status = reason == HAUL_REASON_BATCHES ? HAUL_BUSY : HAUL_INVALID,
+		.reason = reason,
+	};
+
+	channel->worker->counters[WORKER_ENTRIES_REFUSED]++;
+	channel_complete(channel, &result);
 }
 
 /* Take one entry out of the ring; false when it must stay there. */
@@ -126,19 +156,26 @@ static bool channel_take(struct channel *channel, uint64_t now_us)
 {
 	uint32_t index = channel->submission_head & (channel->entries_count - 1);
 	struct haul_entry entry;
+	enum haul_reason reason;
+	uint32_t needs;
 
 	/* The one copy: the client may change the ring's entry at any moment, and what is checked must be used. */
 	memcpy(&entry, &channel->entries[index], sizeof(entry));
-	if (!channel_has_room(channel, channel_needs(channel, &entry)))
+	reason = channel_check_batch(channel, &entry);
+	needs = reason != HAUL_REASON_NONE ? 1 : channel_needs(channel, &entry);
+	if (!channel_has_room(channel, needs))
 		return false;
-	if (!channel_join_batch(channel, &entry))
-		channel_spoil(&entry);
-	channel->reserved++;
-	if (!operation_start(channel->worker, channel, &entry, now_us)) {
-		channel->reserved--;
-		channel_unjoin_batch(channel, &entry);
-		channel->worker->counters[WORKER_POOL_EMPTY]++;
-		return false;
+	channel->reserved += needs;
+	if (reason != HAUL_REASON_NONE) {
+		channel_refuse(channel, &entry, reason);
+	} else {
+		channel_join_batch(channel, &entry);
+		if (!operation_start(channel->worker, channel, &entry, now_us)) {
+			channel->reserved -= needs;
+			channel_unjoin_batch(channel, &entry);
+			channel->worker->counters[WORKER_POOL_EMPTY]++;
+			return false;
+		}
 	}
 	channel->accepted++;
 	channel->worker->counters[WORKER_ENTRIES]++;
@@ -246,8 +283,6 @@ void channel_complete(struct channel *channel, const struct channel_result *resu
 	}
 	if (channel_fold(channel, result))
 		channel_write(channel, &completion);
-	else
-		channel->reserved--;
 	batch = &channel->batches[result->batch];
 	if (batch->is_closed && batch->open == 0)
 		channel_write_aggregate(channel, result->batch);

@@ -66,6 +66,7 @@ struct channel {
 	uint32_t submission_seen;         /**< submission_tail at the last look */
 	uint32_t completion_tail;         /**< own copy */
 	uint32_t reserved;                /**< completions promised to what is open */
+	uint32_t batches_unclosed;        /**< batches whose last entry was not taken */
 	uint32_t slot;                    /**< in the worker's array */
 	bool is_closing;                  /**< no entry is taken any more */
 	bool is_released;                 /**< the control thread wants it back when it is idle */

@@ -115,6 +115,7 @@ static void fake_make_channel(struct fake_daemon *fake)
 	header->submission_tail.value = header->submission_head.value = fake->head;
 	header->completion_tail.value = header->completion_head.value = fake->head;
 	memset(fake->batches, 0, sizeof(fake->batches));
+	fake->unclosed = 0;
 	fake->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fake_is(fake, HAUL_ATTACH_HELLO, FAKE_NO_EVENT)) {
 		close(fake->doorbell_fd);
@@ -354,6 +355,14 @@ static void fake_complete(struct fake_daemon *fake, const struct haul_completion
 	ring_store_release(&fake->header->completion_tail.value, fake->tail);
 }
 
+/* Would the entry open a batch more than the completion ring can promise? */
+static bool fake_has_no_room(const struct fake_daemon *fake, const struct haul_entry *entry)
+{
+	return entry->batch != 0 && fake->batches[entry->batch].members == 0 &&
+	       (entry->flags & HAUL_ENTRY_BATCH_LAST) == 0 &&
+	       fake->unclosed + HAUL_COMPLETIONS_KEPT >= fake->completions_count;
+}
+
 static void fake_execute(struct fake_daemon *fake, const struct haul_entry *entry)
 {
 	struct haul_completion completion = { .user_data = entry->user_data,
@@ -367,10 +376,17 @@ static void fake_execute(struct fake_daemon *fake, const struct haul_entry *entr
 		completion.reason = HAUL_REASON_OPCODE;
 		completion.bytes = 0;
 	}
+	if (fake_has_no_room(fake, entry)) {
+		completion.status = HAUL_BUSY;
+		completion.reason = HAUL_REASON_BATCHES;
+		fake_complete(fake, &completion);
+		return;
+	}
 	if (entry->batch == 0 || (entry->flags & HAUL_ENTRY_BATCH_MEMBER) != 0)
 		fake_complete(fake, &completion);
 	if (entry->batch == 0)
 		return;
+	fake->unclosed += batch->members == 0;
 	batch->members++;
 	batch->bytes += completion.bytes;
 	batch->status = completion.status > batch->status ? completion.status : batch->status;
@@ -382,6 +398,7 @@ static void fake_execute(struct fake_daemon *fake, const struct haul_entry *entr
 	completion.status = batch->status;
 	fake_complete(fake, &completion);
 	*batch = (struct fake_batch){ 0 };
+	fake->unclosed--;
 }
 
 /* Be late, by a random time, so that the client meets every point of a sleep or a completion. */

@@ -110,6 +110,7 @@ struct fake_daemon {
 	int wake_fd;
 	int client_wake_fd;
 	struct fake_batch batches[HAUL_BATCHES_MAX + 1];
+	uint32_t unclosed;                  /**< batches whose last entry has not come */
 	uint8_t held[HAUL_FRAME_BYTES_MAX]; /**< answer held back */
 	uint32_t held_bytes;
 	int held_fd; /**< its descriptor, -1 = none */

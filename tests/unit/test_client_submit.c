@@ -180,9 +180,10 @@ static void haul_submit__rings_only_for_a_sleeper(void **state)
 
 static void batch_add(uint32_t batch, int is_last, uint8_t flags)
 {
-	struct haul_entry *entry = haul_entry_next(haul);
+	struct haul_entry *entry;
 
-	assert_non_null(entry);
+	while ((entry = haul_entry_next(haul)) == NULL)
+		usleep(10);
 	entry->user_data = 5;
 	haul_prep_batch(entry, batch, is_last);
 	entry->flags |= flags;
@@ -235,6 +236,29 @@ static void haul_submit__batch_id_too_early(void **state)
 	assert_int_equal(drain(), 2);
 }
 
+/* 16 completions: with 13 batches open another one is refused, and the account of what is due is the daemon's. */
+static void haul_submit__too_many_batches(void **state)
+{
+	const unsigned int most = 16 - HAUL_COMPLETIONS_KEPT;
+	const struct haul_completion *completions;
+
+	(void)state;
+	for (uint32_t i = 1; i <= most; i++)
+		batch_add(i, 0, 0);
+	assert_int_equal(haul_open_operations(haul), most);
+	batch_add(100, 0, HAUL_ENTRY_BATCH_MEMBER);
+	assert_int_equal(haul_open_operations(haul), most + 1);
+	assert_int_equal(haul_wait(haul, 20000000, &completions), 1);
+	assert_int_equal(completions->reason, HAUL_REASON_BATCHES);
+	haul_seen(haul, 1);
+	for (uint32_t i = 1; i <= most; i++)
+		batch_add(i, 1, 0);
+	assert_int_equal(drain(), most);
+	batch_add(100, 0, 0);
+	batch_add(100, 1, 0);
+	assert_int_equal(drain(), 1);
+}
+
 static void haul_submit__closed_channel(void **state)
 {
 	(void)state;
@@ -264,6 +288,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(haul_submit__batch_is_due_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(haul_submit__members_that_ask, setup, teardown),
 		cmocka_unit_test_setup_teardown(haul_submit__batch_id_too_early, setup, teardown),
+		cmocka_unit_test_setup_teardown(haul_submit__too_many_batches, setup, teardown),
 		cmocka_unit_test_setup_teardown(haul_submit__closed_channel, setup, teardown),
 	};
 

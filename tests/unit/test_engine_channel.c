@@ -375,28 +375,94 @@ static void channel_batch__refuses_members_after_the_last(void **state)
 	rig_destroy_ready(rig, channel);
 }
 
-/* So many batches may be open that only the entries that close them fit any more: those must still be taken. */
+/* As many batches are open as may be, and every other completion waits to be seen: what closes them is still taken. */
 static void channel_batch__can_be_closed_when_rings_are_tight(void **state)
+{
+	struct rig *rig = rig_create();
+	struct channel *channel = rig_add_channel(rig, 1, 8);
+	const uint32_t most = channel->completions_count - HAUL_COMPLETIONS_KEPT;
+	struct haul_completion completion;
+
+	(void)state;
+	for (uint32_t id = 1; id <= most; id++) {
+		submit_nop(channel, id, id, 0);
+		rig_round(rig, 1);
+	}
+	for (uint32_t i = 0; i < HAUL_COMPLETIONS_KEPT; i++)
+		submit_nop(channel, 100 + i, 0, 0);
+	for (uint32_t id = 1; id <= most; id++) {
+		submit_nop(channel, id, id, HAUL_ENTRY_BATCH_LAST);
+		rig_round(rig, 1);
+		assert_int_equal(channel->header->submission_head.value,
+				 channel->header->submission_tail.value);
+	}
+	for (uint32_t i = 0; i < HAUL_COMPLETIONS_KEPT; i++)
+		assert_true(rig_reap(channel, &completion));
+	for (uint32_t id = 1; id <= most; id++) {
+		assert_true(rig_reap(channel, &completion));
+		assert_int_equal(completion.batch, id);
+	}
+	assert_int_equal(channel->reserved, 0);
+	assert_int_equal(channel->batches_unclosed, 0);
+	rig_destroy_ready(rig, channel);
+}
+
+static void channel_batch__one_too_many_is_refused(void **state)
 {
 	struct rig *rig = rig_create();
 	struct channel *channel = rig_add_channel(rig, 1, 2);
 	struct haul_completion completion;
-	uint32_t open = 0;
 
 	(void)state;
-	for (uint32_t id = 1; id <= 3; id++) {
-		submit_nop(channel, id, id, 0);
+	submit_nop(channel, 1, 1, 0);
+	submit_nop(channel, 2, 2, 0);
+	rig_round(rig, 1);
+	assert_true(rig_reap(channel, &completion));
+	assert_int_equal(completion.user_data, 2);
+	assert_int_equal(completion.status, HAUL_BUSY);
+	assert_int_equal(completion.reason, HAUL_REASON_BATCHES);
+	assert_int_equal(completion.batch, 0);
+	/* One that is closed at once keeps nothing, and when the first is closed there is room again. */
+	submit_nop(channel, 3, 2, HAUL_ENTRY_BATCH_LAST);
+	submit_nop(channel, 4, 1, HAUL_ENTRY_BATCH_LAST);
+	rig_round(rig, 1);
+	assert_true(rig_reap(channel, &completion));
+	assert_int_equal(completion.batch, 2);
+	assert_true(rig_reap(channel, &completion));
+	assert_int_equal(completion.batch, 1);
+	submit_nop(channel, 5, 2, 0);
+	submit_nop(channel, 6, 2, HAUL_ENTRY_BATCH_LAST);
+	rig_round(rig, 1);
+	assert_true(rig_reap(channel, &completion));
+	assert_int_equal(completion.members, 2);
+	assert_int_equal(channel->reserved, 0);
+	rig_destroy_ready(rig, channel);
+}
+
+/* A batch brings one completion, so it needs the room of one, however many of its members are open. */
+static void channel_batch__promises_one_completion(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rig_create_ready(&channel);
+	struct haul_entry entry = rig_write(rig, 1, 100);
+	struct haul_completion completion;
+
+	(void)state;
+	entry.batch = 1;
+	for (uint32_t i = 0; i < 300; i++) {
+		entry.flags = i == 299 ? HAUL_ENTRY_BATCH_LAST : 0;
+		rig_submit(channel, &entry);
 		rig_round(rig, 1);
-		open += channel->header->submission_head.value ==
-			channel->header->submission_tail.value;
 	}
-	assert_int_equal(open, 3);
-	for (uint32_t id = 1; id <= 3; id++) {
-		submit_nop(channel, 10 + id, id, HAUL_ENTRY_BATCH_LAST);
-		rig_round(rig, 1);
-		assert_true(rig_reap(channel, &completion));
-		assert_int_equal(completion.batch, id);
-	}
+	assert_int_equal(rig->udp.held_count, 300);
+	assert_int_equal(channel->reserved, 1);
+	submit_nop(channel, 2, 0, 0);
+	rig_round(rig, 1);
+	assert_true(rig_reap(channel, &completion));
+	assert_int_equal(completion.user_data, 2);
+	rig_drain(&rig->udp, HAUL_OK);
+	assert_true(rig_reap(channel, &completion));
+	assert_int_equal(completion.members, 300);
 	rig_destroy_ready(rig, channel);
 }
 
@@ -521,6 +587,8 @@ int main(void)
 		cmocka_unit_test(channel_batch__members_can_be_asked_for),
 		cmocka_unit_test(channel_batch__refuses_members_after_the_last),
 		cmocka_unit_test(channel_batch__can_be_closed_when_rings_are_tight),
+		cmocka_unit_test(channel_batch__one_too_many_is_refused),
+		cmocka_unit_test(channel_batch__promises_one_completion),
 		cmocka_unit_test(channel_batch__too_many_members_are_refused_but_the_last),
 		cmocka_unit_test(channel_wake__writes_only_for_a_sleeper),
 		cmocka_unit_test(channel_wake__never_waits),
