@@ -61,6 +61,12 @@ struct haul_remote {
 #define HAUL_READ  0x1u
 #define HAUL_WRITE 0x2u
 
+/**
+ * How long a cancelled operation may still be open, in milliseconds: 125 until nothing of a WRITE can land by the target's
+ * clock (docs/protocol.md), and what the daemon needs to go round.
+ */
+#define HAUL_CANCEL_MS 150u
+
 /** What to create; all zero but name and bytes is a good choice. */
 struct haul_segment_options {
 	const char *name; /**< unique in the cluster, 1 to 63 of [A-Za-z0-9._:/-] */
@@ -212,6 +218,39 @@ static inline void haul_prep_batch(struct haul_entry *entry, uint32_t batch, int
 	if (is_last)
 		entry->flags |= HAUL_ENTRY_BATCH_LAST;
 }
+
+/** Prepare a cancellation: see haul_cancel, which needs no entry of haul_entry_next. */
+static inline void haul_prep_cancel(struct haul_entry *entry, enum haul_match match, uint64_t which)
+{
+	entry->opcode = HAUL_OP_CANCEL;
+	entry->tag = match;
+	entry->value = which;
+}
+
+/**
+ * Cancel operations of this attachment that were taken before this call and have not completed: with HAUL_MATCH_USER_DATA
+ * every one of the user_data `which`, with HAUL_MATCH_BATCH the members of the batch `which`, with HAUL_MATCH_ALL all
+ * (which = 0). It takes an entry, which the next haul_submit submits; there is room for its completion also when
+ * haul_entry_next gives none for want of room, unless the last entry brings two (the first of a batch with BATCH_MEMBER).
+ *
+ * Each operation that is found completes once as ever, with HAUL_CANCELLED, or with its own status if that was decided
+ * first. After its completion no byte of it lands or is read any more, whether its target can be asked or not. `bytes`
+ * is what is known to have been placed; more may have been. A batch is not closed by this: its completion comes when its
+ * last entry was taken and all have ended, with CANCELLED as the worst status unless one ended worse.
+ *
+ * The cancellation itself completes once, with `user_data`, after all that it found: HAUL_OK and their number in
+ * `members`, or HAUL_NOT_FOUND and 0. Cancellations of an attachment complete in their order. Entries behind it are not
+ * looked at, nor is another cancellation.
+ *
+ * The time it takes: a READ, a transfer within this node and whatever has not been sent end in the round in which the
+ * daemon takes the entry; a WRITE that has been sent over a network ends when its target says that nothing more of it
+ * lands, or by the clock after HAUL_CANCEL_MS at the latest, also when the target is dead. Entries are taken in their
+ * order: one that waits for the daemon's pool of operations (8192 a worker) holds those behind it up.
+ *
+ * Returns 0. Errors: BUSY (the ring is full, or the completion of another cancellation has the last room: submit, reap,
+ * try again); INVALID in a forked child.
+ */
+int haul_cancel(struct haul *haul, enum haul_match match, uint64_t which, uint64_t user_data);
 
 /**
  * Make every entry taken since the last call visible to the daemon, and wake it if it sleeps. Returns their

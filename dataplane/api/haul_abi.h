@@ -74,10 +74,21 @@ enum haul_opcode {
 	HAUL_OP_NOP = 0,     /**< completes at once; measures the rings */
 	HAUL_OP_WRITE = 1,   /**< local region -> remote region */
 	HAUL_OP_READ = 2,    /**< remote region -> local region */
+	HAUL_OP_CANCEL = 3,  /**< ends operations of this channel: enum haul_match */
 	HAUL_OP_PUT = 16,    /**< reserved */
 	HAUL_OP_GET = 17,    /**< reserved */
 	HAUL_OP_REMOVE = 18, /**< reserved */
 	HAUL_OP_EXISTS = 19, /**< reserved */
+};
+
+/**
+ * What a CANCEL entry is for: stands in its tag, and value says which. All its other fields but opcode and user_data are
+ * zero, checked. It matches operations whose entries stand before it in the ring and that have not completed.
+ */
+enum haul_match {
+	HAUL_MATCH_USER_DATA = 1, /**< all with this user_data, members of batches too */
+	HAUL_MATCH_BATCH = 2,     /**< members of this batch; it is not closed by that */
+	HAUL_MATCH_ALL = 3,       /**< every one of the channel; value is zero */
 };
 
 /** Flags of an entry; all others must be zero. */
@@ -102,8 +113,8 @@ struct haul_entry {
 	uint32_t remote_segment; /**< handle from opening the segment */
 	uint32_t
 		timeout_ms; /**< from the moment the daemon takes the entry; 0 = the daemon's default */
-	uint32_t tag;       /**< of the notification; zero without NOTIFY, checked */
-	uint64_t value;     /**< of the notification, likewise */
+	uint32_t tag;       /**< NOTIFY: of the notification; CANCEL: enum haul_match; others: 0 */
+	uint64_t value;     /**< NOTIFY: likewise; CANCEL: what to match; others: 0, checked */
 };
 
 /** Completion entry, 32 bytes. Written by the daemon. */
@@ -115,7 +126,7 @@ struct haul_completion {
 	uint16_t reason; /**< finer cause: enum haul_reason */
 	uint8_t transport; /**< enum haul_transport that finished it; 0 when none did */
 	uint8_t attempts;  /**< transports tried, 0 when it never reached one */
-	uint16_t members;  /**< of an aggregate: members that completed; 0 otherwise */
+	uint16_t members;  /**< aggregate: members that completed; CANCEL: operations found */
 	uint32_t time_us;  /**< from taking the entry to this completion */
 };
 

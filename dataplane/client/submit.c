@@ -4,7 +4,8 @@
  * when the daemon sleeps.
  *
  * The completion ring cannot overflow: `due` counts the completions that submitted entries will still bring, and an
- * entry is given out only when the two that it may bring at most (its own and its batch's) fit beside them.
+ * entry is given out only when the two that it may bring at most (its own and its batch's) fit beside them. One
+ * that brings a single one thereby leaves room for a cancellation: a client that has as much under way as it may can end it.
  */
 
 #include "client/attachment.h"
@@ -14,6 +15,9 @@
 
 /* The most completions that one entry brings. */
 #define SUBMIT_COMPLETIONS_EACH 2u
+
+/* Those of a cancellation. */
+#define SUBMIT_COMPLETIONS_CANCEL 1u
 
 /* Is a slot of the submission ring free? */
 static bool submit_has_slot(struct haul *haul)
@@ -27,17 +31,42 @@ static bool submit_has_slot(struct haul *haul)
 	return tail - haul->submission_head < haul->entries_count;
 }
 
-struct haul_entry *haul_entry_next(struct haul *haul)
+/* Take an entry when so many completions fit beside what may come of what has been given out. */
+static struct haul_entry *submit_take(struct haul *haul, uint32_t completions)
 {
+	uint32_t due = haul->due + haul->taken * SUBMIT_COMPLETIONS_EACH;
 	struct haul_entry *entry;
 
 	if (!client_is_alive(haul) || !submit_has_slot(haul) ||
-	    haul->due + (haul->taken + 1) * SUBMIT_COMPLETIONS_EACH > haul->completions_count)
+	    due + completions > haul->completions_count)
 		return NULL;
 	entry = &haul->entries[(haul->submission_tail + haul->taken) & (haul->entries_count - 1)];
 	haul->taken++;
 	memset(entry, 0, sizeof(*entry));
 	return entry;
+}
+
+struct haul_entry *haul_entry_next(struct haul *haul)
+{
+	return submit_take(haul, SUBMIT_COMPLETIONS_EACH);
+}
+
+int haul_cancel(struct haul *haul, enum haul_match match, uint64_t which, uint64_t user_data)
+{
+	struct haul_entry *entry = submit_take(haul, SUBMIT_COMPLETIONS_CANCEL);
+
+	if (entry == NULL && !client_is_alive(haul))
+		return -HAUL_INVALID;
+	if (entry == NULL) {
+		return client_fail(haul, HAUL_BUSY,
+				   "no entry for a cancellation: %u of %u are in use, and %u of %u "
+				   "completions are due: submit, reap and try again",
+				   haul->submission_tail + haul->taken - haul->submission_head,
+				   haul->entries_count, haul->due, haul->completions_count);
+	}
+	haul_prep_cancel(entry, match, which);
+	entry->user_data = user_data;
+	return 0;
 }
 
 /* Completions that an entry will bring, by the rules of the daemon for batches. */

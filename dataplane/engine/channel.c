@@ -190,7 +190,10 @@ uint32_t channel_poll(struct channel *channel, uint64_t now_us, uint32_t budget)
 	if (channel->is_closing)
 		return 0;
 	pending = MIN(channel_pending(channel), budget);
-	while (taken < pending && !channel->is_closing && channel_take(channel, now_us)) {
+	channel->cancels.has_looked = false;
+	/* A cancellation walks over all that is open, so it is the last entry of its round. */
+	while (taken < pending && !channel->is_closing && !channel->cancels.has_looked &&
+	       channel_take(channel, now_us)) {
 		channel->submission_head++;
 		taken++;
 	}
@@ -272,6 +275,7 @@ void channel_complete(struct channel *channel, const struct channel_result *resu
 		.reason = (uint16_t)result->reason,
 		.transport = result->transport,
 		.attempts = result->attempts,
+		.members = result->found,
 		.time_us = channel_elapsed(channel, result->started_us),
 	};
 	struct batch *batch;
@@ -353,5 +357,8 @@ void channel_close(struct channel *channel, enum haul_error error, const char *r
 
 bool channel_is_idle(const struct channel *channel)
 {
-	return channel->is_closing && TAILQ_EMPTY(&channel->operations);
+	if (!channel->is_closing || !TAILQ_EMPTY(&channel->operations))
+		return false;
+	ASSERT(channel->cancels.head == channel->cancels.tail);
+	return true;
 }

@@ -14,6 +14,7 @@
 
 #include "api/haul_abi.h"
 #include "api/haul_error.h"
+#include "engine/cancel.h"
 #include "engine/limits.h"
 #include "engine/notices.h"
 #include "engine/operation.h"
@@ -72,6 +73,7 @@ struct channel {
 	bool is_released;                 /**< the control thread wants it back when it is idle */
 	bool is_wake_due;                 /**< completions were added in this round */
 	struct batch batches[HAUL_BATCHES_MAX + 1]; /**< by id; 0 is not used */
+	struct cancel_queue cancels;
 
 	/* Written by the worker, read by anybody for listings. */
 	uint64_t accepted;
@@ -111,6 +113,7 @@ struct channel_result {
 	uint8_t flags; /**< of the entry */
 	uint8_t transport;
 	uint8_t attempts;
+	uint16_t found; /**< of a CANCEL: operations that it matched */
 };
 
 /** Complete one accepted entry, exactly once. Worker. */

@@ -36,6 +36,9 @@
 /** Of those, what each channel gets in any case: no client can take the operations of all others. */
 #define ENGINE_OPERATIONS_SHARE (ENGINE_OPERATIONS_MAX / ENGINE_CHANNELS_MAX)
 
+/** Cancellations of one channel that wait for what they matched; beyond it entries stay in their ring. */
+#define ENGINE_CANCELS_MAX 128u
+
 /** Slices posted at a time by one worker: one for each operation in any case, and as many again to share. */
 #define ENGINE_SLICES_MAX (2 * ENGINE_OPERATIONS_MAX)
 

@@ -14,7 +14,9 @@ static void operation_deadline(struct timer *timer, uint64_t now_us);
 /* What is wrong with an entry by itself, without looking at any table. */
 static enum haul_reason entry_check(const struct haul_entry *entry)
 {
-	if (entry->opcode > HAUL_OP_READ)
+	if (entry->opcode == HAUL_OP_CANCEL)
+		return cancel_check(entry);
+	if (entry->opcode > HAUL_OP_CANCEL)
 		return HAUL_REASON_OPCODE;
 	if ((entry->flags & ~(HAUL_ENTRY_BATCH_LAST | HAUL_ENTRY_BATCH_MEMBER)) != 0 ||
 	    entry->reserved != 0 || entry->tag != 0 || entry->value != 0)
@@ -194,6 +196,8 @@ bool operation_start(struct worker *worker, struct channel *channel, const struc
 		entry_complete(worker, channel, entry, error, reason);
 		return true;
 	}
+	if (entry->opcode == HAUL_OP_CANCEL)
+		return cancel_start(channel, entry);
 	error = entry_admit(worker, channel, entry, &remote, &reason);
 	if (error != HAUL_OK) {
 		entry_complete(worker, channel, entry, error, reason);
@@ -238,9 +242,13 @@ static void operation_finish(struct operation *operation)
 		worker->counters[WORKER_OPERATIONS_TIMEOUT]++;
 	if (operation->status == HAUL_STALE)
 		worker->counters[WORKER_OPERATIONS_STALE]++;
+	if (operation->status == HAUL_CANCELLED)
+		worker->counters[WORKER_OPERATIONS_CANCELLED]++;
 	wheel_cancel(&worker->wheel, &operation->deadline);
 	TAILQ_REMOVE(&operation->channel->operations, operation, siblings);
 	channel_complete(operation->channel, &result);
+	if (operation->cancel != NULL)
+		cancel_release(operation->channel, operation->cancel);
 	operation_put(operation);
 }
 

@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct cancel;
 struct channel;
 struct worker;
 
@@ -39,6 +40,7 @@ struct operation {
 	TAILQ_ENTRY(operation) siblings; /**< channel's open operations */
 	struct channel *channel;
 	struct worker *worker;
+	struct cancel *cancel; /**< the first that matched it and waits for its end; NULL = none */
 	struct timer deadline;
 
 	struct slice_list posted;   /**< slices that a driver has */
@@ -76,7 +78,7 @@ TAILQ_HEAD(operation_list, operation);
 
 /**
  * Take one entry, already copied out of the ring. Completes it at once when it is a NOP or invalid. Returns false,
- * and has done nothing, when the pool of operations is empty: the entry stays in its ring.
+ * and has done nothing, when the pool of operations is empty or too many cancellations wait: the entry stays in its ring.
  */
 bool operation_start(struct worker *worker, struct channel *channel, const struct haul_entry *entry,
 		     uint64_t now_us);

@@ -244,7 +244,8 @@ static int child_try(struct haul *haul)
 	if (haul_segment_open(haul, "s", HAUL_READ, &remote) != -HAUL_INVALID ||
 	    haul_segment_close(haul, &remote) != -HAUL_INVALID)
 		return __LINE__;
-	if (haul_entry_next(haul) != NULL || haul_submit(haul) != -HAUL_INVALID)
+	if (haul_entry_next(haul) != NULL || haul_submit(haul) != -HAUL_INVALID ||
+	    haul_cancel(haul, HAUL_MATCH_ALL, 0, 0) != -HAUL_INVALID)
 		return __LINE__;
 	if (haul_peek(haul, &completions) != -HAUL_INVALID ||
 	    haul_wait(haul, 0, &completions) != -HAUL_INVALID)

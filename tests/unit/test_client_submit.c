@@ -259,6 +259,54 @@ static void haul_submit__too_many_batches(void **state)
 	assert_int_equal(drain(), 1);
 }
 
+static void haul_cancel__fills_an_entry(void **state)
+{
+	struct haul_entry wanted = {
+		.opcode = HAUL_OP_CANCEL, .user_data = 9, .tag = HAUL_MATCH_BATCH, .value = 17
+	};
+
+	(void)state;
+	memset(&haul->entries[0], 0xff, sizeof(haul->entries[0]));
+	assert_int_equal(haul_cancel(haul, HAUL_MATCH_BATCH, 17, 9), 0);
+	assert_int_equal(haul->header->submission_tail.value, 0);
+	assert_int_equal(haul_submit(haul), 1);
+	assert_memory_equal(&haul->entries[0], &wanted, sizeof(wanted));
+	assert_int_equal(haul_open_operations(haul), 1);
+}
+
+/* As much is under way as may be: there is room for one cancellation, and for no second one until it was seen. */
+static void haul_cancel__has_room_when_no_entry_has(void **state)
+{
+	struct haul_entry *entry;
+
+	(void)state;
+	atomic_store(&fake.is_holding, true);
+	for (uint32_t i = 0; i < 15; i++) {
+		while ((entry = haul_entry_next(haul)) == NULL)
+			usleep(10);
+		assert_int_equal(haul_submit(haul), 1);
+	}
+	while (ring_load_acquire(&haul->header->submission_head.value) != 15)
+		usleep(10);
+	assert_null(haul_entry_next(haul));
+	assert_int_equal(haul_cancel(haul, HAUL_MATCH_ALL, 0, 1), 0);
+	assert_int_equal(haul_submit(haul), 1);
+	assert_int_equal(haul_open_operations(haul), 16);
+	while (ring_load_acquire(&haul->header->submission_head.value) != 16)
+		usleep(10);
+	assert_int_equal(haul_cancel(haul, HAUL_MATCH_ALL, 0, 1), -HAUL_BUSY);
+	assert_non_null(strstr(haul_reason(haul), "16 of 16 completions are due"));
+}
+
+static void haul_cancel__ring_full(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		assert_non_null(haul_entry_next(haul));
+	assert_int_equal(haul_cancel(haul, HAUL_MATCH_ALL, 0, 1), -HAUL_BUSY);
+	assert_non_null(strstr(haul_reason(haul), "8 of 8 are in use"));
+}
+
 static void haul_submit__closed_channel(void **state)
 {
 	(void)state;
@@ -289,6 +337,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(haul_submit__members_that_ask, setup, teardown),
 		cmocka_unit_test_setup_teardown(haul_submit__batch_id_too_early, setup, teardown),
 		cmocka_unit_test_setup_teardown(haul_submit__too_many_batches, setup, teardown),
+		cmocka_unit_test_setup_teardown(haul_cancel__fills_an_entry, setup_blind, teardown),
+		cmocka_unit_test_setup_teardown(haul_cancel__has_room_when_no_entry_has, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(haul_cancel__ring_full, setup_blind, teardown),
 		cmocka_unit_test_setup_teardown(haul_submit__closed_channel, setup, teardown),
 	};
 
