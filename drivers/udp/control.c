@@ -352,6 +352,8 @@ static void udp_control_port_up(struct transport *transport, struct port *port)
 		return;
 	}
 	atomic_fetch_or_explicit(&transport->ports_up, 1u << port->index, memory_order_release);
+	for (uint32_t i = 0; i < transport->worker_count; i++)
+		udp_control_wake(transport, i);
 	udp_control_announce(transport, port);
 	log_info(
 		"udp",
@@ -364,6 +366,10 @@ static void udp_control_port_up(struct transport *transport, struct port *port)
 		: port->sum == FRAME_SUM_WHOLE ? "made here"
 					       : "made by the port",
 		port->queues);
+	if (port->is_bell_wanted && port->bell.kind == BELL_NONE)
+		log_info("udp",
+			 "port %s: its device wakes nobody: idle workers sleep in short steps",
+			 conf->name);
 }
 
 static void udp_control_link(struct transport *transport, struct port *port)

@@ -191,7 +191,16 @@ static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 	conf->intr_conf.lsc = (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 	queues_spread(info, queues, conf);
 	port_choose_checksum(port, info, conf);
+	if (port->is_bell_wanted)
+		port->bell.kind = bell_kind_of(port->conf, info->driver_name);
+	conf->intr_conf.rxq = port->bell.kind == BELL_DEVICE;
 	error = rte_eth_dev_configure(port->id, queues, queues, conf);
+	if (error != 0 && conf->intr_conf.rxq) {
+		/* Drivers of NICs refuse receive interrupts that they do not have. */
+		conf->intr_conf.rxq = 0;
+		port->bell.kind = BELL_NONE;
+		error = rte_eth_dev_configure(port->id, queues, queues, conf);
+	}
 	if (error != 0)
 		port_fail(port, "it refuses this MTU or number of queues", error);
 	return error;
@@ -234,6 +243,10 @@ static int port_start(struct port *port)
 		return error;
 	}
 	port_choose_mac(port, &mac);
+	error = bell_open(&port->bell, port->id);
+	if (error != 0)
+		log_warning("udp", "port %s: cannot see its peer come: %s", port->conf->name,
+			    rte_strerror(-error));
 	/* Discovery goes to groups; a port that cannot be told so takes them anyway, or has no filter. */
 	if (port->addresses[PORT_IPV6].ip.family != 0 && rte_eth_allmulticast_enable(port->id) != 0)
 		log_debug("udp", "port %s: does not filter groups", port->conf->name);
@@ -334,6 +347,7 @@ void port_close(struct port *port)
 		struct rte_eth_dev_info info;
 		int error = rte_eth_dev_info_get(port->id, &info);
 
+		bell_close(&port->bell);
 		rte_eth_dev_stop(port->id);
 		if (!port->is_adopted && error == 0) {
 			rte_eth_dev_close(port->id);

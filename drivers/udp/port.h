@@ -13,6 +13,7 @@
 #ifndef DRIVERS_UDP_PORT_H
 #define DRIVERS_UDP_PORT_H
 
+#include "drivers/udp/bell.h"
 #include "drivers/udp/conf.h"
 #include "drivers/udp/frame.h"
 
@@ -56,6 +57,7 @@ struct port {
 	bool has_thread;       /**< control: thread is to be joined */
 	uint32_t index;        /**< in the transport; its owner's to set */
 	uint32_t worker_count; /**< of the transport, who may have a queue; its owner's to set */
+	bool is_bell_wanted;   /**< its owner's to set: workers may sleep until it wakes them */
 	int event_fd;          /**< written when the outcome is there */
 	uint32_t pool_packets; /**< packet buffers to make */
 	bool is_adopted;       /**< somebody else made the device: it is only stopped at the end */
@@ -64,6 +66,7 @@ struct port {
 	/* Set before UP, read-only then. */
 	uint16_t id;              /**< ethdev's number */
 	uint32_t queues;          /**< in use: queue i is worker i's; never more than workers */
+	struct bell bell;         /**< kind NONE when not wanted, or when the device has none */
 	struct rte_mempool *pool; /**< all packet buffers, to send and to receive */
 	uint32_t frame_bytes;     /**< largest frame: the MTU and the headers before it */
 	struct port_address addresses[PORT_FAMILIES]; /**< set by port_open */

@@ -93,6 +93,7 @@ static int udp_open_ports(struct transport *transport)
 
 		transport->ports[i].index = i;
 		transport->ports[i].worker_count = transport->setup.worker_count;
+		transport->ports[i].is_bell_wanted = transport->setup.is_armed;
 		error = port_open(&transport->ports[i], &conf->ports[i], conf->mempool_packets,
 				  transport->event_fd);
 		if (error != 0)
@@ -273,7 +274,9 @@ static const char *udp_port_text(const struct port *port)
 	case PORT_FAILED:
 		return "failed";
 	default:
-		return port->is_on_link ? "up" : "no link";
+		if (!port->is_on_link)
+			return "no link";
+		return port->is_bell_wanted && port->bell.kind == BELL_NONE ? "up, polled" : "up";
 	}
 }
 

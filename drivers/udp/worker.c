@@ -90,6 +90,7 @@ void udp_worker_destroy(struct transport_worker *worker)
 	for (uint32_t i = 0; i < PORTS_MAX; i++) {
 		if (worker->queues[i].port != NULL)
 			udp_queue_empty(&worker->queues[i]);
+		bell_unwatch(&worker->queues[i].watch);
 	}
 	rudp_destroy(worker->rudp);
 	pool_destroy(&worker->pool);
@@ -442,16 +443,28 @@ void udp_worker_stats(struct transport_worker *worker, uint32_t rail, struct rai
 	*stats_out = worker->stats[rail];
 }
 
-/* No port here can wake a thread: sleeps end by time. */
 bool udp_worker_arm(struct transport_worker *worker, int epoll_fd)
 {
-	(void)epoll_fd;
-	return worker->ports_seen == 0;
+	bool is_armed = true;
+
+	for (uint32_t i = 0; i < worker->port_count; i++) {
+		struct udp_queue *queue = &worker->queues[i];
+
+		if (queue->port != NULL && !bell_arm(&queue->port->bell, &queue->watch,
+						     (uint16_t)worker->number, epoll_fd))
+			is_armed = false;
+	}
+	return is_armed;
 }
 
 void udp_worker_disarm(struct transport_worker *worker)
 {
-	(void)worker;
+	for (uint32_t i = 0; i < worker->port_count; i++) {
+		struct udp_queue *queue = &worker->queues[i];
+
+		if (queue->port != NULL)
+			bell_disarm(&queue->port->bell, &queue->watch, (uint16_t)worker->number);
+	}
 }
 
 uint64_t udp_worker_next_deadline_us(struct transport_worker *worker)

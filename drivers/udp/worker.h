@@ -34,12 +34,13 @@
 struct udp_queue {
 	struct port *port; /**< NULL = not up yet */
 	struct frame_self self;
-	uint32_t spare_count;   /**< packet buffers taken from the pool in advance */
-	uint32_t waiting_first; /**< of `waiting`: the first that the port has not taken */
-	uint32_t waiting_count; /**< packets in `waiting` from there on */
-	uint64_t blocked_us;    /**< since when the port has taken nothing; 0 = it takes */
-	uint64_t packets_in;    /**< worker writes, listings read */
-	uint64_t packets_out;   /**< likewise */
+	uint32_t spare_count;    /**< packet buffers taken from the pool in advance */
+	uint32_t waiting_first;  /**< of `waiting`: the first that the port has not taken */
+	uint32_t waiting_count;  /**< packets in `waiting` from there on */
+	uint64_t blocked_us;     /**< since when the port has taken nothing; 0 = it takes */
+	uint64_t packets_in;     /**< worker writes, listings read */
+	uint64_t packets_out;    /**< likewise */
+	struct bell_watch watch; /**< what wakes this worker when it sleeps */
 	struct rte_mbuf *spare[PORT_BURST];
 	struct rte_mbuf *waiting[PORT_BURST];
 };
