@@ -161,6 +161,13 @@ void handshake_accepted(struct handshake *handshake, uint64_t now_us, uint64_t l
 	}
 }
 
+bool handshake_is_question(const void *packet)
+{
+	const uint8_t *type = packet;
+
+	return *type == HANDSHAKE_HELLO || *type == HANDSHAKE_CONNECT;
+}
+
 void handshake_receive(struct handshake *handshake, uint64_t now_us,
 		       const struct rudp_address *address, const void *packet, size_t bytes)
 {

@@ -137,6 +137,8 @@ void handshake_drop(struct handshake *handshake, uint64_t number);
 void handshake_accepted(struct handshake *handshake, uint64_t now_us, uint64_t local_id,
 			int result);
 
+/** Does a packet of the kind HANDSHAKE begin something here, and answer nothing? Looks at the first byte only. */
+bool handshake_is_question(const void *packet);
 void handshake_receive(struct handshake *handshake, uint64_t now_us,
 		       const struct rudp_address *address, const void *packet, size_t bytes);
 /** Queues a reset for a packet of `bytes` that came for an unknown connection; rate limited. */

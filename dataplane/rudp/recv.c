@@ -365,7 +365,9 @@ static bool recv_is_from(const struct rudp_connection *connection,
 {
 	const struct rudp_address *expected = &connection->params.address;
 	uint32_t difference = (uint32_t)(expected->family ^ address->family) |
-			      (uint32_t)(expected->port ^ address->port);
+			      (uint32_t)(expected->link ^ address->link) |
+			      (uint32_t)(expected->port ^ address->port) |
+			      (uint32_t)(expected->local_port ^ address->local_port);
 
 	for (size_t i = 0; i < sizeof(address->ip); i += sizeof(uint32_t))
 		difference |= recv_word(expected->ip + i) ^ recv_word(address->ip + i);

@@ -83,13 +83,19 @@ enum rudp_receive {
 	RUDP_RECEIVE_FOREIGN = 3,   /**< the connection's, but from another address: dropped */
 };
 
-/** One end of a path. */
+/**
+ * The other end of a path, and which of this end's it is the other of. All of it belongs to the connection: what comes
+ * from there by another port of this node, or to another UDP port, is from elsewhere.
+ */
 struct rudp_address {
-	uint8_t family;   /**< 4 or 6 */
-	uint8_t reserved; /**< zero */
-	uint16_t port;    /**< UDP, host order */
-	uint8_t ip[16];   /**< network order; IPv4 in the first four bytes, the rest zero */
+	uint8_t family;      /**< 4 or 6 */
+	uint8_t link;        /**< which port of this node leads there; its owner's number */
+	uint16_t port;       /**< UDP, host order */
+	uint16_t local_port; /**< UDP of this end, host order */
+	uint8_t ip[16];      /**< network order; IPv4 in the first four bytes, the rest zero */
 };
+
+_Static_assert(sizeof(struct rudp_address) == 22, "no padding: it is compared and hashed as bytes");
 
 /** What a handshake has agreed on: all that a worker needs to know of a connection. */
 struct rudp_params {

@@ -20,6 +20,15 @@
 #define UDP_EAL_ARG_BYTES 128u
 /** Where rudp listens unless told otherwise. */
 #define UDP_PORT_DEFAULT 7471
+/**
+ * UDP ports from which connections begin: so many, right behind the one that a node listens on. Enough that with a
+ * queue for each of 16 workers one of them leads to any given worker of a target (the chance that none does is 1e-7).
+ */
+#define UDP_SOURCE_PORTS 256u
+/** The highest UDP port to listen on: the others are behind it. */
+#define UDP_PORT_MOST (UINT16_MAX - UDP_SOURCE_PORTS)
+/** Connections of each pair of a port and a peer's address: more than a peer has rails would never be made. */
+#define UDP_PAIR_CONNECTIONS_MAX 4
 
 enum udp_checksum {
 	UDP_CHECKSUM_AUTO = 0, /**< where a wire could corrupt: by the port if it can, else here */
@@ -59,6 +68,7 @@ struct udp_conf {
 	uint32_t memory_mb;  /**< 0 = as much as the ports need */
 	uint32_t huge_pages; /**< enum udp_huge_pages */
 	uint32_t udp_port;
+	uint32_t connections; /**< for each pair of a port and a peer's address */
 	uint32_t window_packets;
 	uint32_t congestion; /**< enum udp_congestion */
 	uint32_t peer_silence_ms;

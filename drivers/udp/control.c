@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "drivers/udp/counters.h"
+#include "drivers/udp/way.h"
 
 #include <errno.h>
 #include <string.h>
@@ -89,19 +90,12 @@ static void udp_control_retry_tellings(struct transport *transport)
 	}
 }
 
-/* Who is where on the link of an address, and its port; NULL when no port that is up has it on its link. */
-static struct neighbours *udp_control_route(struct transport *transport, const struct frame_ip *ip,
-					    struct port **port_out)
+/* Who is where on the link of a port, of an address's family; NULL when the port is not up or has no such address. */
+static struct neighbours *udp_control_neighbours(struct transport *transport,
+						 const struct rudp_address *address)
 {
-	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
-		struct neighbours *neighbours = transport->neighbours[i][port_family_of(ip)];
-
-		if (neighbours != NULL && port_reaches(&transport->ports[i], ip)) {
-			*port_out = &transport->ports[i];
-			return neighbours;
-		}
-	}
-	return NULL;
+	BUG_ON(address->link >= PORTS_MAX);
+	return transport->neighbours[address->link][address->family == 6 ? PORT_IPV6 : PORT_IPV4];
 }
 
 static struct frame_ip udp_control_ip(uint8_t family, const uint8_t bytes[16])
@@ -155,18 +149,17 @@ static void udp_control_send(struct transport *transport, const struct rudp_addr
 			     const uint8_t *payload, uint32_t bytes, uint64_t now_us)
 {
 	struct frame_ip target = udp_control_ip(address->family, address->ip);
-	struct neighbours *neighbours;
-	struct port *port;
+	struct neighbours *neighbours = udp_control_neighbours(transport, address);
+	const struct port *port = &transport->ports[address->link];
 	struct udp_frame frame;
 	struct frame_path path = {
 		.target = target,
-		.source_port = (uint16_t)transport->conf->udp_port,
+		.source_port = address->local_port,
 		.target_port = address->port,
 		.sum = FRAME_SUM_WHOLE,
 	};
 
-	neighbours = udp_control_route(transport, &target, &port);
-	if (neighbours == NULL) {
+	if (neighbours == NULL || !port_reaches(port, &target)) {
 		counter_add(&transport->counters[UDP_OUT_NO_ROUTE], 1);
 		return;
 	}
@@ -437,36 +430,48 @@ uint64_t udp_control(struct transport *transport, uint64_t now_us)
 	return MIN(next_us, handshake_next_deadline_us(transport->handshake));
 }
 
-/* The first of a peer's addresses that is on the link of a port; false when none is. */
-static bool udp_control_target(struct transport *transport, const struct transport_peer *peer,
-			       struct rudp_address *address_out, uint64_t now_us)
+static struct way_ports udp_control_ways(const struct transport *transport)
 {
-	for (uint32_t i = 0; i < peer->address_count; i++) {
-		const struct haul_address *address = &peer->addresses[i];
-		struct frame_ip ip = udp_control_ip(address->family, address->ip);
-		struct neighbours *neighbours;
-		struct port *port;
-
-		if (address->transport != HAUL_TRANSPORT_UDP)
-			continue;
-		neighbours = udp_control_route(transport, &ip, &port);
-		if (neighbours == NULL)
-			continue;
-		neighbours_doubt(neighbours, &ip, now_us);
-		*address_out =
-			(struct rudp_address){ .family = address->family, .port = address->port };
-		memcpy(address_out->ip, address->ip, sizeof(address_out->ip));
-		return true;
-	}
-	return false;
+	return (struct way_ports){ .ports = transport->ports,
+				   .count = transport->conf->port_count,
+				   .connections = transport->conf->connections };
 }
 
 uint32_t udp_control_rails(struct transport *transport, const struct transport_peer *peer,
 			   uint32_t max)
 {
-	(void)transport;
-	(void)peer;
-	return MIN(1u, max);
+	struct way_ports ports = udp_control_ways(transport);
+
+	return way_count(&ports, peer, max);
+}
+
+/* Where a rail leads to; false when it leads nowhere, or its port is not up. */
+static bool udp_control_target(struct transport *transport, const struct transport_peer *peer,
+			       struct rudp_address *address_out, uint64_t now_us)
+{
+	struct way_ports ports = udp_control_ways(transport);
+	struct neighbours *neighbours;
+	struct frame_ip ip;
+	struct way way;
+
+	if (!way_find(&ports, peer, peer->way, &way)) {
+		log_limited(&transport->limit, LOG_LEVEL_INFO, "udp",
+			    "peer %s: none of its addresses is on the link of a port", peer->node);
+		return false;
+	}
+	*address_out = (struct rudp_address){ .family = way.address->family,
+					      .link = (uint8_t)way.port,
+					      .port = way.address->port };
+	memcpy(address_out->ip, way.address->ip, sizeof(address_out->ip));
+	neighbours = udp_control_neighbours(transport, address_out);
+	if (neighbours == NULL) {
+		log_limited(&transport->limit, LOG_LEVEL_INFO, "udp", "peer %s: port %s is not up",
+			    peer->node, transport->conf->ports[way.port].name);
+		return false;
+	}
+	ip = udp_control_ip(way.address->family, way.address->ip);
+	neighbours_doubt(neighbours, &ip, now_us);
+	return true;
 }
 
 void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t rail,
@@ -483,14 +488,12 @@ void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t 
 
 	BUG_ON(attempt->number != 0);
 	strncpy(target.name, peer->node, sizeof(target.name) - 1);
-	if (transport->conf->port_count == 0 ||
-	    !udp_control_target(transport, peer, &target.address, now_us)) {
-		log_limited(&transport->limit, LOG_LEVEL_INFO, "udp",
-			    "peer %s: none of its addresses is on the link of a port that is up",
-			    peer->node);
+	if (!udp_control_target(transport, peer, &target.address, now_us)) {
 		udp_control_down(transport, worker, rail, RAIL_CAUSE_UNREACHABLE);
 		return;
 	}
+	target.address.local_port = way_source_port((uint16_t)transport->conf->udp_port, worker,
+						    peer->way, attempt->tries++);
 	if (handshake_connect(transport->handshake, now_us, &target, &attempt->number) != 0) {
 		udp_control_down(transport, worker, rail, RAIL_CAUSE_UNREACHABLE);
 		return;
@@ -518,14 +521,13 @@ static bool udp_control_install(struct transport *transport, uint32_t worker, ui
 				const struct rudp_params *params)
 {
 	struct frame_ip ip = udp_control_ip(params->address.family, params->address.ip);
-	struct port *port;
-	struct neighbours *neighbours = udp_control_route(transport, &ip, &port);
+	struct neighbours *neighbours = udp_control_neighbours(transport, &params->address);
 	struct udp_command command = { .kind = UDP_INSTALL, .rail = rail, .params = *params };
 	const uint8_t *mac;
 
 	if (neighbours == NULL)
 		return false;
-	command.port = port->index;
+	command.port = params->address.link;
 	/* The ends have told what they carry with IPv4. */
 	if (ip.family == 6)
 		command.params.datagram_bytes -= FRAME_IPV6_MORE_BYTES;
@@ -608,9 +610,9 @@ static int udp_handshake_choose(void *context, const struct rudp_address *addres
 {
 	struct transport *transport = context;
 	struct frame_ip ip = udp_control_ip(address->family, address->ip);
-	struct port *port;
+	const struct port *port = &transport->ports[address->link];
 
-	if (udp_control_route(transport, &ip, &port) == NULL)
+	if (udp_control_neighbours(transport, address) == NULL || !port_reaches(port, &ip))
 		return -1;
 	return (int)(transport->worker_next++ % port->queues);
 }

@@ -22,6 +22,7 @@
 /** A rail that is being connected, or whose end the worker has not been told yet. */
 struct udp_attempt {
 	uint64_t number; /**< the handshake's; 0 = none is under way */
+	uint32_t tries;  /**< to connect it, ever: each takes another UDP port */
 	enum udp_command_kind
 		due; /**< did not fit into the worker's ring: again at the next tick; 0 = none */
 	enum rail_cause cause; /**< of that */

@@ -40,6 +40,8 @@
 #define UDP_WORKER_COUNTERS(X)                                                                     \
 	X(UDP_DROP_CHAINED, "drop_chained", "packets", "dropped: larger than a packet buffer")     \
 	X(UDP_DROP_INVALID, "drop_invalid", "packets", "dropped: no packet of rudp")               \
+	X(UDP_DROP_UNASKED, "drop_unasked", "packets",                                             \
+	  "dropped: would begin a connection on a port that only leads to some")                   \
 	X(UDP_DROP_WORKER, "drop_worker", "packets", "dropped: a connection of another worker")    \
 	X(UDP_DROP_CONTROL, "drop_control", "packets",                                             \
 	  "dropped: the ring to the control thread was full")                                      \

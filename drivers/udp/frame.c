@@ -87,10 +87,11 @@ static inline __attribute__((always_inline)) enum frame_verdict frame_parse_udp(
 	uint32_t ends_bytes, struct frame_datagram *datagram_out)
 {
 	uint32_t bytes = get16(udp + AT_UDP_LENGTH);
+	uint16_t target_port = get16(udp + AT_UDP_TARGET_PORT);
 
 	if (bytes < FRAME_UDP_BYTES || bytes > room)
 		return FRAME_UDP_LENGTH;
-	if (get16(udp + AT_UDP_TARGET_PORT) != self->udp_port)
+	if ((uint16_t)(target_port - self->udp_port) >= self->udp_port_count)
 		return FRAME_FOREIGN_PORT;
 	if (get16(udp + AT_UDP_SUM) == 0) {
 		if (self->is_sum_needed || ends_bytes == IP6_ENDS_BYTES)
@@ -103,6 +104,7 @@ static inline __attribute__((always_inline)) enum frame_verdict frame_parse_udp(
 	datagram_out->bytes = bytes - FRAME_UDP_BYTES;
 	datagram_out->source = ends;
 	datagram_out->source_port = get16(udp);
+	datagram_out->target_port = target_port;
 	datagram_out->family = ends_bytes == IP4_ENDS_BYTES ? 4 : 6;
 	return FRAME_UDP;
 }

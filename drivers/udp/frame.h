@@ -47,10 +47,11 @@ struct frame_ip {
 /** What a receiver is: frames for somebody else are not for it. */
 struct frame_self {
 	uint8_t mac[FRAME_MAC_BYTES];
-	uint16_t udp_port; /**< host order */
-	uint32_t address;  /**< IPv4, host order; 0 = none */
-	uint16_t vlan;     /**< frames must be tagged with it; 0 = must not be tagged */
-	bool has_ipv6;     /**< address6 is valid */
+	uint16_t udp_port;       /**< host order */
+	uint16_t udp_port_count; /**< ports from that one on that are the receiver's; 0 = none */
+	uint32_t address;        /**< IPv4, host order; 0 = none */
+	uint16_t vlan;           /**< frames must be tagged with it; 0 = must not be tagged */
+	bool has_ipv6;           /**< address6 is valid */
 	uint8_t address6[16];
 	bool is_sum_needed; /**< datagrams without a UDP checksum are refused */
 	bool is_sum_known;  /**< by the port, for this frame: it is right, and not computed again */
@@ -84,6 +85,7 @@ struct frame_datagram {
 	uint32_t bytes;         /**< of the payload */
 	const uint8_t *source; /**< the sender's address, of 4 or 16 bytes; points into the frame */
 	uint16_t source_port;  /**< host order */
+	uint16_t target_port;  /**< host order */
 	uint8_t family;        /**< 4 or 6 */
 };
 

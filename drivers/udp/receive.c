@@ -49,6 +49,9 @@ static void udp_receive_handshake(struct transport_worker *worker, const struct 
 
 	if (datagram->bytes > sizeof(event.data))
 		counter_add(&worker->counters[UDP_DROP_INVALID], 1);
+	else if (datagram->target_port != worker->udp_port &&
+		 handshake_is_question(datagram->payload))
+		counter_add(&worker->counters[UDP_DROP_UNASKED], 1);
 	else
 		udp_tell_control(worker, &event, datagram->payload);
 }
@@ -72,7 +75,10 @@ static void udp_receive_connection(struct transport_worker *worker, const struct
 static void udp_receive_datagram(struct transport_worker *worker, const struct udp_queue *queue,
 				 const struct frame_datagram *datagram)
 {
-	struct rudp_address address = { .family = datagram->family, .port = datagram->source_port };
+	struct rudp_address address = { .family = datagram->family,
+					.link = (uint8_t)queue->port->index,
+					.port = datagram->source_port,
+					.local_port = datagram->target_port };
 
 	if (LIKELY(datagram->family == 4))
 		memcpy(address.ip, datagram->source, 4);

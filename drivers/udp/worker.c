@@ -8,6 +8,7 @@
 #include "drivers/udp/eal.h"
 #include "drivers/udp/octets.h"
 #include "drivers/udp/slices.h"
+#include "drivers/udp/way.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -114,6 +115,7 @@ static void udp_worker_take_self(struct transport_worker *worker, struct frame_s
 	self->has_ipv6 = ipv6->family == 6;
 	memcpy(self->address6, ipv6->bytes, sizeof(self->address6));
 	self->udp_port = worker->udp_port;
+	self->udp_port_count = 1 + UDP_SOURCE_PORTS;
 	self->vlan = (uint16_t)port->conf->vlan;
 	self->is_sum_needed = port->is_sum_needed;
 }
@@ -150,7 +152,7 @@ static struct udp_connection *udp_connection_make(struct transport_worker *worke
 	struct frame_path path = {
 		.source_mac = queue->self.mac,
 		.target_mac = command->is_resolved ? command->mac : NULL,
-		.source_port = worker->udp_port,
+		.source_port = command->params.address.local_port,
 		.target_port = command->params.address.port,
 	};
 

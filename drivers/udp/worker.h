@@ -21,8 +21,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-/** Connections of one worker, from here and from peers: two for each peer the engine can have. */
-#define UDP_CONNECTIONS_MAX 512u
+/** Connections of one worker, from here and from peers: all the rails of 256 peers, both ways. */
+#define UDP_CONNECTIONS_MAX 2048u
 
 /** After this time without a packet taken, a port's waiting packets are dropped: its peer is gone. */
 #define UDP_BLOCKED_US UINT64_C(50000)

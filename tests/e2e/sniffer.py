@@ -12,6 +12,8 @@ import struct
 import sys
 
 HAUL_PORT = 7471
+SOURCE_PORTS = 256  # right behind it: connections begin there
+QUESTIONS = (0x81, 0x83)  # HELLO and CONNECT
 COMPLAINTS_MAX = 20
 BUFFER_BYTES = 256 << 20
 
@@ -121,7 +123,10 @@ class Sniffer:
             return
         length = number(udp, 4, 2)
         check(length == len(udp), "UDP length", length, "in", len(udp))
-        check(number(udp, 0, 2) == number(udp, 2, 2) == HAUL_PORT, "another UDP port at one end")
+        ports = number(udp, 0, 2), number(udp, 2, 2)
+        check(min(ports) == HAUL_PORT < max(ports) <= HAUL_PORT + SOURCE_PORTS, "UDP ports", *ports)
+        if len(udp) > 8 and udp[8] in QUESTIONS:
+            check(ports[1] == HAUL_PORT, "a question to a port that nobody listens on")
         if number(udp, 6, 2) == 0:
             check(not is_six, "no UDP checksum with IPv6")
         elif sum_is_ready:

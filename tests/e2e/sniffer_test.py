@@ -16,9 +16,9 @@ def checksum(data):
     return struct.pack("!H", ~sniffer.fold(data) & 0xFFFF)
 
 
-def datagram(packet, is_six=False, with_sum=True, port=sniffer.HAUL_PORT):
+def datagram(packet, is_six=False, with_sum=True, port=sniffer.HAUL_PORT + 1, to=sniffer.HAUL_PORT):
     ends = bytes(range(32 if is_six else 8))
-    udp = struct.pack("!HHHH", port, sniffer.HAUL_PORT, 8 + len(packet), 0) + packet
+    udp = struct.pack("!HHHH", port, to, 8 + len(packet), 0) + packet
     if with_sum:
         udp = udp[:6] + checksum(ends + struct.pack("!II", len(udp), 17) + udp) + udp[8:]
     if is_six:
@@ -73,11 +73,14 @@ def main():
         assert not is_good(datagram(body)), body.hex()
     good = datagram(WRITE)
     for bit in range(14 * 8, len(good) * 8):
-        if bit // 8 not in (34, 35):  # from another UDP port it is not haul's, unless the target is
+        if bit // 8 not in range(34, 38):  # between other UDP ports it is not haul's
             wrong = bytearray(good)
             wrong[bit // 8] ^= 1 << bit % 8
             assert not is_good(bytes(wrong)), "bit %d of byte %d" % (bit % 8, bit // 8)
-    assert not is_good(datagram(WRITE, port=7))
+    assert not is_good(datagram(WRITE, port=7)) and not is_good(datagram(WRITE, port=sniffer.HAUL_PORT))
+    answer = datagram(WRITE, port=sniffer.HAUL_PORT, to=sniffer.HAUL_PORT + sniffer.SOURCE_PORTS)
+    assert is_good(answer) and not is_good(datagram(HELLO, port=sniffer.HAUL_PORT, to=sniffer.HAUL_PORT + 1))
+    assert not is_good(datagram(WRITE, port=sniffer.HAUL_PORT + sniffer.SOURCE_PORTS + 1))
     assert not is_good(good, tag=7) and not is_good(good, vlan=7) and is_good(good, tag=7, vlan=7)
     assert not is_good(b"\2" * 12 + b"\x88\xcc" + bytes(46))
     return 0

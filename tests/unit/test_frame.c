@@ -37,7 +37,9 @@ static const struct frame_path path6 = {
 
 static struct frame_self self_b(void)
 {
-	struct frame_self self = { .udp_port = 7472, .address = 0x0a000002, .has_ipv6 = true };
+	struct frame_self self = {
+		.udp_port = 7472, .udp_port_count = 3, .address = 0x0a000002, .has_ipv6 = true
+	};
 
 	memcpy(self.address6, path6.target.bytes, sizeof(self.address6));
 	memcpy(self.mac, mac_b, sizeof(mac_b));
@@ -189,6 +191,26 @@ static void frame_parse__names_each_fault(void **state)
 		frame[faults[i].offset] = faults[i].value;
 		mend(frame);
 		assert_int_equal(parse(frame, sizeof(frame)), faults[i].verdict);
+	}
+}
+
+static void frame_parse__takes_a_range_of_ports(void **state)
+{
+	struct frame_self self = self_b();
+	struct frame_datagram datagram;
+	uint8_t frame[FRAME_BYTES];
+
+	(void)state;
+	for (uint16_t port = 7470; port < 7478; port++) {
+		bool is_mine = port >= 7472 && port < 7475;
+
+		make(frame, PAYLOAD_BYTES, FRAME_SUM_NONE);
+		frame[36] = (uint8_t)(port >> 8);
+		frame[37] = (uint8_t)port;
+		assert_int_equal(frame_parse(&self, frame, sizeof(frame), &datagram),
+				 is_mine ? FRAME_UDP : FRAME_FOREIGN_PORT);
+		if (is_mine)
+			assert_int_equal(datagram.target_port, port);
 	}
 }
 
@@ -502,6 +524,7 @@ int main(void)
 		cmocka_unit_test(frame_parse__refuses_every_truncation),
 		cmocka_unit_test(frame_parse__notices_every_flipped_bit),
 		cmocka_unit_test(frame_parse__names_each_fault),
+		cmocka_unit_test(frame_parse__takes_a_range_of_ports),
 		cmocka_unit_test(frame_parse__knows_broadcasts_and_arp),
 		cmocka_unit_test(frame_parse__obeys_the_checksum_policy),
 		cmocka_unit_test(frame_echo_make__answers_a_request),

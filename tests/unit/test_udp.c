@@ -290,6 +290,23 @@ static void connect__fails_when_nobody_is_there(void **state)
 	assert_true(turn_until_rail(&a, RAIL_DOWN));
 }
 
+/* Ports from which connections begin lead to those alone: nobody can begin one there. */
+static void connect__fails_on_a_port_that_connections_come_from(void **state)
+{
+	(void)state;
+	a.worker.rail = RAIL_UP;
+	a.peer_port = UDP_NODE_PORT + 1;
+	udp_node_connect(&a, "b", b.incarnation, "10.0.0.2");
+	assert_true(turn_until_rail(&a, RAIL_DOWN));
+	assert_int_equal(a.worker.cause, RAIL_CAUSE_UNREACHABLE);
+	assert_true(b.counters[UDP_DROP_UNASKED] >= 1);
+	a.peer_port = UDP_NODE_PORT + 1 + UDP_SOURCE_PORTS;
+	a.worker.rail = RAIL_UP;
+	udp_node_connect(&a, "b", b.incarnation, "10.0.0.2");
+	assert_true(turn_until_rail(&a, RAIL_DOWN));
+	assert_true(b.counters[UDP_DROP_PORT] >= 1);
+}
+
 static void connect__fails_with_another_key(void **state)
 {
 	(void)state;
@@ -404,6 +421,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(connect__fails_when_nobody_is_there, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(connect__fails_on_a_port_that_connections_come_from,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(connect__fails_with_another_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(connect__comes_back_after_a_restart_of_the_peer,
 						set_up, tear_down),

@@ -107,6 +107,7 @@ void udp_node_init(struct udp_node *node, const char *name, const char *device, 
 	port->mtu_bytes = 1500;
 	port->queues = 1;
 	strcpy(node->name, name);
+	node->peer_port = UDP_NODE_PORT;
 	memset(node->key, 0x5a, sizeof(node->key));
 }
 
@@ -160,7 +161,7 @@ void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnat
 {
 	struct haul_address where = { .transport = HAUL_TRANSPORT_UDP,
 				      .family = 4,
-				      .port = UDP_NODE_PORT };
+				      .port = node->peer_port };
 	struct transport_peer peer = {
 		.node = name, .incarnation = incarnation, .addresses = &where, .address_count = 1
 	};

@@ -42,6 +42,7 @@ struct udp_node {
 	uint8_t key[TRANSPORT_KEY_BYTES];
 	char name[HAUL_NAME_BYTES];
 	uint64_t incarnation;
+	uint16_t peer_port; /**< that it connects to */
 	struct transport *transport;
 	struct transport_worker *half;
 };
