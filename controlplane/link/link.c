@@ -311,7 +311,7 @@ static void ping_answered(struct link *link, const struct haul_frame *frame)
 	standing_pulse(link->standing);
 }
 
-/* The least length of a message that a dataplane may send; 0 = it may not. */
+/* The length of a message that a dataplane may send; 0 = it may not. */
 static size_t message_bytes(uint16_t type)
 {
 	switch (type) {
@@ -324,7 +324,7 @@ static size_t message_bytes(uint16_t type)
 	case HAUL_CONTROL_PING | HAUL_FRAME_ANSWER:
 		return sizeof(struct haul_frame);
 	case HAUL_CONTROL_TABLE | HAUL_FRAME_ANSWER:
-		return sizeof(struct haul_control_answer);
+		return sizeof(struct haul_control_table_answer);
 	default:
 		return 0;
 	}
@@ -338,8 +338,8 @@ static const char *message_check(const struct haul_frame *frame)
 
 	if (due == 0)
 		return "its type is not known, or not for a dataplane to send";
-	if (frame->length < due)
-		return "it is too short for its type";
+	if (frame->length != due)
+		return "it has another length than its type";
 	if (due == sizeof(*message) && !name_is_valid(message->segment, sizeof(message->segment)))
 		return "the segment's name is not " NAMES_ALLOWED;
 	return NULL;

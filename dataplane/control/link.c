@@ -103,12 +103,76 @@ static void link_send_request(struct link *link, struct link_request *request)
 		link_break(link, "a request cannot be sent");
 }
 
+/* Make the listing and send it. Returns 0 or -errno. */
+static int link_send_table(struct link *link, const struct link_owed *owed)
+{
+	struct haul_control_table_answer answer = { 0 };
+	int error;
+	int fd;
+
+	frame_fill(&answer.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_TABLE | HAUL_FRAME_ANSWER,
+		   sizeof(answer), owed->request);
+	fd = link->events->table(link->context, owed->table, &answer.rows, &answer.row_bytes);
+	if (fd < 0) {
+		answer.frame.status = (uint32_t)-fd;
+		snprintf(answer.reason, sizeof(answer.reason), "table %u: %s", owed->table,
+			 error_text(fd));
+	}
+	error = seqpacket_send(link->fd, &answer, sizeof(answer), &fd, fd >= 0 ? 1 : 0);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+static int link_send_pong(struct link *link, const struct link_owed *owed)
+{
+	struct haul_frame frame;
+
+	frame_fill(&frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_PING | HAUL_FRAME_ANSWER,
+		   sizeof(frame), owed->request);
+	return seqpacket_send(link->fd, &frame, sizeof(frame), NULL, 0);
+}
+
+/* Answer what is owed, in order, as far as the socket has room. */
+static void link_pay(struct link *link)
+{
+	uint32_t paid = 0;
+	int error = 0;
+
+	while (paid < link->owed_count && error == 0) {
+		const struct link_owed *owed = &link->owed[paid];
+
+		error = owed->type == HAUL_CONTROL_TABLE ? link_send_table(link, owed)
+							 : link_send_pong(link, owed);
+		paid += error == 0;
+	}
+	link->owed_count -= paid;
+	memmove(link->owed, link->owed + paid, link->owed_count * sizeof(link->owed[0]));
+	if (error == -EAGAIN)
+		link->is_blocked = true;
+	else if (error != 0)
+		link_break(link, "an answer cannot be sent");
+}
+
+/* An answer is due; who asks for more than it reads the answers of is not served any more. */
+static void link_owe(struct link *link, const struct link_owed *owed)
+{
+	if (link->owed_count == LINK_OWED_MAX) {
+		link_break(link, "it asks, and does not read the answers");
+		return;
+	}
+	link->owed[link->owed_count++] = *owed;
+	if (!link->is_blocked)
+		link_pay(link);
+}
+
 /* Send what has not been sent on this connection; what meets a full socket goes a little later. */
 static void link_send_waiting(struct link *link)
 {
 	struct link_request *request;
 
 	link->is_blocked = false;
+	link_pay(link);
 	TAILQ_FOREACH(request, &link->requests, link)
 	{
 		if (!request->is_sent && link->is_greeted && !link->is_blocked)
@@ -168,20 +232,11 @@ static void link_on_answer(struct link *link, const struct haul_control_answer *
 
 static void link_on_table(struct link *link, const struct haul_control_table *message)
 {
-	struct haul_control_table_answer answer = { 0 };
-	int fd;
+	const struct link_owed owed = { .type = HAUL_CONTROL_TABLE,
+					.request = message->frame.request,
+					.table = message->table };
 
-	frame_fill(&answer.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_TABLE | HAUL_FRAME_ANSWER,
-		   sizeof(answer), message->frame.request);
-	fd = link->events->table(link->context, message->table, &answer.rows, &answer.row_bytes);
-	if (fd < 0) {
-		answer.frame.status = (uint32_t)-fd;
-		snprintf(answer.reason, sizeof(answer.reason), "table %u: %s", message->table,
-			 error_text(fd));
-	}
-	seqpacket_send(link->fd, &answer, sizeof(answer), &fd, fd >= 0 ? 1 : 0);
-	if (fd >= 0)
-		close(fd);
+	link_owe(link, &owed);
 }
 
 static void link_on_node_state(struct link *link, const struct haul_control_node_state *message)
@@ -204,7 +259,7 @@ union link_message {
 	uint8_t bytes[HAUL_FRAME_BYTES_MAX];
 };
 
-/* The least a message of each type must have; 0 = a type that is not ours to get. */
+/* What a message of each type has; 0 = a type that is not ours to get. */
 static size_t link_message_bytes(uint16_t type)
 {
 	switch (type) {
@@ -259,22 +314,23 @@ static uint32_t link_reserved(const union link_message *message)
 /* What is wrong with a message, in reason; 0 = nothing. */
 static int link_check(const union link_message *message, size_t length, char *reason)
 {
-	size_t bytes_min;
+	size_t bytes;
 	int error =
 		frame_check(message, length, HAUL_CONTROL_VERSION, sizeof(message->frame), reason);
 
 	if (error != 0)
 		return error;
-	bytes_min = link_message_bytes(message->frame.type);
-	if (bytes_min > 0 && length >= bytes_min && link_reserved(message) == 0)
-		return 0;
-	if (bytes_min > 0 && length >= bytes_min) {
+	bytes = link_message_bytes(message->frame.type);
+	if (bytes == 0 || length != bytes) {
 		snprintf(reason, HAUL_REASON_BYTES,
-			 "message type 0x%04x: reserved bytes are not zero", message->frame.type);
+			 "message type 0x%04x has %zu bytes, %zu are due", message->frame.type,
+			 length, bytes);
 		return -HAUL_INVALID;
 	}
-	snprintf(reason, HAUL_REASON_BYTES, "message type 0x%04x has %zu bytes, %zu are due",
-		 message->frame.type, length, bytes_min);
+	if (link_reserved(message) == 0)
+		return 0;
+	snprintf(reason, HAUL_REASON_BYTES, "message type 0x%04x: reserved bytes are not zero",
+		 message->frame.type);
 	return -HAUL_INVALID;
 }
 
@@ -364,6 +420,7 @@ static void link_break(struct link *link, const char *why)
 	link->fd = -1;
 	link->is_greeted = false;
 	link->is_blocked = false;
+	link->owed_count = 0;
 	link->node_state = HAUL_NODE_UNKNOWN;
 	link->retry_at_us = clock_now_us() + link->retry_ms * 1000ull;
 	link->retry_ms = MIN(link->retry_ms * 2, LINK_RETRY_MAX_MS);
@@ -501,11 +558,10 @@ void link_tell_close(struct link *link, const char *segment)
 
 void link_answer_ping(struct link *link, uint32_t request)
 {
-	struct haul_frame frame;
+	const struct link_owed owed = { .type = HAUL_CONTROL_PING, .request = request };
 
 	if (!link->is_greeted)
 		return;
-	frame_fill(&frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_PING | HAUL_FRAME_ANSWER,
-		   sizeof(frame), request);
-	seqpacket_send(link->fd, &frame, sizeof(frame), NULL, 0);
+	link_owe(link, &owed);
+	link_arm(link);
 }

@@ -27,6 +27,16 @@ struct event_base;
 #define LINK_RETRY_MIN_MS 20u
 #define LINK_RETRY_MAX_MS 1000u
 
+/** Answers that may wait for a full socket: as many listings as a control plane asks for at a time, and a ping. */
+#define LINK_OWED_MAX 65u
+
+/** A request of the control plane whose answer met a full socket: it is made anew. */
+struct link_owed {
+	uint16_t type;    /**< HAUL_CONTROL_TABLE or HAUL_CONTROL_PING */
+	uint32_t request; /**< its number */
+	uint32_t table;   /**< of a TABLE */
+};
+
 /** What came of a request. Valid during the call. */
 struct link_answer {
 	enum haul_error status;
@@ -82,8 +92,10 @@ struct link {
 	uint64_t retry_at_us;
 	uint32_t next_number;
 	uint32_t request_count;
-	TAILQ_HEAD(, link_request) requests; /**< in order of their deadlines */
-	enum haul_node_state node_state;     /**< as last told */
+	TAILQ_HEAD(, link_request) requests;  /**< in order of their deadlines */
+	struct link_owed owed[LINK_OWED_MAX]; /**< in order */
+	uint32_t owed_count;
+	enum haul_node_state node_state; /**< as last told */
 };
 
 /** Begin to connect. hello's frame is filled here. Returns 0 or -ENOMEM. */

@@ -164,12 +164,12 @@ static void accept_link(void)
 static void say(uint16_t type, uint32_t request, uint32_t status, int fd)
 {
 	struct haul_control_answer answer = { .version = 7 };
+	size_t length = type == HAUL_CONTROL_PING ? sizeof(answer.frame) : sizeof(answer);
 
-	frame_fill(&answer.frame, HAUL_CONTROL_VERSION, type, sizeof(answer), request);
+	frame_fill(&answer.frame, HAUL_CONTROL_VERSION, type, (uint32_t)length, request);
 	answer.frame.status = status;
 	memset(answer.reason, 'r', sizeof(answer.reason)); /* it has no end */
-	assert_int_equal(seqpacket_send(fixture->control, &answer, sizeof(answer), &fd, fd >= 0),
-			 0);
+	assert_int_equal(seqpacket_send(fixture->control, &answer, length, &fd, fd >= 0), 0);
 }
 
 static void greet(void)
@@ -359,12 +359,15 @@ static void link_hello__refused_is_tried_again_later(void **state)
 
 static void link_receive__nonsense_ends_the_connection(void **state)
 {
-	struct haul_control_answer message = { 0 };
+	struct {
+		struct haul_frame frame;
+		uint8_t rest[sizeof(struct haul_control_answer)];
+	} message = { 0 };
 
 	(void)state;
 	listen_now();
-	for (int i = 0; i < 6; i++) {
-		size_t length = sizeof(message) - (i == 4 ? 8 : 0);
+	for (int i = 0; i < 7; i++) {
+		size_t length = sizeof(struct haul_control_answer) + (size_t)(i == 6) - (i == 4);
 		int fd = memfd_from_bytes("t", "x", 1);
 
 		greet();
@@ -448,6 +451,60 @@ static void link_table__is_answered_with_rows_or_a_refusal(void **state)
 	}
 }
 
+static void ask_table(uint32_t request)
+{
+	struct haul_control_table message = { .table = HAUL_TABLE_PEERS };
+
+	frame_fill(&message.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_TABLE, sizeof(message),
+		   request);
+	assert_int_equal(seqpacket_send(fixture->control, &message, sizeof(message), NULL, 0), 0);
+}
+
+/* Nobody reads what the link sends: its answers come, in order, when somebody does. */
+static void link_table__waits_for_a_full_socket(void **state)
+{
+	struct haul_frame frame;
+	int fd;
+
+	(void)state;
+	listen_now();
+	greet();
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(ask_for(HAUL_CONTROL_SEGMENT_ERASE, -1), 0);
+	assert_true(fixture->link.is_blocked);
+	for (uint32_t i = 1; i <= 3; i++)
+		ask_table(2000 + i);
+	say(HAUL_CONTROL_PING, 2004, 0, -1);
+	AWAIT(fixture->link.owed_count == 4);
+	for (uint32_t i = 1; i <= 4; i++) {
+		do {
+			frame = next_message(&fd);
+		} while (frame.type == HAUL_CONTROL_SEGMENT_ERASE);
+		assert_int_equal(frame.request, 2000 + i);
+		assert_int_equal(frame.type, (i < 4 ? HAUL_CONTROL_TABLE : HAUL_CONTROL_PING) |
+						     HAUL_FRAME_ANSWER);
+		assert_int_equal(fd >= 0, i < 4);
+		if (fd >= 0)
+			close(fd);
+	}
+	assert_int_equal(fixture->link.owed_count, 0);
+}
+
+static void link_table__who_asks_and_never_reads_is_cut_off(void **state)
+{
+	(void)state;
+	listen_now();
+	greet();
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(ask_for(HAUL_CONTROL_SEGMENT_ERASE, -1), 0);
+	for (uint32_t i = 0; i < LINK_OWED_MAX; i++)
+		ask_table(i);
+	AWAIT(fixture->link.owed_count == LINK_OWED_MAX);
+	ask_table(LINK_OWED_MAX);
+	AWAIT(fixture->link.fd < 0);
+	assert_int_equal(fixture->link.owed_count, 0);
+}
+
 static void link_is_opening__knows_what_is_asked(void **state)
 {
 	struct haul_control_open open = { .rights = 1, .segment = "wanted" };
@@ -477,6 +534,8 @@ int main(void)
 		CASE(link_receive__reserved_bytes_end_the_connection),
 		CASE(link_answer__nonsense_in_it_is_made_sense_of),
 		CASE(link_table__is_answered_with_rows_or_a_refusal),
+		CASE(link_table__waits_for_a_full_socket),
+		CASE(link_table__who_asks_and_never_reads_is_cut_off),
 		CASE(link_is_opening__knows_what_is_asked),
 #undef CASE
 	};
