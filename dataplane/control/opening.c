@@ -42,16 +42,33 @@ static struct remote_view *opening_view(const struct opening *opening)
 	return atomic_load_explicit(&opening_remote(opening)->view, memory_order_relaxed);
 }
 
-static struct opening *opening_find(struct node *node, const char *name)
+/* The one to share: of that name, for the same tenant and rights. */
+static struct opening *opening_find(const struct opening_wish *wish)
 {
 	struct opening *opening;
 
-	TAILQ_FOREACH(opening, &node->openings, link)
+	TAILQ_FOREACH(opening, &wish->client->node->openings, link)
 	{
-		if (!opening->is_retired && strcmp(opening->name, name) == 0)
+		if (!opening->is_retired && opening->rights == wish->rights &&
+		    strcmp(opening->name, wish->name) == 0 &&
+		    strcmp(opening->tenant, wish->client->tenant) == 0)
 			return opening;
 	}
 	return NULL;
+}
+
+/* Is there another of the same name? */
+static bool opening_has_others(const struct opening *opening)
+{
+	const struct opening *other;
+
+	TAILQ_FOREACH(other, &opening->node->openings, link)
+	{
+		if (other != opening && !other->is_retired &&
+		    strcmp(other->name, opening->name) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* The last step of a peer's slot: no worker and no remote names it. */
@@ -94,8 +111,8 @@ static void opening_unref(struct opening *opening)
 	BUG_ON(opening->references == 0);
 	if (--opening->references > 0)
 		return;
-	/* Whoever is opening it just now wants to hear of its versions. */
-	if (opening_find(opening->node, opening->name) == opening &&
+	/* Whoever has it open otherwise, or is opening it just now, wants to hear of its versions. */
+	if (!opening->is_retired && !opening_has_others(opening) &&
 	    !link_is_opening(&opening->node->link, opening->name))
 		link_tell_close(&opening->node->link, opening->name);
 	opening_retire(opening, "nobody has it open any more");
@@ -234,21 +251,52 @@ static void opening_answer(const struct opening_wish *wish, struct opening *open
 	client_answer(client, HAUL_OK, &message, sizeof(message), NULL, 0);
 }
 
+/* A version of the segment is known: is what is here by it? */
+static void opening_hear(struct opening *opening, uint64_t version, uint64_t incarnation)
+{
+	if (opening->is_retired)
+		return;
+	if (incarnation != opening->incarnation) {
+		opening_retire(opening, "another incarnation owns the name now");
+	} else if (version != opening_view(opening)->version) {
+		/* From this store on no worker posts by the old view. */
+		atomic_store_explicit(&opening_remote(opening)->version_seen, version,
+				      memory_order_release);
+		opening_refresh(opening);
+	}
+}
+
+/* A descriptor came for one of several that share its name: the control plane tells of that version no more. */
+static void opening_tell(struct node *node, const struct haul_descriptor *descriptor)
+{
+	struct opening *opening;
+
+	TAILQ_FOREACH(opening, &node->openings, link)
+	{
+		if (strcmp(opening->name, descriptor->segment) == 0 &&
+		    (opening->incarnation != descriptor->incarnation ||
+		     opening_view(opening)->version < descriptor->metadata_version))
+			opening_hear(opening, descriptor->metadata_version,
+				     descriptor->incarnation);
+	}
+}
+
 /* The opening of a descriptor that just came: the one that is there, refreshed, or a new one. NULL: no room. */
 static struct opening *opening_of(const struct opening_wish *wish,
 				  const struct haul_descriptor *descriptor)
 {
-	struct opening *opening = opening_find(wish->client->node, wish->name);
+	struct opening *opening = opening_find(wish);
 
 	if (opening != NULL && opening->incarnation != descriptor->incarnation) {
 		opening_retire(opening, "another incarnation owns the name now");
 		opening = NULL;
 	}
 	if (opening == NULL)
-		return opening_make(wish, descriptor);
-	if (descriptor->metadata_version > opening_view(opening)->version &&
-	    opening_swap_view(opening, descriptor) != 0)
+		opening = opening_make(wish, descriptor);
+	else if (descriptor->metadata_version > opening_view(opening)->version &&
+		 opening_swap_view(opening, descriptor) != 0)
 		return NULL;
+	opening_tell(wish->client->node, descriptor);
 	return opening;
 }
 
@@ -409,6 +457,7 @@ static void opening_take(struct opening *opening, const struct haul_descriptor *
 	}
 	if (opening_swap_view(opening, descriptor) != 0)
 		opening->is_refresh_due = true;
+	opening_tell(opening->node, descriptor);
 }
 
 /* The answer to a refresh. Absent, unreachable and malformed are three different things. */
@@ -474,18 +523,14 @@ void opening_version_seen(struct node *node, const struct haul_control_version_s
 
 	if (!name_is_valid(message->segment, sizeof(message->segment)))
 		return;
-	opening = opening_find(node, message->segment);
-	if (opening == NULL)
-		return;
-	if (message->version == 0) {
-		opening_retire(opening, "its owner erased it");
-	} else if (message->incarnation != opening->incarnation) {
-		opening_retire(opening, "another incarnation owns the name now");
-	} else if (message->version != opening_view(opening)->version) {
-		/* From this store on no worker posts by the old view. */
-		atomic_store_explicit(&opening_remote(opening)->version_seen, message->version,
-				      memory_order_release);
-		opening_refresh(opening);
+	TAILQ_FOREACH(opening, &node->openings, link)
+	{
+		if (strcmp(opening->name, message->segment) != 0)
+			continue;
+		if (message->version == 0)
+			opening_retire(opening, "its owner erased it");
+		else
+			opening_hear(opening, message->version, message->incarnation);
 	}
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
  * Remote segments that clients have open, as the control thread sees them: an opening is one slot of the engine's
- * table, shared by every handle on the same segment and incarnation, and refreshed when its version moves.
+ * table, shared by every handle on the same segment and incarnation for the same tenant and rights, and refreshed by
+ * these when its version moves. So what is granted to one no more is taken from that one, and from nobody else.
  *
  * A refresh that fails, or brings something malformed, never replaces a good view; two absences in a row, another
  * incarnation, or a version of 0 retire it, and with it the operations on it.
@@ -40,7 +41,7 @@ struct opening {
 	bool is_retired;
 	uint64_t incarnation;
 	uint64_t refreshed_at_us; /**< when the last refresh was asked for */
-	uint32_t rights;          /**< of whoever opened it first, for refreshes */
+	uint32_t rights;          /**< of its handles, for refreshes, as is the tenant */
 	char tenant[HAUL_NAME_BYTES];
 	char name[HAUL_NAME_BYTES];
 };

@@ -184,12 +184,17 @@ static void opening_open__moves_bytes_both_ways(void **state)
 static void opening_open__grants_what_was_asked_for(void **state)
 {
 	uint32_t reader;
+	uint32_t again;
 	uint32_t writer;
 
 	(void)state;
 	assert_int_equal(open_target(HAUL_RIGHT_READ, &reader), HAUL_OK);
+	assert_int_equal(open_target(HAUL_RIGHT_READ, &again), HAUL_OK);
 	assert_int_equal(open_target(HAUL_RIGHT_WRITE, &writer), HAUL_OK);
+	/* The same rights share an opening. */
 	assert_int_equal(TAILQ_FIRST(&rig->node.openings)->references, 2);
+	assert_int_equal(TAILQ_LAST(&rig->node.openings, opening_list)->references, 1);
+	expect_transfer(HAUL_OP_READ, again, HAUL_OK, HAUL_REASON_NONE);
 	expect_transfer(HAUL_OP_READ, reader, HAUL_OK, HAUL_REASON_NONE);
 	expect_transfer(HAUL_OP_WRITE, reader, HAUL_DENIED, HAUL_REASON_REMOTE_RIGHT);
 	expect_transfer(HAUL_OP_READ, writer, HAUL_DENIED, HAUL_REASON_REMOTE_RIGHT);
@@ -395,6 +400,53 @@ static void opening_refresh__when_refused_retires(void **state)
 	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
 }
 
+/* Writing is granted no more: who only reads goes on, whoever of them came first. */
+static void opening_refresh__takes_a_right_from_who_had_it(void **state)
+{
+	union node_message request;
+	uint32_t reader;
+	uint32_t writer;
+
+	(void)state;
+	assert_int_equal(open_target(BOTH, &writer), HAUL_OK);
+	assert_int_equal(open_target(HAUL_RIGHT_READ, &reader), HAUL_OK);
+	tell_version(++descriptor->metadata_version, descriptor->incarnation);
+	for (int i = 0; i < 2; i++) {
+		int fd;
+
+		control_expect(rig, HAUL_CONTROL_SEGMENT_OPEN, &request, &fd);
+		fd = request.control_open.rights == HAUL_RIGHT_READ ? descriptor_send() : -1;
+		control_answer(rig, &request, fd >= 0 ? HAUL_OK : HAUL_DENIED, fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.openings)->is_retired);
+	expect_transfer(HAUL_OP_WRITE, writer, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
+	expect_transfer(HAUL_OP_READ, reader, HAUL_OK, HAUL_REASON_NONE);
+	/* The one that is left is who tells the control plane when it closes. */
+	assert_int_equal(close_handle(writer), HAUL_OK);
+	assert_int_equal(close_handle(reader), HAUL_OK);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_CLOSE, &request, &(int){ 0 });
+}
+
+/* A newer descriptor for one is news for the others of its name: the control plane does not tell it again. */
+static void opening_open__tells_the_others_of_its_name(void **state)
+{
+	uint32_t reader;
+	uint32_t writer;
+
+	(void)state;
+	assert_int_equal(open_target(HAUL_RIGHT_READ, &reader), HAUL_OK);
+	descriptor->metadata_version += 3;
+	assert_int_equal(open_target(HAUL_RIGHT_WRITE, &writer), HAUL_OK);
+	answer_refresh(HAUL_OK, true);
+	expect_transfer(HAUL_OP_READ, reader, HAUL_OK, HAUL_REASON_NONE);
+	assert_int_equal(atomic_load(&rig->node.engine.remotes
+					      .remotes[TAILQ_FIRST(&rig->node.openings)->remote]
+					      .version_seen),
+			 descriptor->metadata_version);
+}
+
 /* The owner's own table is the last line: a view that is behind is refused there, and fetched again. */
 static void opening_refresh__after_a_target_said_stale(void **state)
 {
@@ -526,6 +578,8 @@ int main(void)
 		CASE(opening_version__of_another_incarnation_retires),
 		CASE(opening_refresh__two_absences_retire),
 		CASE(opening_refresh__when_refused_retires),
+		CASE(opening_refresh__takes_a_right_from_who_had_it),
+		CASE(opening_open__tells_the_others_of_its_name),
 		CASE(opening_refresh__after_a_target_said_stale),
 		CASE(opening_peer__is_met_again_and_again),
 		CASE(opening_drop_all__of_many_clients_at_once),
