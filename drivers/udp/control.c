@@ -26,7 +26,7 @@
 #define UDP_SEND_BUDGET  128u
 
 /* After something was put into a ring of a worker, which may be asleep. */
-static void udp_control_wake(const struct transport *transport, uint32_t worker)
+void udp_control_wake(const struct transport *transport, uint32_t worker)
 {
 	transport->setup.host->wake(transport->setup.workers[worker]);
 }
@@ -95,6 +95,8 @@ static struct neighbours *udp_control_neighbours(struct transport *transport,
 						 const struct rudp_address *address)
 {
 	BUG_ON(address->link >= PORTS_MAX);
+	if (port_state(&transport->ports[address->link]) != PORT_UP)
+		return NULL;
 	return transport->neighbours[address->link][address->family == 6 ? PORT_IPV6 : PORT_IPV4];
 }
 
@@ -303,8 +305,7 @@ static void udp_control_transmit(struct transport *transport, uint64_t now_us)
 	}
 }
 
-/* The link learns where the port's addresses are: somebody else may have had them before. */
-static void udp_control_announce(struct transport *transport, const struct port *port)
+void udp_control_announce(struct transport *transport, const struct port *port)
 {
 	struct lookup announcement;
 
@@ -318,96 +319,6 @@ static void udp_control_announce(struct transport *transport, const struct port 
 	}
 }
 
-static bool udp_control_make_neighbours(struct transport *transport, const struct port *port)
-{
-	for (uint32_t i = 0; i < PORT_FAMILIES; i++) {
-		const struct frame_ip *ip = &port->addresses[i].ip;
-		struct neighbours *neighbours;
-
-		if (ip->family == 0)
-			continue;
-		neighbours = malloc(sizeof(*neighbours));
-		if (neighbours == NULL)
-			return false;
-		neighbours_init(neighbours, ip, port->mac);
-		transport->neighbours[port->index][i] = neighbours;
-	}
-	return true;
-}
-
-/* A port has come up: workers may use it. */
-static void udp_control_port_up(struct transport *transport, struct port *port)
-{
-	const struct udp_port_conf *conf = port->conf;
-
-	if (!udp_control_make_neighbours(transport, port)) {
-		log_error("udp", "port %s: no memory for its neighbours", conf->name);
-		return;
-	}
-	atomic_fetch_or_explicit(&transport->ports_up, 1u << port->index, memory_order_release);
-	for (uint32_t i = 0; i < transport->worker_count; i++)
-		udp_control_wake(transport, i);
-	udp_control_announce(transport, port);
-	log_info(
-		"udp",
-		"port %s: up: %s%s%s, mtu %u, %02x:%02x:%02x:%02x:%02x:%02x, checksums %s, queues %u",
-		conf->name, conf->address,
-		conf->address[0] != '\0' && conf->address6[0] != '\0' ? " " : "", conf->address6,
-		conf->mtu_bytes, port->mac[0], port->mac[1], port->mac[2], port->mac[3],
-		port->mac[4], port->mac[5],
-		port->sum == FRAME_SUM_NONE    ? "not sent"
-		: port->sum == FRAME_SUM_WHOLE ? "made here"
-					       : "made by the port",
-		port->queues);
-	if (port->is_bell_wanted && port->bell.kind == BELL_NONE)
-		log_info("udp",
-			 "port %s: its device wakes nobody: idle workers sleep in short steps",
-			 conf->name);
-}
-
-static void udp_control_link(struct transport *transport, struct port *port)
-{
-	bool has_link = port_has_link(port);
-
-	if (has_link == port->is_on_link)
-		return;
-	port->is_on_link = has_link;
-	log_info("udp", "port %s: link %s", port->conf->name, has_link ? "up" : "down");
-	if (has_link)
-		udp_control_announce(transport, port);
-}
-
-void udp_control_ports(struct transport *transport, uint64_t now_us)
-{
-	transport->ports_us = now_us;
-	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
-		struct port *port = &transport->ports[i];
-		enum port_state state = port_state(port);
-
-		if (state != PORT_OPENING && (transport->ports_told & 1u << i) == 0) {
-			transport->ports_told |= 1u << i;
-			if (state == PORT_UP)
-				udp_control_port_up(transport, port);
-			else
-				log_error("udp", "port %s: %s: %s", port->conf->name,
-					  port->conf->device, port->reason);
-		}
-		if (state == PORT_UP)
-			udp_control_link(transport, port);
-	}
-}
-
-/* Has a port been opened, or failed, that was not told of yet? */
-static bool udp_control_has_port_news(const struct transport *transport)
-{
-	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
-		if ((transport->ports_told & 1u << i) == 0 &&
-		    port_state(&transport->ports[i]) != PORT_OPENING)
-			return true;
-	}
-	return false;
-}
-
 uint64_t udp_control(struct transport *transport, uint64_t now_us)
 {
 	uint64_t next_us = now_us + UDP_NEIGHBOURS_US;
@@ -417,8 +328,8 @@ uint64_t udp_control(struct transport *transport, uint64_t now_us)
 	if (transport->conf->port_count == 0)
 		return UINT64_MAX;
 	eventfd_read(transport->event_fd, &value);
-	if (now_us - transport->ports_us >= UDP_PORTS_US || udp_control_has_port_news(transport))
-		udp_control_ports(transport, now_us);
+	if (now_us - transport->ports_us >= UDP_PORTS_US || udp_ports_have_news(transport))
+		udp_ports_look(transport, now_us);
 	is_more = udp_control_events(transport, now_us);
 	handshake_advance(transport->handshake, now_us);
 	udp_control_transmit(transport, now_us);

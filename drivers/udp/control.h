@@ -35,7 +35,6 @@ struct transport {
 	struct port ports[PORTS_MAX];
 	/** By enum port_family; NULL until the port is up, and where it has no such address. */
 	struct neighbours *neighbours[PORTS_MAX][PORT_FAMILIES];
-	uint32_t ports_told;  /**< bit set: outcome logged */
 	atomic_uint ports_up; /**< bit set: control writes (release), workers read (acquire) */
 	struct handshake *handshake;
 	struct udp_attempt *attempts; /**< worker * rails_max + rail */
@@ -60,7 +59,19 @@ void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t 
 void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32_t rail);
 uint64_t udp_control(struct transport *transport, uint64_t now_us);
 
-/** Look at what has become of the ports; logs each outcome once. */
-void udp_control_ports(struct transport *transport, uint64_t now_us);
+/** Have a worker look at what is there for it, if it sleeps. */
+void udp_control_wake(const struct transport *transport, uint32_t worker);
+
+/** The link learns where a port's addresses are: somebody else may have had them before. */
+void udp_control_announce(struct transport *transport, const struct port *port);
+
+/* ports.c */
+
+/** Look at what has become of the ports. */
+void udp_ports_look(struct transport *transport, uint64_t now_us);
+/** Is there something to look at, that should not wait for the next time? */
+bool udp_ports_have_news(const struct transport *transport);
+/** For listings: "up" and the like. */
+const char *udp_port_text(const struct port *port);
 
 #endif

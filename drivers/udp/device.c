@@ -106,6 +106,24 @@ void device_options(const struct udp_port_conf *conf, char options_out[UDP_DEVIC
 		 slot, slot * DEVICE_SLOTS_A_BLOCK);
 }
 
+bool device_interface(const struct udp_port_conf *conf, char name_out[UDP_DEVICE_BYTES])
+{
+	return (device_is_made_by(conf, DEVICE_AF_PACKET) ||
+		device_is_made_by(conf, DEVICE_AF_XDP)) &&
+	       device_option(conf->device, ",iface=", name_out, UDP_DEVICE_BYTES);
+}
+
+/* That of AF_XDP never takes back what it has put into the kernel's fill ring. */
+bool device_keeps_buffers(const struct udp_port_conf *conf)
+{
+	return device_is_made_by(conf, DEVICE_AF_XDP);
+}
+
+bool device_must_relink(const struct udp_port_conf *conf)
+{
+	return device_is_made_by(conf, DEVICE_MEMIF) && strstr(conf->device, "role=server") == NULL;
+}
+
 bool device_server_path(const struct udp_port_conf *conf, struct sockaddr_un *address_out)
 {
 	const char *device = conf->device;

@@ -16,6 +16,7 @@
 /** PMDs that want something of their own. */
 #define DEVICE_AF_PACKET   "net_af_packet"
 #define DEVICE_AF_XDP      "net_af_xdp"
+#define DEVICE_MEMIF       "net_memif"
 #define DEVICE_VIRTIO_USER "net_virtio_user"
 
 /** The name, without the options. */
@@ -32,6 +33,15 @@ void device_options(const struct udp_port_conf *conf, char options_out[UDP_DEVIC
 
 /** Bytes of a packet buffer, its headroom included. */
 uint16_t device_room_bytes(const struct udp_port_conf *conf);
+
+/** The interface of the kernel that it stands on; false when it is on none. */
+bool device_interface(const struct udp_port_conf *conf, char name_out[UDP_DEVICE_BYTES]);
+
+/** Does its PMD keep packet buffers for ever when it is closed? */
+bool device_keeps_buffers(const struct udp_port_conf *conf);
+
+/** Does its PMD leave a link down for ever that its peer has let go, unless it is opened again? */
+bool device_must_relink(const struct udp_port_conf *conf);
 
 /** The socket that the device makes and waits on for its peer; false for all that do not wait. */
 bool device_server_path(const struct udp_port_conf *conf, struct sockaddr_un *address_out);

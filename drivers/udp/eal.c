@@ -40,6 +40,7 @@ static struct {
 } eal;
 
 static _Thread_local bool eal_thread_is_in;
+static _Thread_local bool eal_is_hushed;
 
 static void eal_arg(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -80,7 +81,7 @@ static ssize_t eal_log_write(void *cookie, const char *text, size_t bytes)
 		length--;
 	if (length == 0)
 		return (ssize_t)bytes;
-	if (level <= RTE_LOG_ERR)
+	if (level <= RTE_LOG_ERR && !eal_is_hushed)
 		log_warning("dpdk", "%.*s", length, text);
 	else
 		log_debug("dpdk", "%.*s", length, text);
@@ -224,6 +225,11 @@ void eal_stop(void)
 	BUG_ON(eal.holders == 0);
 	if (--eal.holders == 0)
 		rte_eal_cleanup();
+}
+
+void eal_hush(bool is_hushed)
+{
+	eal_is_hushed = is_hushed;
 }
 
 bool eal_has_huge_pages(void)

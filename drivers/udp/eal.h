@@ -31,6 +31,9 @@ int eal_start(const struct eal_options *options);
 /** Let go; the last one ends EAL. */
 void eal_stop(void);
 
+/** From now on, what EAL calls an error on the calling thread is a detail. */
+void eal_hush(bool is_hushed);
+
 /** Does EAL's memory consist of huge pages? */
 bool eal_has_huge_pages(void);
 

@@ -353,6 +353,12 @@ void frame_template_resolve(struct frame_template *template, const uint8_t *mac)
 	template->is_resolved = 1;
 }
 
+void frame_template_move(struct frame_template *template, const uint8_t *mac)
+{
+	memcpy(template->header + FRAME_TEMPLATE_BYTES - template->header_bytes + FRAME_MAC_BYTES,
+	       mac, FRAME_MAC_BYTES);
+}
+
 /* Checksum of the UDP part; a computed zero is sent as its other form, since zero means "none". */
 static uint16_t frame_finish_udp(const struct frame_template *template, const uint8_t *udp,
 				 uint32_t udp_bytes)

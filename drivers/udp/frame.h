@@ -137,6 +137,9 @@ void frame_template_make(struct frame_template *template, const struct frame_pat
 /** The destination has this MAC from now on. */
 void frame_template_resolve(struct frame_template *template, const uint8_t *mac);
 
+/** The sender has this MAC from now on. */
+void frame_template_move(struct frame_template *template, const uint8_t *mac);
+
 /**
  * Write the header of a frame right before its payload of `bytes`, which is there already. Also writes before the
  * header: FRAME_TEMPLATE_BYTES before the payload are the template's.

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opening and closing of ports; port.h says what they are. */
+/* What a port is made of, and its link; port.h says what it is, opener.c when what in here is done. */
 #include "drivers/udp/port.h"
 
 #include "base/check.h"
 #include "base/log.h"
 #include "drivers/udp/device.h"
-#include "drivers/udp/eal.h"
 #include "drivers/udp/queues.h"
 
 #include <rte_dev.h>
@@ -13,14 +12,11 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 /* Descriptors of a queue where the device does not prefer another number. */
 #define PORT_DESCRIPTORS 512
@@ -28,8 +24,11 @@
 /* Packet buffers kept by each thread in front of the pool: several bursts of both directions. */
 #define PORT_CACHE_PACKETS 256u
 
-/* How long to wait between two knocks at a device that waits for its peer, when it is to end. */
-#define PORT_KNOCK_NS 20000000
+/* A link that is down for so long is taken for one that needs the device to be opened again, where that helps. */
+#define PORT_RELINK_US UINT64_C(1000000)
+
+/* Pools of one process want names of their own; ethdev's numbers are given again. */
+static atomic_uint port_pool_number;
 
 static void port_fail(struct port *port, const char *what, int error)
 {
@@ -49,6 +48,32 @@ bool port_waits_for_peer(const struct port *port)
 	struct sockaddr_un address;
 
 	return device_server_path(port->conf, &address);
+}
+
+/*
+ * PMDs have poor words for an interface that is not there or down, and that of AF_XDP uses freed memory after it has failed
+ * on one that is down: so they are not asked.
+ */
+static int port_find_interface(struct port *port)
+{
+	char name[UDP_DEVICE_BYTES];
+	uint32_t index;
+	int error;
+
+	if (!device_interface(port->conf, name))
+		return 0;
+	index = if_nametoindex(name);
+	if (index == 0) {
+		port_fail(port, "there is no interface of that name", errno);
+		return -ENODEV;
+	}
+	error = interface_open(&port->interface, index);
+	if (error == 0 && device_is_made_by(port->conf, DEVICE_AF_XDP) &&
+	    interface_state(&port->interface) <= INTERFACE_DOWN)
+		error = -ENETDOWN;
+	if (error != 0)
+		port_fail(port, "its interface", error);
+	return error;
 }
 
 static int port_attach(struct port *port)
@@ -110,7 +135,9 @@ static int port_make_pool(struct port *port)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	snprintf(name, sizeof(name), "haul_port_%u", port->id);
+	if (port->pool != NULL)
+		return 0; /* what has not come back from the last time does so in its own time */
+	snprintf(name, sizeof(name), "haul_port_%u", atomic_fetch_add(&port_pool_number, 1));
 	port->pool = rte_pktmbuf_pool_create(name, port->pool_packets, PORT_CACHE_PACKETS, 0,
 					     device_room_bytes(port->conf),
 					     rte_eth_dev_socket_id(port->id));
@@ -145,24 +172,11 @@ static int port_set_up_queues(struct port *port, const struct rte_eth_dev_info *
 }
 
 /* A port on an interface of the kernel: what is larger than that one's MTU would never leave. */
-static int port_check_interface(struct port *port, const struct rte_eth_dev_info *info)
+static bool port_is_wider(const struct port *port)
 {
-	struct ifreq request = { 0 };
-	int error = 0;
-	int fd;
+	uint32_t mtu_bytes = interface_mtu_bytes(&port->interface);
 
-	if (info->if_index == 0 || if_indextoname(info->if_index, request.ifr_name) == NULL)
-		return 0;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, SIOCGIFMTU, &request) == 0 &&
-	    (uint32_t)request.ifr_mtu < port->conf->mtu_bytes) {
-		error = -EMSGSIZE;
-		port_fail(port, "the interface has a lesser MTU", error);
-	}
-	close(fd);
-	return error;
+	return mtu_bytes != 0 && mtu_bytes < port->conf->mtu_bytes;
 }
 
 static int port_configure(struct port *port, struct rte_eth_dev_info *info,
@@ -182,9 +196,10 @@ static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 		return -E2BIG;
 	}
 	port->queues = queues;
-	error = port_check_interface(port, info);
-	if (error != 0)
-		return error;
+	if (port_is_wider(port)) {
+		port_fail(port, "the interface has a lesser MTU", EMSGSIZE);
+		return -EMSGSIZE;
+	}
 	/* The PMD of AF_PACKET says that it carries 1500 bytes, but carries what its slots hold. */
 	if (!device_is_made_by(port->conf, DEVICE_AF_PACKET))
 		conf->rxmode.mtu = port->conf->mtu_bytes;
@@ -221,6 +236,39 @@ static void port_choose_mac(struct port *port, const struct rte_ether_addr *mac)
 	       4);
 }
 
+/* ethdev tells, on a thread of its own: the control thread looks. */
+static int port_on_event(uint16_t id, enum rte_eth_event_type type, void *argument, void *result)
+{
+	struct port *port = argument;
+
+	(void)id;
+	(void)result;
+	if (type == RTE_ETH_EVENT_INTR_RMV)
+		atomic_store_explicit(&port->is_removed, true, memory_order_release);
+	atomic_store_explicit(&port->has_event, true, memory_order_release);
+	eventfd_write(port->event_fd, 1);
+	return 0;
+}
+
+static void port_listen(struct port *port)
+{
+	rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_RMV, port_on_event, port);
+	rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_LSC, port_on_event, port);
+}
+
+static void port_listen_no_more(struct port *port)
+{
+	static const enum rte_eth_event_type types[] = { RTE_ETH_EVENT_INTR_RMV,
+							 RTE_ETH_EVENT_INTR_LSC };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		/* It does not go while it runs, which is not for long. */
+		while (rte_eth_dev_callback_unregister(port->id, types[i], port_on_event, port) ==
+		       -EAGAIN)
+			sched_yield();
+	}
+}
+
 static int port_start(struct port *port)
 {
 	struct rte_eth_conf conf = { 0 };
@@ -247,6 +295,7 @@ static int port_start(struct port *port)
 	if (error != 0)
 		log_warning("udp", "port %s: cannot see its peer come: %s", port->conf->name,
 			    rte_strerror(-error));
+	port_listen(port);
 	/* Discovery goes to groups; a port that cannot be told so takes them anyway, or has no filter. */
 	if (port->addresses[PORT_IPV6].ip.family != 0 && rte_eth_allmulticast_enable(port->id) != 0)
 		log_debug("udp", "port %s: does not filter groups", port->conf->name);
@@ -255,18 +304,50 @@ static int port_start(struct port *port)
 	return 0;
 }
 
-static void *port_main(void *argument)
+int port_bring_up(struct port *port)
 {
-	struct port *port = argument;
-	int error = port_attach(port);
+	int error;
 
+	port->reason[0] = '\0';
+	port->queues = queues_wanted(port->conf, port->worker_count);
+	atomic_store_explicit(&port->is_removed, false, memory_order_relaxed);
+	error = port_find_interface(port);
 	if (error == 0)
-		error = port_start(port);
-	/* Release: everything written above is seen by who sees the state. */
-	atomic_store_explicit(&port->state, error == 0 ? PORT_UP : PORT_FAILED,
-			      memory_order_release);
+		error = port_attach(port);
+	return error == 0 ? port_start(port) : error;
+}
+
+void port_take_down(struct port *port)
+{
+	struct rte_eth_dev_info info;
+
+	interface_close(&port->interface);
+	bell_close(&port->bell);
+	if (port->id == RTE_MAX_ETHPORTS || !rte_eth_dev_is_valid_port(port->id))
+		return;
+	port_listen_no_more(port);
+	rte_eth_dev_stop(port->id);
+	if (!port->is_adopted && rte_eth_dev_info_get(port->id, &info) == 0) {
+		rte_eth_dev_close(port->id);
+		rte_dev_remove(info.device);
+	}
+	port->id = RTE_MAX_ETHPORTS;
+	if (device_keeps_buffers(port->conf)) {
+		/* No worker has any, and the rest is lost: another pool the next time. */
+		rte_mempool_free(port->pool);
+		port->pool = NULL;
+	}
+}
+
+void port_tell(struct port *port, bool is_open)
+{
+	if (is_open)
+		/* Release: everything written before is seen by who sees the state. */
+		atomic_store_explicit(&port->state, PORT_UP, memory_order_release);
+	else if (port_state(port) == PORT_OPENING)
+		atomic_store_explicit(&port->state, PORT_FAILED, memory_order_release);
+	atomic_store_explicit(&port->has_event, true, memory_order_release);
 	eventfd_write(port->event_fd, 1);
-	return NULL;
 }
 
 static bool port_read_address(struct port *port, enum port_family family, const char *text)
@@ -305,64 +386,56 @@ int port_open(struct port *port, const struct udp_port_conf *conf, uint32_t pool
 	if (!port_read_address(port, PORT_IPV4, conf->address) ||
 	    !port_read_address(port, PORT_IPV6, conf->address6))
 		return -EINVAL;
-	error = pthread_create(&port->thread, NULL, port_main, port);
-	if (error != 0) {
+	error = opener_start(port);
+	if (error != 0)
 		log_error("udp", "port %s: no thread to open it", conf->name);
-		return -error;
-	}
-	port->has_thread = true;
-	return 0;
-}
-
-/*
- * A device that waits for its peer waits in accept(). Knocking there and leaving makes it go on, and fail, since
- * nobody talks to it then. The PMD leaves the socket behind that it had made.
- */
-static void port_end_thread(struct port *port)
-{
-	const struct timespec pause = { .tv_nsec = PORT_KNOCK_NS };
-	struct sockaddr_un address;
-	bool is_server = device_server_path(port->conf, &address);
-	bool is_woken = false;
-
-	if (!port->has_thread)
-		return;
-	while (port_state(port) == PORT_OPENING) {
-		if (is_server && device_knock(&address) == 0)
-			is_woken = true;
-		nanosleep(&pause, NULL);
-	}
-	pthread_join(port->thread, NULL);
-	port->has_thread = false;
-	if (is_woken && port_state(port) == PORT_FAILED)
-		unlink(address.sun_path);
+	return error;
 }
 
 void port_close(struct port *port)
 {
 	if (port->conf == NULL)
 		return;
-	port_end_thread(port);
-	if (port->id != RTE_MAX_ETHPORTS && rte_eth_dev_is_valid_port(port->id)) {
-		struct rte_eth_dev_info info;
-		int error = rte_eth_dev_info_get(port->id, &info);
-
-		bell_close(&port->bell);
-		rte_eth_dev_stop(port->id);
-		if (!port->is_adopted && error == 0) {
-			rte_eth_dev_close(port->id);
-			rte_dev_remove(info.device);
-		}
-	}
+	opener_end(port);
 	rte_mempool_free(port->pool);
 	port->conf = NULL;
 }
 
-bool port_has_link(const struct port *port)
+bool port_look_at_link(struct port *port, uint64_t now_us)
 {
 	struct rte_eth_link link;
 
-	if (port_state(port) != PORT_UP || rte_eth_link_get_nowait(port->id, &link) != 0)
-		return false;
-	return link.link_status == RTE_ETH_LINK_UP;
+	if (port->interface.index != 0)
+		port->has_link = interface_state(&port->interface) == INTERFACE_UP;
+	else
+		port->has_link = rte_eth_link_get_nowait(port->id, &link) == 0 &&
+				 link.link_status == RTE_ETH_LINK_UP;
+	if (port->has_link)
+		port->linked_us = now_us;
+	return port->has_link;
+}
+
+const char *port_link_text(const struct port *port)
+{
+	if (port->interface.index == 0)
+		return "no peer";
+	return interface_state(&port->interface) == INTERFACE_DOWN ? "the interface is set down"
+								   : "no carrier";
+}
+
+const char *port_loss(const struct port *port, uint64_t now_us)
+{
+	if (atomic_load_explicit(&port->is_removed, memory_order_acquire))
+		return "the device was removed";
+	if (port->interface.index != 0 && interface_state(&port->interface) == INTERFACE_GONE)
+		return "the interface was deleted";
+	if (device_must_relink(port->conf) && now_us - port->linked_us > PORT_RELINK_US)
+		return "its peer has ended";
+	return NULL;
+}
+
+void port_leave(struct port *port)
+{
+	atomic_store_explicit(&port->state, PORT_GONE, memory_order_release);
+	port->has_link = false;
 }

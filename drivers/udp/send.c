@@ -93,6 +93,7 @@ void udp_queue_empty(struct udp_queue *queue)
 	queue->spare_count = 0;
 	queue->waiting_first = 0;
 	queue->waiting_count = 0;
+	queue->blocked_us = 0;
 }
 
 static bool udp_may_echo(struct transport_worker *worker)
@@ -144,6 +145,17 @@ static uint32_t udp_send_frames(struct transport_worker *worker)
 	return work;
 }
 
+/* The port is gone: what rudp has to send gets lost, as on any wire that is cut, and rudp acts on that. */
+static int udp_send_nowhere(struct transport_worker *worker,
+			    const struct udp_connection *connection)
+{
+	if (rudp_transmit(connection->rudp, worker->now_us, NULL, worker->nowhere,
+			  sizeof(worker->nowhere)) == 0)
+		return 0;
+	counter_add(&worker->counters[UDP_OUT_GONE], 1);
+	return 1;
+}
+
 /* Ask rudp for one packet of a connection. 1 = added, 0 = it has none now, -1 = there is no room for it. */
 static inline int udp_send_packet(struct transport_worker *worker,
 				  const struct udp_connection *connection)
@@ -154,6 +166,8 @@ static inline int udp_send_packet(struct transport_worker *worker,
 	uint8_t *datagram;
 	size_t bytes;
 
+	if (UNLIKELY(queue->port == NULL))
+		return udp_send_nowhere(worker, connection);
 	if (!udp_queue_has_room(worker, queue))
 		return -1;
 	mbuf = udp_queue_buffer(worker, queue);

@@ -122,7 +122,7 @@ static int udp_await_required(struct transport *transport)
 
 	while (!udp_is_required_open(transport) && clock_now_us() < end_us)
 		nanosleep(&step, NULL);
-	udp_control_ports(transport, clock_now_us());
+	udp_ports_look(transport, clock_now_us());
 	for (uint32_t i = 0; i < transport->conf->port_count; i++) {
 		const struct port *port = &transport->ports[i];
 
@@ -264,20 +264,6 @@ static uint32_t udp_addresses(struct transport *transport, struct haul_address *
 static int udp_control_fd(struct transport *transport)
 {
 	return transport->event_fd;
-}
-
-static const char *udp_port_text(const struct port *port)
-{
-	switch (port_state(port)) {
-	case PORT_OPENING:
-		return "opening";
-	case PORT_FAILED:
-		return "failed";
-	default:
-		if (!port->is_on_link)
-			return "no link";
-		return port->is_bell_wanted && port->bell.kind == BELL_NONE ? "up, polled" : "up";
-	}
 }
 
 /* Both if there is room for them; IPv4 goes first, as it does to peers. */

@@ -103,7 +103,7 @@ void udp_worker_destroy(struct transport_worker *worker)
 	free(worker->stats);
 }
 
-/* Take up the queues of ports that have come up since the last round. */
+/* What a port is to those who send to it. */
 static void udp_worker_take_self(struct transport_worker *worker, struct frame_self *self,
 				 const struct port *port)
 {
@@ -120,21 +120,44 @@ static void udp_worker_take_self(struct transport_worker *worker, struct frame_s
 	self->is_sum_needed = port->is_sum_needed;
 }
 
+/* The connections that a port had before it was gone go on with what it is now. */
+static void udp_worker_take_connections(struct transport_worker *worker, uint32_t port)
+{
+	const struct udp_queue *queue = &worker->queues[port];
+	struct udp_connection *connection;
+
+	TAILQ_FOREACH(connection, &worker->connections, link)
+	{
+		if (connection->port == port)
+			frame_template_move(&connection->template, queue->self.mac);
+	}
+}
+
+/* Take up the queues of ports that have come up since the last round, and give back those of ports that are gone. */
 static void udp_worker_take_ports(struct transport_worker *worker, uint32_t ports_up)
 {
-	uint32_t fresh = ports_up & ~worker->ports_seen;
+	uint32_t changed = ports_up ^ worker->ports_seen;
 
 	eal_thread_enter();
 	for (uint32_t i = 0; i < worker->port_count; i++) {
 		struct udp_queue *queue = &worker->queues[i];
 		struct port *port = &worker->ports[i];
 
-		if ((fresh & 1u << i) == 0 || worker->number >= port->queues)
+		if ((changed & 1u << i) == 0 || worker->number >= port->queues)
 			continue;
+		if ((ports_up & 1u << i) == 0) {
+			bell_unwatch(&queue->watch);
+			udp_queue_empty(queue);
+			queue->port = NULL;
+			continue;
+		}
 		udp_worker_take_self(worker, &queue->self, port);
 		queue->port = port;
+		udp_worker_take_connections(worker, i);
 	}
 	worker->ports_seen = ports_up;
+	/* Release: whoever sees it sees the queues left alone. */
+	atomic_store_explicit(&worker->ports_held, ports_up, memory_order_release);
 }
 
 static void udp_worker_rail(struct transport_worker *worker, uint32_t rail, enum rail_state state,

@@ -32,7 +32,7 @@
 
 /** One queue pair of a port. */
 struct udp_queue {
-	struct port *port; /**< NULL = not up yet */
+	struct port *port; /**< NULL = it is not up */
 	struct frame_self self;
 	uint32_t spare_count;    /**< packet buffers taken from the pool in advance */
 	uint32_t waiting_first;  /**< of `waiting`: the first that the port has not taken */
@@ -77,9 +77,11 @@ struct transport_worker {
 	uint32_t rails_max;
 	uint32_t port_count;
 	uint32_t ports_seen; /**< bit set of ports whose queue is in use */
-	bool has_events;     /**< told to control at the end of the round */
-	uint16_t udp_port;   /**< of this node, host order */
-	int event_fd;        /**< wakes the control thread; the transport's */
+	atomic_uint
+		ports_held; /**< the same, for control to see that a queue has been given back */
+	bool has_events;    /**< told to control at the end of the round */
+	uint16_t udp_port;  /**< of this node, host order */
+	int event_fd;       /**< wakes the control thread; the transport's */
 
 	const struct udp_conf *conf;
 	const atomic_uint *ports_up; /**< transport's bit set of ports that may be used */
@@ -92,6 +94,7 @@ struct transport_worker {
 	struct rail_stats *stats;      /**< rails_max; worker writes, listings read */
 	struct pool pool;              /**< struct udp_connection */
 	struct udp_queue queues[PORTS_MAX];
+	uint8_t nowhere[RUDP_DATAGRAM_BYTES_MAX]; /**< where packets are made that no port takes */
 
 	struct spsc commands; /**< struct udp_command, from control */
 	struct spsc frames;   /**< struct udp_frame, from control */

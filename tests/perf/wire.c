@@ -159,6 +159,7 @@ static int wire_open(struct wire *wire)
 	struct eal_options eal = { .node = wire_names[wire->side],
 				   .huge_pages = options->huge_pages };
 	uint64_t start_us = clock_now_us();
+	char reason[OPENER_REASON_BYTES];
 
 	snprintf(wire->conf.name, sizeof(wire->conf.name), "%s", wire_names[wire->side]);
 	snprintf(wire->conf.address, sizeof(wire->conf.address), "10.0.0.%d/24",
@@ -174,9 +175,10 @@ static int wire_open(struct wire *wire)
 	if (eal_start(&eal) != 0 || port_open(&wire->port, &wire->conf, options->packets, -1) != 0)
 		return -EIO;
 	eal_thread_enter();
-	while (!port_has_link(&wire->port)) {
-		if (port_state(&wire->port) == PORT_FAILED) {
-			log_error("wire", "%s: %s", wire->conf.name, wire->port.reason);
+	while (port_state(&wire->port) != PORT_UP ||
+	       !port_look_at_link(&wire->port, clock_now_us())) {
+		if (opener_failures(&wire->port, reason) > 0) {
+			log_error("wire", "%s: %s", wire->conf.name, reason);
 			return -EIO;
 		}
 		if (clock_now_us() > start_us + WIRE_READY_US)

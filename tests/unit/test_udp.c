@@ -6,6 +6,7 @@
  * gives them turns until something is so, or too much time has passed.
  */
 #include "base/clock.h"
+#include "drivers/udp/control.h"
 #include "drivers/udp/eal.h"
 #include "drivers/udp/udp.h"
 #include "udp_node.h"
@@ -16,6 +17,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MEMORY_BYTES (4u << 20)
 #define SLICE_BYTES  (1u << 20)
@@ -62,12 +64,17 @@ static void fill(uint8_t *memory, uint32_t seed)
 	}
 }
 
-static bool is_port_up(struct udp_node *node)
+static bool is_port(struct udp_node *node, const char *state)
 {
 	struct haul_transport_row row;
 
 	udp_ops.describe(node->transport, &row, 1);
-	return strcmp(row.state, "up") == 0;
+	return strcmp(row.state, state) == 0;
+}
+
+static bool is_port_up(struct udp_node *node)
+{
+	return is_port(node, "up");
 }
 
 static int set_up(void **state)
@@ -354,6 +361,82 @@ static void connect__comes_back_after_a_restart_of_the_peer(void **state)
 	assert_memory_equal(a.worker.memory, b.worker.memory, SLICE_BYTES);
 }
 
+/* Until the port is said to be so. */
+static bool turn_until_port(struct udp_node *node, const char *state)
+{
+	uint64_t end_us = clock_now_us() + PATIENCE_US;
+
+	while (!is_port(node, state) && clock_now_us() < end_us)
+		turn();
+	return is_port(node, state);
+}
+
+static void control__opens_a_port_again_that_is_gone(void **state)
+{
+	struct port *port = &a.transport->ports[0];
+	uint32_t buffers = port->pool_packets;
+	struct slice slices[4];
+
+	(void)state;
+	connect_both();
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(
+			udp_node_post(&a, &slices[i], SLICE_WRITE, i * SLICE_BYTES, SLICE_BYTES));
+	for (int i = 0; i < 5; i++)
+		turn();
+	atomic_store(&port->is_removed, true);
+	assert_true(turn_until_port(&a, "gone"));
+	assert_true(turn_until_port(&a, "up"));
+	assert_int_equal(a.counters[UDP_PORTS_GONE], 1);
+	assert_int_equal(a.counters[UDP_PORTS_UP], 2);
+	assert_true(turn_until(&a.worker.done, 4));
+	assert_int_equal(a.worker.refused, 0); /* by the same connection, which is still there */
+	assert_memory_equal(a.worker.memory, b.worker.memory, MEMORY_BYTES);
+	assert_int_equal(a.counters[UDP_CONNECTIONS], 2);
+	for (int i = 0; i < 100; i++)
+		turn();
+	drain();
+	/* All are there again, but those that the worker, and the cache of its thread, keep. */
+	assert_int_equal(rte_mempool_avail_count(port->pool) + a.half->queues[0].spare_count,
+			 buffers);
+}
+
+static void control__does_not_close_a_port_that_a_worker_has(void **state)
+{
+	struct port *port = &a.transport->ports[0];
+
+	(void)state;
+	connect_both();
+	atomic_store(&port->is_removed, true);
+	for (int i = 0; i < 20; i++) {
+		udp_ops.control(a.transport, clock_now_us());
+		usleep(5000);
+	}
+	assert_int_equal(port_state(port), PORT_GONE);
+	assert_true(port->is_draining);
+	assert_true(rte_eth_dev_is_valid_port(port->id));
+	udp_node_turn_worker(&a);
+	assert_null(a.half->queues[0].port);
+	assert_true(turn_until_port(&a, "up"));
+}
+
+static void control__tries_a_port_again_that_failed(void **state)
+{
+	struct port *port;
+	struct udp_node c;
+
+	(void)state;
+	udp_node_init(&c, "c", "net_nothing0", "10.0.0.3/24");
+	assert_int_equal(udp_node_open(&c, 0xc), 0);
+	port = &c.transport->ports[0];
+	for (uint64_t end_us = clock_now_us() + PATIENCE_US;
+	     c.counters[UDP_PORTS_FAILED] < 2 && clock_now_us() < end_us;)
+		udp_node_turn(&c);
+	assert_int_equal(c.counters[UDP_PORTS_FAILED], 2);
+	assert_string_equal(port->told, "the device cannot be attached: Bad address");
+	udp_node_close(&c);
+}
+
 static void addresses__names_each_port(void **state)
 {
 	struct haul_address addresses[4];
@@ -426,6 +509,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(connect__fails_with_another_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(connect__comes_back_after_a_restart_of_the_peer,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(control__opens_a_port_again_that_is_gone, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(control__does_not_close_a_port_that_a_worker_has,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(control__tries_a_port_again_that_failed, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(addresses__names_each_port, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(open__goes_on_without_a_port_that_fails, set_up,
 						tear_down),
