@@ -45,6 +45,9 @@ for pause in 0.1 0.2 0.4 0.8; do
 	expect '^OK' probe a write target 0 4096
 done
 
+# What the first operation after 5 ms without any takes: stated, not judged, since the machine may be busy with others.
+HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock "$CLUSTER_BUILD/tools/haul-bench" --size 8 --depth 1 --pause 0.005 --duration 2 run target
+
 # The ends of the wire: each dies, comes back, and wakes and is woken again.
 for node in b a; do
 	cluster_kill "$node.data"

@@ -79,6 +79,27 @@ static void histogram_percentile_ns__beside_sorted_times(void **state)
 	assert_int_equal(histogram.max_ns, times_ns[TIMES - 1]);
 }
 
+static void histogram_merge__is_as_if_one_had_counted_all(void **state)
+{
+	static struct histogram one;
+	static struct histogram other;
+	static struct histogram all;
+	uint64_t seed = unit_seed();
+
+	(void)state;
+	histogram_clear(&one);
+	histogram_clear(&other);
+	histogram_clear(&all);
+	for (uint32_t i = 0; i < TIMES; i++) {
+		uint64_t time_ns = unit_random(&seed) >> (24 + unit_random_below(&seed, 40));
+
+		histogram_add(unit_random_below(&seed, 3) == 0 ? &one : &other, time_ns);
+		histogram_add(&all, time_ns);
+	}
+	histogram_merge(&one, &other);
+	assert_memory_equal(&one, &all, sizeof(all));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +108,7 @@ int main(void)
 		cmocka_unit_test(histogram_percentile_ns__small_times_are_exact),
 		cmocka_unit_test(histogram_add__beyond_the_range),
 		cmocka_unit_test(histogram_percentile_ns__beside_sorted_times),
+		cmocka_unit_test(histogram_merge__is_as_if_one_had_counted_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

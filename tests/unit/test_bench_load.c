@@ -94,6 +94,77 @@ static void load_run__check_sees_that_nothing_moved(void **state)
 	assert_int_not_equal(result.wrong_at, UINT64_MAX);
 }
 
+static void load_run__mixes_both_halves(void **state)
+{
+	struct load_row row = { .is_mix = true, .reads_percent = 25, .bytes = 100, .depth = 8 };
+	const uint8_t *bytes = memory.address;
+
+	(void)state;
+	assert_int_equal(load_span(&load, &row), 1600);
+	load.pattern_seed = 1;
+	load.is_verified = true;
+	assert_int_equal(load_run(&load, &row, &result), 0);
+	assert_true(result.operations > 0);
+	/* Nothing moves here: it is the half that was read into that is wrong, which is looked at first. */
+	assert_int_equal(result.wrong_at, 800);
+	assert_int_equal(bytes[800], 0);
+	row.reads_percent = 0;
+	assert_int_equal(load_run(&load, &row, &result), 0);
+	assert_int_equal(result.wrong_at, 0);
+}
+
+static void load_run__rests_between_rounds(void **state)
+{
+	struct load_row row = { .opcode = HAUL_OP_NOP, .depth = 3 };
+
+	(void)state;
+	load.remote = NULL;
+	load.warm_up_ns = 0;
+	load.pause_ns = 1000000;
+	assert_int_equal(load_run(&load, &row, &result), 0);
+	/* 20 ms hold at most 20 pauses of 1 ms, and so 21 rounds of three. */
+	assert_in_range(result.operations, 1, 63);
+}
+
+static uint32_t begun;
+
+static void count_begin(void *context)
+{
+	assert_ptr_equal(context, &load);
+	begun++;
+}
+
+static void load_run__begins_once_also_when_it_fails(void **state)
+{
+	struct load_row row = { .opcode = HAUL_OP_READ, .bytes = 4096, .depth = 4 };
+
+	(void)state;
+	begun = 0;
+	load.begin = count_begin;
+	load.context = &load;
+	load.is_verified = true;
+	assert_int_equal(load_run(&load, &row, &result), 0);
+	assert_int_equal(begun, 1);
+	fake_daemon_kill(&fake);
+	assert_int_equal(load_run(&load, &row, &result), -HAUL_DISCONNECTED);
+	assert_int_equal(begun, 2);
+}
+
+static void load_merge__adds_up(void **state)
+{
+	static struct load_result other = {
+		.operations = 5, .elapsed_ns = 70, .wrong_at = 12, .transport = HAUL_TRANSPORT_UDP
+	};
+
+	(void)state;
+	result = (struct load_result){ .operations = 3, .elapsed_ns = 90, .wrong_at = UINT64_MAX };
+	load_merge(&result, &other);
+	assert_int_equal(result.operations, 8);
+	assert_int_equal(result.elapsed_ns, 90);
+	assert_int_equal(result.wrong_at, 12);
+	assert_int_equal(result.transport, HAUL_TRANSPORT_UDP);
+}
+
 static void load_run__daemon_dies(void **state)
 {
 	struct load_row row = { .opcode = HAUL_OP_WRITE, .bytes = 4096, .depth = 4 };
@@ -126,6 +197,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(load_run__nop, setup, teardown),
 		cmocka_unit_test_setup_teardown(load_run__check_sees_that_nothing_moved, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(load_run__mixes_both_halves, setup, teardown),
+		cmocka_unit_test_setup_teardown(load_run__rests_between_rounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(load_run__begins_once_also_when_it_fails, setup,
+						teardown),
+		cmocka_unit_test(load_merge__adds_up),
 		cmocka_unit_test_setup_teardown(load_run__daemon_dies, setup, teardown),
 		cmocka_unit_test(pattern_check__each_byte),
 	};

@@ -75,28 +75,38 @@ static void plan_parse__defaults(void **state)
 	assert_true(parse("run some/segment"));
 	assert_string_equal(plan.command, "run");
 	assert_string_equal(plan.segment, "some/segment");
-	assert_int_equal(plan.opcodes.count, 1);
-	assert_int_equal(plan.opcodes.values[0], HAUL_OP_WRITE);
+	assert_int_equal(plan.kinds.count, 1);
+	assert_int_equal(plan.kinds.values[0], HAUL_OP_WRITE);
 	assert_int_equal(plan.sizes.count, 3);
 	assert_int_equal(plan.depths.values[0], 16);
+	assert_int_equal(plan.threads.values[0], 1);
+	assert_int_equal(plan.reads_percent, 50);
 	assert_int_equal(plan.cold_bytes, 0);
-	assert_false(plan.is_verified || plan.is_json || plan.is_help);
+	assert_int_equal(plan.pause_ns, 0);
+	assert_null(plan.json);
+	assert_false(plan.is_verified || plan.is_help);
 }
 
 static void plan_parse__everything(void **state)
 {
 	(void)state;
 	assert_true(parse(
-		"--op write,read,nop --size 1K --depth 1,2 --duration 0.5 --warm-up 0 --cold=64M "
-		"--verify --timeout 200 --socket /s --json run x"));
-	assert_int_equal(plan.opcodes.count, 3);
-	assert_int_equal(plan.opcodes.values[2], HAUL_OP_NOP);
+		"--op write,mix,nop --size 1K --depth 1,2 --duration 0.5 --warm-up 0 --cold=64M "
+		"--threads 1..4 --reads 30 --pause 0.01 --verify --timeout 200 --socket /s --json - run x"));
+	assert_int_equal(plan.kinds.count, 3);
+	assert_int_equal(plan.kinds.values[1], PLAN_MIX);
+	assert_int_equal(plan.kinds.values[2], HAUL_OP_NOP);
+	assert_string_equal(plan_kind_text(PLAN_MIX), "mix");
+	assert_int_equal(plan.threads.count, 3);
+	assert_int_equal(plan.reads_percent, 30);
+	assert_int_equal(plan.pause_ns, 10000000);
 	assert_int_equal(plan.duration_ns, 500000000);
 	assert_int_equal(plan.warm_up_ns, 0);
 	assert_int_equal(plan.cold_bytes, 64 << 20);
 	assert_int_equal(plan.timeout_ms, 200);
 	assert_string_equal(plan.socket_path, "/s");
-	assert_true(plan.is_verified && plan.is_json);
+	assert_string_equal(plan.json, "-");
+	assert_true(plan.is_verified);
 	assert_true(parse("--cold run x"));
 	assert_int_equal(plan.cold_bytes, 256 << 20);
 }
@@ -130,6 +140,10 @@ static void plan_parse__wrong_options(void **state)
 	assert_false(parse("--duration nan run x"));
 	assert_false(parse("--timeout 5000000000 run x"));
 	assert_false(parse("--cold=x run x"));
+	assert_false(parse("--reads 101 run x"));
+	assert_false(parse("--threads 65 run x"));
+	assert_false(parse("--threads 0 run x"));
+	assert_false(parse("--pause -1 run x"));
 	assert_false(parse("--nonsense run x"));
 }
 

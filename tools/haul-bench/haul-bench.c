@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * haul-bench: measures operations of each kind, size and depth against a segment of any node, on this one as well
- * (transport `local`). One thread, one attachment; every figure is of what an application sees.
+ * haul-bench: measures operations of each kind, size, depth and number of threads against a segment of any node, on this
+ * one as well (transport `local`). Every figure is of what an application sees.
  */
 #include "base/check.h"
-#include "load.h"
+#include "crew.h"
 #include "plan.h"
 #include "report.h"
 
@@ -21,120 +21,98 @@
 #define BENCH_USAGE  2
 #define BENCH_WRONG  3
 
-/* The submission ring: deep rows must fit twice over, since completions take two places each in the worst case. */
-#define BENCH_ENTRIES 2048u
-
-_Static_assert(BENCH_ENTRIES >= 2 * LOAD_DEPTH_MAX, "the deepest row fits the rings");
-
 struct bench {
 	const struct plan *plan;
-	struct load load;
-	struct haul *haul;
-	struct haul_memory memory;
-	struct haul_remote remote;
+	struct crew crew;
+	struct report report;
+	uint64_t bytes; /* that the largest row needs for each thread */
 };
 
-static int bench_fail(const struct bench *bench, const char *what, int error)
-{
-	fprintf(stderr, "haul-bench: %s: %s: %s\n", what, haul_error_text(error),
-		haul_reason(bench->haul));
-	return BENCH_FAILED;
-}
+typedef int (*bench_row_fn)(struct bench *bench, const struct load_row *row, uint32_t threads);
 
-/* Call fn for each row of the plan until one does not return 0. */
-static int bench_each_row(struct bench *bench,
-			  int (*fn)(struct bench *bench, const struct load_row *row))
+/* Call fn for each size, depth and number of threads of a kind until one does not return 0. */
+static int bench_each_size(struct bench *bench, uint64_t kind, bench_row_fn fn)
 {
 	const struct plan *plan = bench->plan;
+	struct load_row row = { .opcode = kind == PLAN_MIX ? HAUL_OP_WRITE : (enum haul_opcode)kind,
+				.is_mix = kind == PLAN_MIX,
+				.reads_percent = plan->reads_percent };
+	/* A NOP has no size: one row for each depth. */
+	uint32_t sizes = kind == HAUL_OP_NOP ? 1 : plan->sizes.count;
+	uint32_t rows = sizes * plan->depths.count * plan->threads.count;
 	int status = 0;
 
-	for (uint32_t o = 0; o < plan->opcodes.count && status == 0; o++) {
-		struct load_row row = { .opcode = (enum haul_opcode)plan->opcodes.values[o] };
-		/* A NOP has no size: one row for each depth. */
-		uint32_t sizes = row.opcode == HAUL_OP_NOP ? 1 : plan->sizes.count;
+	for (uint32_t i = 0; i < rows && status == 0; i++) {
+		uint32_t depths = i / plan->threads.count;
 
-		for (uint32_t i = 0; i < sizes * plan->depths.count && status == 0; i++) {
-			row.bytes = row.opcode == HAUL_OP_NOP
-					    ? 0
-					    : (uint32_t)plan->sizes.values[i / plan->depths.count];
-			row.depth = (uint32_t)plan->depths.values[i % plan->depths.count];
-			status = fn(bench, &row);
-		}
+		if (kind != HAUL_OP_NOP)
+			row.bytes = (uint32_t)plan->sizes.values[depths / plan->depths.count];
+		row.depth = (uint32_t)plan->depths.values[depths % plan->depths.count];
+		status = fn(bench, &row, (uint32_t)plan->threads.values[i % plan->threads.count]);
 	}
 	return status;
 }
 
-/* The largest row decides how much memory both sides need; gathered in bench->memory.bytes before it is made. */
-static int bench_measure_row(struct bench *bench, const struct load_row *row)
+static int bench_each_row(struct bench *bench, bench_row_fn fn)
 {
-	bench->memory.bytes = MAX(bench->memory.bytes, load_span(&bench->load, row));
+	int status = 0;
+
+	for (uint32_t i = 0; i < bench->plan->kinds.count && status == 0; i++)
+		status = bench_each_size(bench, bench->plan->kinds.values[i], fn);
+	return status;
+}
+
+/* The largest row decides how much memory both sides need. */
+static int bench_measure_row(struct bench *bench, const struct load_row *row, uint32_t threads)
+{
+	const struct load load = { .cold_bytes = bench->plan->cold_bytes };
+
+	(void)threads;
+	bench->bytes = MAX(bench->bytes, load_span(&load, row));
 	return 0;
 }
 
-static int bench_open(struct bench *bench, uint64_t bytes)
-{
-	const char *name = bench->plan->segment;
-	int error = haul_segment_open(bench->haul, name, HAUL_READ | HAUL_WRITE, &bench->remote);
-
-	if (error != 0)
-		return bench_fail(bench, name, error);
-	if (bench->remote.bytes >= bytes)
-		return 0;
-	fprintf(stderr, "haul-bench: %s has %llu bytes, the largest row needs %llu\n", name,
-		(unsigned long long)bench->remote.bytes, (unsigned long long)bytes);
-	return BENCH_FAILED;
-}
-
-static int bench_prepare(struct bench *bench)
-{
-	struct haul_segment_options options = { .name = "haul-bench", .is_private = 1 };
-	int error;
-
-	bench_each_row(bench, bench_measure_row);
-	options.bytes = bench->memory.bytes;
-	if (options.bytes == 0)
-		return 0; /* NOPs alone */
-	error = haul_segment_create(bench->haul, &options, &bench->memory);
-	if (error != 0)
-		return bench_fail(bench, "memory for the operations", error);
-	/* Private pages that were never written would all be one page of zeros to a cache. */
-	memset(bench->memory.address, 0x6b, bench->memory.bytes);
-	return bench_open(bench, options.bytes);
-}
-
-static int bench_run_row(struct bench *bench, const struct load_row *row)
+static int bench_run_row(struct bench *bench, const struct load_row *row, uint32_t threads)
 {
 	static struct load_result result;
-	int error = load_run(&bench->load, row, &result);
+	struct report_row told = { .load = &bench->crew.members[0].load,
+				   .row = row,
+				   .threads = threads };
 
-	if (error != 0)
+	if (crew_run(&bench->crew, row, threads, &result) != 0)
 		return BENCH_FAILED;
-	report_row(bench->plan->is_json, &bench->load, row, &result);
+	report_add(&bench->report, &told, &result);
 	return result.wrong_at == UINT64_MAX ? 0 : BENCH_WRONG;
 }
 
-static int bench_run(struct bench *bench)
+static uint32_t bench_threads(const struct plan *plan)
 {
-	const struct plan *plan = bench->plan;
-	int status;
+	uint64_t most = 1;
 
-	bench->load = (struct load){
-		.haul = bench->haul,
-		.memory = &bench->memory,
-		.remote = &bench->remote,
-		.duration_ns = plan->duration_ns,
-		.warm_up_ns = plan->warm_up_ns,
-		.cold_bytes = plan->cold_bytes,
-		.timeout_ms = plan->timeout_ms,
-		.pattern_seed = (uint64_t)getpid(),
-		.is_verified = plan->is_verified,
-	};
-	status = bench_prepare(bench);
-	if (status != 0)
-		return status;
-	report_begin(plan->is_json);
+	for (uint32_t i = 0; i < plan->threads.count; i++)
+		most = MAX(most, plan->threads.values[i]);
+	return (uint32_t)most;
+}
+
+static int bench_measure(struct bench *bench)
+{
+	int status = crew_attach(&bench->crew, bench->plan, bench_threads(bench->plan));
+
+	bench_each_row(bench, bench_measure_row);
+	if (status == 0 && bench->bytes > 0) /* else NOPs alone */
+		status = crew_prepare(&bench->crew, bench->bytes);
+	if (status != 0 || !report_begin(&bench->report, bench->plan->json))
+		return BENCH_FAILED;
 	status = bench_each_row(bench, bench_run_row);
-	report_end(plan->is_json);
+	return report_end(&bench->report) || status != 0 ? status : BENCH_FAILED;
+}
+
+static int bench_run(const struct plan *plan)
+{
+	struct bench bench = { .plan = plan };
+	int status = bench_measure(&bench);
+
+	crew_end(&bench.crew);
 	return status;
 }
 
@@ -165,39 +143,43 @@ static int bench_wait_for_end(void)
 	return 0;
 }
 
-static int bench_serve(struct bench *bench)
+static int bench_own(const struct plan *plan, struct haul *haul)
 {
-	struct haul_segment_options options = { .name = bench->plan->segment,
-						.bytes = bench->plan->bytes,
-						.readers = "*",
-						.writers = "*" };
-	int error = haul_segment_create(bench->haul, &options, &bench->memory);
+	struct haul_segment_options options = {
+		.name = plan->segment, .bytes = plan->bytes, .readers = "*", .writers = "*"
+	};
+	struct haul_memory memory;
+	int error = haul_segment_create(haul, &options, &memory);
 
-	if (error != 0)
-		return bench_fail(bench, options.name, error);
-	printf("READY %s on node %s: %zu bytes in pages of %u\n", options.name,
-	       haul_node(bench->haul), bench->memory.bytes, bench->memory.page_bytes);
+	if (error != 0) {
+		fprintf(stderr, "haul-bench: %s: %s: %s\n", options.name, haul_error_text(error),
+			haul_reason(haul));
+		return BENCH_FAILED;
+	}
+	printf("READY %s on node %s: %zu bytes in pages of %u\n", options.name, haul_node(haul),
+	       memory.bytes, memory.page_bytes);
 	fflush(stdout);
 	return bench_wait_for_end();
+}
+
+static int bench_serve(const struct plan *plan)
+{
+	struct crew crew;
+	int status = BENCH_FAILED;
+
+	if (crew_attach(&crew, plan, 1) == 0)
+		status = bench_own(plan, crew.members[0].haul);
+	crew_end(&crew);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
 	static struct plan plan;
-	struct bench bench = { .plan = &plan };
-	struct haul_options options = { .name = "haul-bench", .entries = BENCH_ENTRIES };
-	int error;
-	int status;
 
 	if (!plan_parse(&plan, argc, argv))
 		return BENCH_USAGE;
 	if (plan.is_help)
 		return fputs(plan_usage, stdout) < 0 ? BENCH_FAILED : 0;
-	options.socket_path = plan.socket_path;
-	error = haul_attach(&options, &bench.haul);
-	if (error != 0)
-		return bench_fail(&bench, "attach", error);
-	status = strcmp(plan.command, "serve") == 0 ? bench_serve(&bench) : bench_run(&bench);
-	haul_detach(bench.haul);
-	return status;
+	return strcmp(plan.command, "serve") == 0 ? bench_serve(&plan) : bench_run(&plan);
 }

@@ -47,6 +47,14 @@ void histogram_add(struct histogram *histogram, uint64_t time_ns)
 	histogram->max_ns = MAX(histogram->max_ns, time_ns);
 }
 
+void histogram_merge(struct histogram *histogram, const struct histogram *other)
+{
+	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+		histogram->counts[i] += other->counts[i];
+	histogram->total += other->total;
+	histogram->max_ns = MAX(histogram->max_ns, other->max_ns);
+}
+
 uint64_t histogram_percentile_ns(const struct histogram *histogram, uint32_t part, uint32_t whole)
 {
 	/* Rounded up: of 10 times the 99th percentile is the tenth. */

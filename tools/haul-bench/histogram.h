@@ -25,6 +25,9 @@ struct histogram {
 /** Forget everything. */
 void histogram_clear(struct histogram *histogram);
 
+/** Count what another one has counted as well. */
+void histogram_merge(struct histogram *histogram, const struct histogram *other);
+
 /** Count one time. */
 void histogram_add(struct histogram *histogram, uint64_t time_ns);
 

@@ -21,17 +21,20 @@ const char plan_usage[] =
 	"       haul-bench [OPTIONS] run SEGMENT           measure against a segment, on any node\n"
 	"       haul-bench [OPTIONS] --op nop run          measure the rings alone\n"
 	"\n"
-	"  --op LIST          write, read, nop (default write)\n"
+	"  --op LIST          write, read, mix, nop (default write)\n"
+	"  --reads PERCENT    of a mix (default 50)\n"
 	"  --size LIST        bytes of an operation: 4K,64K,1M or 4K..1M for all doublings (default 4K,64K,1M)\n"
-	"  --depth LIST       operations under way at a time, 1 to 1024 (default 16)\n"
+	"  --depth LIST       operations under way at a time, 1 to 1024, of each thread (default 16)\n"
+	"  --threads LIST     threads, 1 to 64, each with an attachment and memory of its own (default 1)\n"
 	"  --duration SECONDS of a row (default 1)\n"
 	"  --warm-up SECONDS  before it, not counted (default 0.2)\n"
 	"  --cold[=BYTES]     step through so much memory on both sides (default 256M; use more than the cache\n"
 	"                     holds); without it a row steps through depth x size bytes, which stay cached\n"
+	"  --pause SECONDS    let all rest for so long between two rounds of depth operations\n"
 	"  --verify           check every byte that moved, outside of what is timed\n"
 	"  --timeout MS       of an operation (default: the daemon's operation_timeout_ms)\n"
 	"  --socket PATH      the daemon's attach socket (default $HAUL_SOCKET, /run/haul/attach.sock)\n"
-	"  --json             an array with an object a row\n"
+	"  --json FILE        the rows as JSON too, an array with an object a row; - for stdout, without the table\n"
 	"  --help             this text\n"
 	"\n"
 	"Times are from a submission to the moment its completion is seen, so they hold the wait in the queue that the\n"
@@ -39,18 +42,19 @@ const char plan_usage[] =
 
 static const struct {
 	const char *text;
-	enum haul_opcode opcode;
-} plan_opcodes[] = {
+	uint64_t kind;
+} plan_kinds[] = {
 	{ "write", HAUL_OP_WRITE },
 	{ "read", HAUL_OP_READ },
+	{ "mix", PLAN_MIX },
 	{ "nop", HAUL_OP_NOP },
 };
 
-const char *plan_opcode_text(enum haul_opcode opcode)
+const char *plan_kind_text(uint64_t kind)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(plan_opcodes); i++) {
-		if (plan_opcodes[i].opcode == opcode)
-			return plan_opcodes[i].text;
+	for (size_t i = 0; i < ARRAY_SIZE(plan_kinds); i++) {
+		if (plan_kinds[i].kind == kind)
+			return plan_kinds[i].text;
 	}
 	return "unknown";
 }
@@ -134,7 +138,7 @@ bool plan_parse_list(const char *text, uint64_t max, struct plan_list *list_out)
 	return true;
 }
 
-static bool plan_parse_opcodes(const char *text, struct plan_list *list_out)
+static bool plan_parse_kinds(const char *text, struct plan_list *list_out)
 {
 	struct plan_list list = { .count = 0 };
 
@@ -142,13 +146,13 @@ static bool plan_parse_opcodes(const char *text, struct plan_list *list_out)
 		size_t length = strcspn(text, ",");
 		size_t i = 0;
 
-		while (i < ARRAY_SIZE(plan_opcodes) &&
-		       (strlen(plan_opcodes[i].text) != length ||
-			memcmp(plan_opcodes[i].text, text, length) != 0))
+		while (i < ARRAY_SIZE(plan_kinds) &&
+		       (strlen(plan_kinds[i].text) != length ||
+			memcmp(plan_kinds[i].text, text, length) != 0))
 			i++;
-		if (i == ARRAY_SIZE(plan_opcodes) || list.count == PLAN_LIST_MAX)
+		if (i == ARRAY_SIZE(plan_kinds) || list.count == PLAN_LIST_MAX)
 			return false;
-		list.values[list.count++] = plan_opcodes[i].opcode;
+		list.values[list.count++] = plan_kinds[i].kind;
 		if (text[length] == 0)
 			break;
 		text += length + 1;
@@ -168,24 +172,33 @@ static bool plan_parse_seconds(const char *text, uint64_t *ns_out)
 	return true;
 }
 
-static bool plan_parse_timeout(const char *text, uint32_t *timeout_ms_out)
+static bool plan_parse_number(const char *text, uint32_t max, uint32_t *number_out)
 {
 	uint64_t number;
 
-	if (!plan_parse_bytes(text, &number) || number > UINT32_MAX)
+	if (!plan_parse_bytes(text, &number) || number > max)
 		return false;
-	*timeout_ms_out = (uint32_t)number;
+	*number_out = (uint32_t)number;
 	return true;
 }
 
 /* Options by their letter; the letters are for this file alone. */
 static const struct option plan_options[] = {
-	{ "op", required_argument, NULL, 'o' },      { "size", required_argument, NULL, 's' },
-	{ "depth", required_argument, NULL, 'd' },   { "duration", required_argument, NULL, 't' },
-	{ "warm-up", required_argument, NULL, 'w' }, { "cold", optional_argument, NULL, 'c' },
-	{ "verify", no_argument, NULL, 'v' },        { "timeout", required_argument, NULL, 'T' },
-	{ "socket", required_argument, NULL, 'S' },  { "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+	{ "op", required_argument, NULL, 'o' },
+	{ "size", required_argument, NULL, 's' },
+	{ "depth", required_argument, NULL, 'd' },
+	{ "duration", required_argument, NULL, 't' },
+	{ "warm-up", required_argument, NULL, 'w' },
+	{ "cold", optional_argument, NULL, 'c' },
+	{ "verify", no_argument, NULL, 'v' },
+	{ "timeout", required_argument, NULL, 'T' },
+	{ "socket", required_argument, NULL, 'S' },
+	{ "json", required_argument, NULL, 'j' },
+	{ "reads", required_argument, NULL, 'r' },
+	{ "threads", required_argument, NULL, 'n' },
+	{ "pause", required_argument, NULL, 'p' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* Returns false when the option's text is wrong, or there is no such option. */
@@ -193,7 +206,13 @@ static bool plan_take(struct plan *plan, int option, const char *text)
 {
 	switch (option) {
 	case 'o':
-		return plan_parse_opcodes(text, &plan->opcodes);
+		return plan_parse_kinds(text, &plan->kinds);
+	case 'r':
+		return plan_parse_number(text, 100, &plan->reads_percent);
+	case 'n':
+		return plan_parse_list(text, PLAN_THREADS_MAX, &plan->threads);
+	case 'p':
+		return plan_parse_seconds(text, &plan->pause_ns);
 	case 's':
 		return plan_parse_list(text, HAUL_OPERATION_BYTES_MAX, &plan->sizes);
 	case 'd':
@@ -206,7 +225,7 @@ static bool plan_take(struct plan *plan, int option, const char *text)
 		plan->cold_bytes = PLAN_COLD_BYTES;
 		return text == NULL || plan_parse_bytes(text, &plan->cold_bytes);
 	case 'T':
-		return plan_parse_timeout(text, &plan->timeout_ms);
+		return plan_parse_number(text, UINT32_MAX, &plan->timeout_ms);
 	case 'S':
 		plan->socket_path = text;
 		return true;
@@ -214,7 +233,7 @@ static bool plan_take(struct plan *plan, int option, const char *text)
 		plan->is_verified = true;
 		return true;
 	case 'j':
-		plan->is_json = true;
+		plan->json = text;
 		return true;
 	default:
 		plan->is_help = option == 'h';
@@ -224,8 +243,8 @@ static bool plan_take(struct plan *plan, int option, const char *text)
 
 static bool plan_is_nop_only(const struct plan *plan)
 {
-	for (uint32_t i = 0; i < plan->opcodes.count; i++) {
-		if (plan->opcodes.values[i] != HAUL_OP_NOP)
+	for (uint32_t i = 0; i < plan->kinds.count; i++) {
+		if (plan->kinds.values[i] != HAUL_OP_NOP)
 			return false;
 	}
 	return true;
@@ -259,9 +278,11 @@ bool plan_parse(struct plan *plan, int argc, char **argv)
 	int index = 0;
 
 	*plan = (struct plan){
-		.opcodes = { .values = { HAUL_OP_WRITE }, .count = 1 },
+		.kinds = { .values = { HAUL_OP_WRITE }, .count = 1 },
 		.sizes = { .values = { 4 << 10, 64 << 10, 1 << 20 }, .count = 3 },
 		.depths = { .values = { 16 }, .count = 1 },
+		.threads = { .values = { 1 }, .count = 1 },
+		.reads_percent = 50,
 		.duration_ns = 1000000000,
 		.warm_up_ns = 200000000,
 	};

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Rows of figures; a row is written when it is done, so that a long run can be watched. */
+/* Rows of figures; report.h says where they go. */
 #include "report.h"
 
 #include "base/check.h"
 #include "plan.h"
 
-#include <stdio.h>
-
-static bool report_has_rows;
+#include <string.h>
 
 static const char *report_transport(unsigned int transport)
 {
@@ -16,98 +14,139 @@ static const char *report_transport(unsigned int transport)
 	return transport < ARRAY_SIZE(texts) ? texts[transport] : "unknown";
 }
 
+/* The percentiles that are told: part of whole, and the names in the table and in JSON. */
+static const struct {
+	uint32_t part;
+	uint32_t whole;
+	const char *title;
+	const char *key;
+} report_percentiles[] = {
+	{ 50, 100, "p50 us", "p50_us" },          { 90, 100, "p90 us", "p90_us" },
+	{ 99, 100, "p99 us", "p99_us" },          { 999, 1000, "p99.9 us", "p999_us" },
+	{ 9999, 10000, "p99.99 us", "p9999_us" },
+};
+
 /* What is computed from a result. */
 struct report_figures {
+	const char *kind;
 	double seconds;
 	double operations_per_s;
 	double gb_per_s;
-	double p50_us;
-	double p99_us;
-	double p999_us;
+	double percentiles_us[ARRAY_SIZE(report_percentiles)];
 	double max_us;
 };
 
 static struct report_figures report_compute(const struct load_row *row,
 					    const struct load_result *result)
 {
-	struct report_figures figures = { .seconds = (double)result->elapsed_ns / 1e9 };
-	const struct histogram *times = &result->times;
+	struct report_figures figures = {
+		.kind = plan_kind_text(row->is_mix ? PLAN_MIX : row->opcode),
+		.seconds = (double)result->elapsed_ns / 1e9,
+		.max_us = (double)result->times.max_ns / 1e3,
+	};
 
 	if (result->elapsed_ns > 0)
 		figures.operations_per_s = (double)result->operations / figures.seconds;
 	figures.gb_per_s = figures.operations_per_s * row->bytes / 1e9;
-	figures.p50_us = (double)histogram_percentile_ns(times, 50, 100) / 1e3;
-	figures.p99_us = (double)histogram_percentile_ns(times, 99, 100) / 1e3;
-	figures.p999_us = (double)histogram_percentile_ns(times, 999, 1000) / 1e3;
-	figures.max_us = (double)times->max_ns / 1e3;
+	for (size_t i = 0; i < ARRAY_SIZE(report_percentiles); i++)
+		figures.percentiles_us[i] =
+			(double)histogram_percentile_ns(&result->times, report_percentiles[i].part,
+							report_percentiles[i].whole) /
+			1e3;
 	return figures;
 }
 
-void report_begin(bool is_json)
+bool report_begin(struct report *report, const char *json)
 {
-	report_has_rows = false;
-	if (is_json)
-		printf("[");
-	else {
-		printf("%-5s %10s %5s %5s %11s %8s %9s %9s %9s %9s  %-9s %s\n", "op", "bytes",
-		       "depth", "mem", "ops/s", "GB/s", "p50 us", "p99 us", "p99.9 us", "max us",
-		       "transport", "check");
+	*report = (struct report){ .is_table = json == NULL || strcmp(json, "-") != 0 };
+	if (json != NULL) {
+		report->json = report->is_table ? fopen(json, "w") : stdout;
+		if (report->json == NULL) {
+			fprintf(stderr, "haul-bench: %s cannot be written\n", json);
+			return false;
+		}
+		fprintf(report->json, "[");
 	}
+	if (!report->is_table)
+		return true;
+	printf("%-5s %10s %5s %3s %4s %11s %8s", "op", "bytes", "depth", "thr", "mem", "ops/s",
+	       "GB/s");
+	for (size_t i = 0; i < ARRAY_SIZE(report_percentiles); i++)
+		printf(" %9s", report_percentiles[i].title);
+	printf(" %9s  %-9s %s\n", "max us", "transport", "check");
+	return true;
 }
 
-static const char *report_check(const struct load *load, const struct load_row *row,
-				const struct load_result *result)
+static const char *report_check(const struct report_row *row, const struct load_result *result)
 {
-	if (!load->is_verified || row->opcode == HAUL_OP_NOP)
+	if (!row->load->is_verified || row->row->bytes == 0)
 		return "-";
 	return result->wrong_at == UINT64_MAX ? "ok" : "WRONG";
 }
 
-static void report_table_row(const struct load *load, const struct load_row *row,
-			     const struct load_result *result)
+static void report_table_row(const struct report_row *row, const struct load_result *result)
 {
-	struct report_figures figures = report_compute(row, result);
+	struct report_figures figures = report_compute(row->row, result);
 
-	printf("%-5s %10u %5u %5s %11.0f %8.3f %9.1f %9.1f %9.1f %9.1f  %-9s %s\n",
-	       plan_opcode_text(row->opcode), row->bytes, row->depth,
-	       load->cold_bytes > 0 ? "cold" : "hot", figures.operations_per_s, figures.gb_per_s,
-	       figures.p50_us, figures.p99_us, figures.p999_us, figures.max_us,
-	       report_transport(result->transport), report_check(load, row, result));
+	printf("%-5s %10u %5u %3u %4s %11.0f %8.3f", figures.kind, row->row->bytes, row->row->depth,
+	       row->threads, row->load->cold_bytes > 0 ? "cold" : "hot", figures.operations_per_s,
+	       figures.gb_per_s);
+	for (size_t i = 0; i < ARRAY_SIZE(report_percentiles); i++)
+		printf(" %9.1f", figures.percentiles_us[i]);
+	printf(" %9.1f  %-9s %s\n", figures.max_us, report_transport(result->transport),
+	       report_check(row, result));
+	fflush(stdout);
 }
 
-static void report_json_row(const struct load *load, const struct load_row *row,
+static void report_json_row(const struct report *report, const struct report_row *row,
 			    const struct load_result *result)
 {
-	struct report_figures figures = report_compute(row, result);
+	struct report_figures figures = report_compute(row->row, result);
+	FILE *file = report->json;
 
-	printf("%s\n  {\"op\": \"%s\", \"bytes\": %u, \"depth\": %u, \"span_bytes\": %llu, \"cold\": %s, ",
-	       report_has_rows ? "," : "", plan_opcode_text(row->opcode), row->bytes, row->depth,
-	       (unsigned long long)load_span(load, row), load->cold_bytes > 0 ? "true" : "false");
-	printf("\"operations\": %llu, \"seconds\": %.6f, \"ops_per_s\": %.1f, \"gb_per_s\": %.6f, ",
-	       (unsigned long long)result->operations, figures.seconds, figures.operations_per_s,
-	       figures.gb_per_s);
-	printf("\"p50_us\": %.3f, \"p99_us\": %.3f, \"p999_us\": %.3f, \"max_us\": %.3f, ",
-	       figures.p50_us, figures.p99_us, figures.p999_us, figures.max_us);
-	printf("\"transport\": \"%s\", \"check\": \"%s\"}", report_transport(result->transport),
-	       report_check(load, row, result));
+	fprintf(file, "%s\n  {\"op\": \"%s\", \"bytes\": %u, \"depth\": %u, \"threads\": %u, ",
+		report->has_rows ? "," : "", figures.kind, row->row->bytes, row->row->depth,
+		row->threads);
+	if (row->row->is_mix)
+		fprintf(file, "\"reads_percent\": %u, ", row->row->reads_percent);
+	fprintf(file, "\"span_bytes\": %llu, \"cold\": %s, \"pause_s\": %.6f, ",
+		(unsigned long long)load_span(row->load, row->row) * row->threads,
+		row->load->cold_bytes > 0 ? "true" : "false", (double)row->load->pause_ns / 1e9);
+	fprintf(file,
+		"\"operations\": %llu, \"seconds\": %.6f, \"ops_per_s\": %.1f, \"gb_per_s\": %.6f, ",
+		(unsigned long long)result->operations, figures.seconds, figures.operations_per_s,
+		figures.gb_per_s);
+	for (size_t i = 0; i < ARRAY_SIZE(report_percentiles); i++)
+		fprintf(file, "\"%s\": %.3f, ", report_percentiles[i].key,
+			figures.percentiles_us[i]);
+	fprintf(file, "\"max_us\": %.3f, \"transport\": \"%s\", \"check\": \"%s\"}", figures.max_us,
+		report_transport(result->transport), report_check(row, result));
+	fflush(file);
 }
 
-void report_row(bool is_json, const struct load *load, const struct load_row *row,
+void report_add(struct report *report, const struct report_row *row,
 		const struct load_result *result)
 {
-	if (is_json)
-		report_json_row(load, row, result);
-	else
-		report_table_row(load, row, result);
-	report_has_rows = true;
-	fflush(stdout);
+	if (report->is_table)
+		report_table_row(row, result);
+	if (report->json != NULL)
+		report_json_row(report, row, result);
+	report->has_rows = true;
 	if (result->wrong_at != UINT64_MAX)
 		fprintf(stderr, "haul-bench: the byte at offset %llu is wrong\n",
 			(unsigned long long)result->wrong_at);
 }
 
-void report_end(bool is_json)
+bool report_end(struct report *report)
 {
-	if (is_json)
-		printf("\n]\n");
+	bool is_written = true;
+
+	if (report->json != NULL)
+		is_written = fprintf(report->json, "\n]\n") > 0 && fflush(report->json) == 0;
+	if (report->json != NULL && report->json != stdout)
+		is_written = fclose(report->json) == 0 && is_written;
+	if (!is_written)
+		fprintf(stderr, "haul-bench: the rows could not be written as JSON\n");
+	report->json = NULL;
+	return is_written;
 }
