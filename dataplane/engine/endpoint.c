@@ -320,13 +320,13 @@ bool endpoint_is_left(struct worker *worker, uint32_t number)
 	       endpoint_rail(worker, number)->stage == RAIL_STAGE_DOUBTFUL;
 }
 
-uint32_t endpoint_leave_doubtful(struct worker *worker)
+uint32_t endpoint_leave_doubtful(struct worker *worker, uint64_t now_us)
 {
 	uint32_t left = 0;
 
-	if (LIKELY(!worker->is_leaving_due))
+	if (LIKELY(now_us < worker->leave_at_us))
 		return 0;
-	worker->is_leaving_due = false;
+	worker->leave_at_us = UINT64_MAX;
 	/* A rail's slices are in no list of their own, which would cost each slice; this is rare. */
 	for (uint32_t i = 0; i < worker->channel_count; i++) {
 		struct operation *operation = TAILQ_FIRST(&worker->channels[i]->operations);
@@ -371,7 +371,7 @@ static void endpoint_take_news(struct worker *worker, struct endpoint *endpoint,
 	endpoint_settle(endpoint, worker->now_us);
 	endpoint_plan(endpoint);
 	if (endpoint_has_stranded(endpoint))
-		worker->is_leaving_due = true;
+		worker->leave_at_us = MIN(worker->leave_at_us, worker->now_us + ENGINE_LEAVE_US);
 }
 
 void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state state,

@@ -94,8 +94,8 @@ void endpoint_leave(struct worker *worker, struct endpoint *endpoint, struct ope
 /** Drive operations that wait on endpoints; returns the slices posted. */
 uint32_t endpoint_drive_all(struct worker *worker, uint64_t now_us);
 
-/** Have slices leave doubtful rails, when a rail's news has made that necessary; returns how many. */
-uint32_t endpoint_leave_doubtful(struct worker *worker);
+/** Have slices leave doubtful rails, ENGINE_LEAVE_US after a rail's news has made that necessary; returns how many. */
+uint32_t endpoint_leave_doubtful(struct worker *worker, uint64_t now_us);
 
 /** Ask for rails that are missing though nobody waits for them; every ENGINE_TEND_INTERVAL_US. */
 void endpoint_tend_all(struct worker *worker, uint64_t now_us);

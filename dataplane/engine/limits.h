@@ -77,6 +77,12 @@
 #define ENGINE_RETRY_MIN_US 10000u
 #define ENGINE_RETRY_MAX_US 1000000u
 
+/**
+ * So long after a rail has become doubtful slices leave it for one that is up. When it is the peer that is off its core,
+ * its other rails become doubtful too before that, and nothing is gained by leaving.
+ */
+#define ENGINE_LEAVE_US 4000u
+
 /** How often rails that are missing are asked for though nobody has anything to post. */
 #define ENGINE_TEND_INTERVAL_US 1000000u
 

@@ -69,19 +69,12 @@ void rail_init(struct rail *rail)
 	rail->is_on_trial = false;
 }
 
-void rail_begin(struct rail *rail, uint64_t now_us)
+/* All was well from since_us on: for each second of that what it was blamed for before counts by half. */
+static void rail_forgive(struct rail *rail, uint64_t now_us)
 {
-	rail_set_stage(rail, RAIL_STAGE_CONNECTING, now_us);
-}
+	uint64_t halvings = (now_us - rail->since_us) / RAIL_FADE_US;
 
-void rail_up(struct rail *rail, uint64_t now_us)
-{
-	if (rail->stage == RAIL_STAGE_UP)
-		return;
-	rail->is_on_trial = rail->blame_us != 0;
-	rail->retry_at_us = now_us + rail->blame_us;
-	rail->pause_us = 0;
-	rail_set_stage(rail, RAIL_STAGE_UP, now_us);
+	rail->blame_us = halvings < 32 ? rail->blame_us >> halvings : 0;
 }
 
 /* Twice the time, within bounds. */
@@ -90,21 +83,34 @@ static uint32_t rail_grow(uint32_t time_us)
 	return MIN(MAX(time_us * 2, ENGINE_RETRY_MIN_US), ENGINE_RETRY_MAX_US);
 }
 
-/* Something that was up is not: what it was blamed for before counts by half for each second that all was well. */
-static void rail_blame(struct rail *rail, uint64_t now_us)
+void rail_begin(struct rail *rail, uint64_t now_us)
 {
-	uint64_t halvings = (now_us - rail->since_us) / RAIL_FADE_US;
+	rail_set_stage(rail, RAIL_STAGE_CONNECTING, now_us);
+}
 
-	if (rail->stage != RAIL_STAGE_UP)
+void rail_up(struct rail *rail, uint64_t now_us)
+{
+	bool is_moment =
+		rail->stage == RAIL_STAGE_DOUBTFUL && now_us - rail->since_us < ENGINE_LEAVE_US;
+
+	if (rail->stage == RAIL_STAGE_UP)
 		return;
-	rail->blame_us = rail_grow(halvings < 32 ? rail->blame_us >> halvings : 0);
+	/* A doubt that ends before slices leave is what a scheduler does to a peer, no fault of the rail's. */
+	if (!is_moment) {
+		if (rail->stage == RAIL_STAGE_DOUBTFUL)
+			rail->blame_us = rail_grow(rail->blame_us);
+		rail->is_on_trial = rail->blame_us != 0;
+		rail->retry_at_us = now_us + rail->blame_us;
+	}
+	rail->pause_us = 0;
+	rail_set_stage(rail, RAIL_STAGE_UP, now_us);
 }
 
 void rail_doubt(struct rail *rail, uint64_t now_us)
 {
 	if (rail->stage != RAIL_STAGE_UP)
 		return;
-	rail_blame(rail, now_us);
+	rail_forgive(rail, now_us);
 	rail_set_stage(rail, RAIL_STAGE_DOUBTFUL, now_us);
 }
 
@@ -112,7 +118,10 @@ void rail_pause(struct rail *rail, uint64_t now_us)
 {
 	if (rail->stage == RAIL_STAGE_PAUSED)
 		return;
-	rail_blame(rail, now_us);
+	if (rail->stage == RAIL_STAGE_UP)
+		rail_forgive(rail, now_us);
+	if (rail_takes(rail)) /* what never was there is not to blame */
+		rail->blame_us = rail_grow(rail->blame_us);
 	rail->pause_us = rail_grow(rail->pause_us);
 	rail->retry_at_us = now_us + rail->pause_us;
 	rail_set_stage(rail, RAIL_STAGE_PAUSED, now_us);

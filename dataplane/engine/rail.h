@@ -9,8 +9,8 @@
  *
  *   CONNECTING, UP, DOUBTFUL -> CLOSING -> IDLE       the peer's slot is given up
  *
- * Each doubt and each failure doubles the rail's blame, and time in which it is up halves it again: so what flaps is left
- * alone for longer and longer, and what was bad once is not held against it for ever. A rail that comes back is on trial
+ * Each failure, and each doubt that lasts, doubles the rail's blame, and time in which it is up halves it again: so what
+ * flaps is left alone for longer and longer, and what was bad once is not held against it for ever. A rail that comes back is on trial
  * first: for as long as its blame nothing is posted on it while a better one lives, then one slice, and when that has
  * been placed it is as good as any other. The pause before it is connected again is another thing: that is over with
  * the first success, since the rail may be the only one.

@@ -157,6 +157,7 @@ int worker_create(struct engine *engine, uint32_t number, uint64_t *counters,
 	worker->epoll_fd = -1;
 	TAILQ_INIT(&worker->parked);
 	TAILQ_INIT(&worker->ready);
+	worker->leave_at_us = UINT64_MAX;
 	worker->now_us = clock_now_us();
 	wheel_init(&worker->wheel, worker->now_us);
 	error = worker_make_pools(worker);
@@ -371,7 +372,7 @@ uint32_t worker_round(struct worker *worker, uint64_t now_us)
 	work += worker_poll_retirements(worker);
 	work += worker_poll_channels(worker);
 	worker_poll_parked(worker);
-	work += endpoint_leave_doubtful(worker);
+	work += endpoint_leave_doubtful(worker, worker->now_us);
 	endpoint_tend_all(worker, worker->now_us);
 	work += endpoint_drive_all(worker, worker->now_us);
 	work += worker_flush_transports(worker);
@@ -385,7 +386,7 @@ uint32_t worker_round(struct worker *worker, uint64_t now_us)
 uint64_t worker_next_deadline_us(struct worker *worker)
 {
 	const struct engine *engine = worker->engine;
-	uint64_t deadline_us = wheel_next_us(&worker->wheel);
+	uint64_t deadline_us = MIN(wheel_next_us(&worker->wheel), worker->leave_at_us);
 
 	for (uint32_t i = 0; i < engine->order_count; i++) {
 		uint32_t id = engine->order[i];

@@ -130,7 +130,7 @@ struct worker {
 	struct spsc requests; /**< struct worker_request, worker -> control */
 	int request_fd;       /**< eventfd: requests are there; written at most once a round */
 	bool is_request_due;
-	bool is_leaving_due; /**< slices are to leave doubtful rails */
+	uint64_t leave_at_us; /**< when slices are to leave doubtful rails; UINT64_MAX = none are */
 
 	uint64_t *counters;        /**< block of worker_counters */
 	uint64_t *region_counters; /**< block of region_counters */

@@ -19,11 +19,13 @@ static uint32_t fake_post(struct transport_worker *fake, uint32_t rail, struct s
 {
 	uint32_t taken = 0;
 
-	(void)rail;
+	if ((fake->refuses & 1u << rail % ENGINE_RAILS_MAX) != 0)
+		return 0;
 	while (taken < count && fake->accept > 0) {
 		struct slice *slice = slices[taken++];
 
 		assert_in_range(slice->length, 1, ENGINE_SLICE_BYTES_MAX);
+		assert_int_equal(slice->rail, rail);
 		slice->driver[0] = fake->held_count;
 		fake->held[fake->held_count++] = slice;
 		fake->last = slice;
@@ -344,6 +346,15 @@ struct haul_entry rig_write(const struct rig *rig, uint64_t user_data, uint32_t 
 	};
 
 	return entry;
+}
+
+uint32_t rig_held_on(const struct transport_worker *fake, uint32_t index)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < fake->held_count; i++)
+		count += fake->held[i]->rail % ENGINE_RAILS_MAX == index;
+	return count;
 }
 
 uint32_t rig_drain(struct transport_worker *fake, enum haul_error status)

@@ -29,8 +29,9 @@ struct transport_worker {
 	struct worker *worker;
 	struct slice *held[ENGINE_SLICES_MAX];
 	uint32_t held_count;
-	uint32_t accept; /**< slices that post still takes */
-	uint64_t posted; /**< slices taken in all */
+	uint32_t accept;  /**< slices that post still takes */
+	uint32_t refuses; /**< bit set: rails, by their index, on which it takes none */
+	uint64_t posted;  /**< slices taken in all */
 	uint64_t cancelled;
 	bool is_cancel_slow; /**< cancelled slices stay held, as behind a fence */
 	struct slice *last;  /**< taken last */
@@ -101,6 +102,9 @@ struct haul_entry rig_write(const struct rig *rig, uint64_t user_data, uint32_t 
 /** The fake is done with a slice: it forgets it, and tells the engine. */
 void rig_finish(struct transport_worker *fake, struct slice *slice, enum haul_error status,
 		enum haul_reason reason);
+
+/** How many slices a fake holds that were posted on rails of that index. */
+uint32_t rig_held_on(const struct transport_worker *fake, uint32_t index);
 
 /** Finish what a fake holds; returns how many. */
 uint32_t rig_drain(struct transport_worker *fake, enum haul_error status);

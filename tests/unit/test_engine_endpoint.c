@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: an endpoint goes through its states only as the picture in endpoint.h has it; work goes to the best one; what
- * waits is served or ended, never lost; a forgotten peer's rails are down before its slot is said to be free.
+ * Goal: an endpoint is as good as its best rail; work goes to the best one; what waits is served or ended, never lost;
+ * slices leave a doubtful rail for one that is up, and end once; a forgotten peer's rails are down before its slot is said
+ * to be free.
  * Method: drivers' news by hand, time by hand.
  */
 #include "api/haul_attach.h"
@@ -15,6 +16,12 @@
 static struct endpoint *endpoint_of(struct rig *rig, uint32_t peer, uint32_t transport)
 {
 	return &rig->worker->endpoints[endpoint_number(peer, transport)];
+}
+
+static void tell_rail(struct rig *rig, uint32_t index, enum rail_state state, enum rail_cause cause)
+{
+	rig->worker->now_us = rig->now_us;
+	worker_host.rail_state(rig->worker, rig_rail(RIG_PEER, UDP, index), state, cause);
 }
 
 static void tell(struct rig *rig, uint32_t peer, enum rail_state state, enum rail_cause cause)
@@ -327,6 +334,344 @@ static void endpoint_drive_all__serves_every_endpoint(void **state)
 	rig_destroy_ready(rig, channel);
 }
 
+/* A rig whose peer can be reached in `ways` ways, all of them up. */
+static struct rig *rails_create(uint32_t ways, struct channel **channel_out)
+{
+	struct rig *rig = rig_create_ready(channel_out);
+	struct worker_request request;
+
+	rig->engine.peers.peers[RIG_PEER].ways[UDP] = (uint8_t)ways;
+	endpoint_init(endpoint_of(rig, RIG_PEER, UDP), RIG_PEER, UDP); /* as if never connected */
+	endpoint_pick(rig->worker, RIG_PEER, rig->now_us);
+	for (uint32_t i = 0; i < ways; i++) {
+		assert_int_equal(rig_expect_request(rig, WORKER_CONNECT).index,
+				 rig_rail(RIG_PEER, UDP, i));
+		tell_rail(rig, i, RAIL_UP, RAIL_CAUSE_NONE);
+	}
+	assert_false(rig_request(rig, &request));
+	assert_int_equal(endpoint_of(rig, RIG_PEER, UDP)->up_count, ways);
+	return rig;
+}
+
+static void write_bytes(struct rig *rig, struct channel *channel, uint32_t length)
+{
+	struct haul_entry entry = rig_write(rig, 5, length);
+
+	rig_submit(channel, &entry);
+	rig_round(rig, 1);
+}
+
+/* The one operation completes, with that status, and nothing else does. */
+static void expect_end(struct rig *rig, struct channel *channel, enum haul_error status)
+{
+	struct haul_completion completion;
+
+	rig_round(rig, 1);
+	assert_true(rig_reap(channel, &completion));
+	assert_int_equal(completion.status, status);
+	assert_int_equal(completion.attempts, 1); /* another rail is no attempt */
+	assert_false(rig_reap(channel, &completion));
+}
+
+static void endpoint_pick__asks_for_all_rails(void **state)
+{
+	struct rig *rig = rig_create();
+	uint32_t peer = rig_add_remote(rig, false, 1, 64);
+	struct endpoint *endpoint = endpoint_of(rig, peer, UDP);
+	struct worker_request request;
+
+	(void)state;
+	rig->engine.peers.peers[peer].ways[UDP] =
+		200; /* a driver that does not keep to its bound */
+	endpoint_pick(rig->worker, peer, rig->now_us);
+	assert_int_equal(endpoint->rail_count, ENGINE_RAILS_MAX);
+	for (uint32_t i = 0; i < ENGINE_RAILS_MAX; i++)
+		assert_int_equal(rig_expect_request(rig, WORKER_CONNECT).index,
+				 rig_rail(peer, UDP, i));
+	endpoint_pick(rig->worker, peer, rig->now_us + 1000000000);
+	assert_false(rig_request(rig, &request));
+	rig_destroy(rig);
+}
+
+static void endpoint_settle__is_as_good_as_the_best_rail(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+	struct endpoint *endpoint = endpoint_of(rig, RIG_PEER, UDP);
+
+	(void)state;
+	tell_rail(rig, 0, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	assert_int_equal(endpoint->state, ENDPOINT_UP);
+	assert_int_equal(endpoint->up_count, 1);
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_SILENT);
+	assert_int_equal(endpoint->state, ENDPOINT_DOUBTFUL);
+	assert_true(endpoint_takes(endpoint));
+	tell_rail(rig, 0, RAIL_DOWN, RAIL_CAUSE_SILENT);
+	assert_int_equal(endpoint->state, ENDPOINT_PAUSED);
+	endpoint_pick(rig->worker, RIG_PEER, rig->now_us + ENGINE_RETRY_MIN_US);
+	assert_int_equal(endpoint->state, ENDPOINT_CONNECTING);
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+	assert_int_equal(endpoint->state, ENDPOINT_CONNECTING);
+	tell_rail(rig, 0, RAIL_UP, RAIL_CAUSE_NONE);
+	assert_int_equal(endpoint->state, ENDPOINT_UP);
+	rig_destroy_ready(rig, channel);
+}
+
+static void rails__share_one_operation(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+
+	(void)state;
+	write_bytes(rig, channel, 2u << 20);
+	assert_int_equal(rig->udp.held_count, 8);
+	assert_int_equal(rig_held_on(&rig->udp, 0), 4);
+	assert_int_equal(rig_held_on(&rig->udp, 1), 4);
+	rig_drain(&rig->udp, HAUL_OK);
+	expect_end(rig, channel, HAUL_OK);
+	rig_destroy_ready(rig, channel);
+}
+
+/* Back-pressure of one rail is not that of the other. */
+static void rails__go_round_one_that_is_full(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(3, &channel);
+
+	(void)state;
+	rig->udp.refuses = 1 << 0 | 1 << 2;
+	write_bytes(rig, channel, 1u << 20);
+	assert_int_equal(rig_held_on(&rig->udp, 1), 4);
+	rig_drain(&rig->udp, HAUL_OK);
+	expect_end(rig, channel, HAUL_OK);
+	rig->udp.refuses = 7;
+	write_bytes(rig, channel, 1u << 20);
+	assert_int_equal(rig->udp.held_count, 0);
+	assert_int_equal(endpoint_of(rig, RIG_PEER, UDP)->waiting_count, 1);
+	rig->udp.refuses = 0;
+	rig_round(rig, 1);
+	assert_int_equal(rig_drain(&rig->udp, HAUL_OK), 4);
+	expect_end(rig, channel, HAUL_OK);
+	rig_destroy_ready(rig, channel);
+}
+
+static void endpoint_leave_doubtful__takes_slices_to_the_rail_that_is_up(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+
+	(void)state;
+	write_bytes(rig, channel, 2u << 20);
+	tell_rail(rig, 1, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	rig->now_us += ENGINE_LEAVE_US - 1;
+	rig_round(rig, 1);
+	assert_int_equal(rig->udp.cancelled, 0);
+	rig_round(rig, 1);
+	assert_int_equal(rig->udp.cancelled, 4);
+	assert_int_equal(rig_held_on(&rig->udp, 0), 8);
+	write_bytes(rig, channel, 100); /* nothing new goes there either */
+	assert_int_equal(rig_held_on(&rig->udp, 1), 0);
+	rig_drain(&rig->udp, HAUL_OK);
+	rig_round(rig, 1);
+	assert_int_equal(channel->completed, 2);
+	rig_destroy_ready(rig, channel);
+}
+
+/* A slice goes out again only when nothing of it can land from the doubtful rail: when the driver has given it back. */
+static void endpoint_leave_doubtful__waits_for_the_fence(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+
+	(void)state;
+	rig->udp.is_cancel_slow = true;
+	write_bytes(rig, channel, 512u << 10);
+	tell_rail(rig, 1, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	rig->now_us += ENGINE_LEAVE_US;
+	rig_round(rig, 1);
+	rig_round(rig, 1);
+	assert_int_equal(rig->udp.cancelled, 1);
+	assert_int_equal(rig_held_on(&rig->udp, 1), 1);
+	rig_finish(&rig->udp, rig->udp.held[0], HAUL_OK, 0);
+	assert_int_equal(rig->udp.held_count, 1);
+	assert_int_equal(channel->completed, 0);
+	rig_finish(&rig->udp, rig->udp.held[0], HAUL_CANCELLED, 0);
+	rig_round(rig, 1);
+	assert_int_equal(rig_held_on(&rig->udp, 0), 1);
+	rig_drain(&rig->udp, HAUL_OK);
+	expect_end(rig, channel, HAUL_OK);
+	rig_destroy_ready(rig, channel);
+}
+
+/* An operation that ends meanwhile asks for its slices again, and they come back once. */
+static void endpoint_leave_doubtful__and_the_end_of_the_operation(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+
+	(void)state;
+	rig->udp.is_cancel_slow = true;
+	write_bytes(rig, channel, 512u << 10);
+	tell_rail(rig, 1, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	rig->now_us += ENGINE_LEAVE_US;
+	rig_round(rig, 1);
+	rig->now_us += 2000000; /* its deadline */
+	rig_round(rig, 1);
+	assert_int_equal(rig->udp.cancelled, 3);
+	tell_rail(rig, 1, RAIL_UP, RAIL_CAUSE_NONE);
+	tell_rail(rig, 1, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	rig->now_us += ENGINE_LEAVE_US;
+	rig_round(rig, 1);
+	assert_int_equal(rig->udp.cancelled, 3); /* what is ending is not asked for once more */
+	assert_int_equal(rig_drain(&rig->udp, HAUL_TIMEOUT), 2);
+	expect_end(rig, channel, HAUL_TIMEOUT);
+	rig_destroy_ready(rig, channel);
+}
+
+static void endpoint_leave_doubtful__stays_where_nothing_is_better(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+
+	(void)state;
+	write_bytes(rig, channel, 512u << 10);
+	/* The peer is off its core: both. */
+	tell_rail(rig, 0, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	rig->now_us += ENGINE_LEAVE_US / 2;
+	rig_round(rig, 1);
+	tell_rail(rig, 1, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	rig->now_us += ENGINE_LEAVE_US;
+	rig_round(rig, 1);
+	assert_int_equal(rig->udp.cancelled, 0);
+	/* The first that comes back takes all. */
+	tell_rail(rig, 0, RAIL_UP, RAIL_CAUSE_NONE);
+	rig->now_us += ENGINE_LEAVE_US;
+	rig_round(rig, 1);
+	assert_int_equal(rig->udp.cancelled, 1);
+	assert_int_equal(rig_held_on(&rig->udp, 0), 2);
+	rig_drain(&rig->udp, HAUL_OK);
+	expect_end(rig, channel, HAUL_OK);
+	rig_destroy_ready(rig, channel);
+}
+
+static void rails__one_that_recovers_is_tried_first(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+
+	(void)state;
+	tell_rail(rig, 1, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	rig->now_us += ENGINE_LEAVE_US;
+	tell_rail(rig, 1, RAIL_UP, RAIL_CAUSE_NONE);
+	write_bytes(rig, channel, 1u << 20);
+	assert_int_equal(rig_held_on(&rig->udp, 1), 0);
+	rig_drain(&rig->udp, HAUL_OK);
+	expect_end(rig, channel, HAUL_OK);
+	rig->now_us += ENGINE_RETRY_MIN_US;
+	write_bytes(rig, channel, 1u << 20);
+	assert_int_equal(rig_held_on(&rig->udp, 1), 1);
+	rig_drain(&rig->udp, HAUL_OK);
+	expect_end(rig, channel, HAUL_OK);
+	assert_false(endpoint_rail(rig->worker, rig_rail(RIG_PEER, UDP, 1))->is_on_trial);
+	rig_destroy_ready(rig, channel);
+}
+
+static void endpoint_tend_all__asks_for_missing_rails(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+	struct worker_request request;
+
+	(void)state;
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_SILENT);
+	write_bytes(rig, channel, 1); /* its pause is not over */
+	assert_false(rig_request(rig, &request));
+	rig->now_us += ENGINE_RETRY_MIN_US;
+	write_bytes(rig, channel, 1); /* traffic asks */
+	assert_int_equal(rig_expect_request(rig, WORKER_CONNECT).index, rig_rail(RIG_PEER, UDP, 1));
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+	rig_drain(&rig->udp, HAUL_OK);
+	rig->now_us += ENGINE_TEND_INTERVAL_US;
+	rig_round(rig, 1); /* so does time */
+	assert_int_equal(rig_expect_request(rig, WORKER_CONNECT).index, rig_rail(RIG_PEER, UDP, 1));
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+	tell_rail(rig, 0, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+	rig->now_us += ENGINE_TEND_INTERVAL_US;
+	rig_round(rig, 1); /* but not when nothing is left and nobody wants anything */
+	assert_false(rig_request(rig, &request));
+	rig_destroy_ready(rig, channel);
+}
+
+static void endpoint_rail_down__restarted_counts_when_none_is_up(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(3, &channel);
+	struct endpoint *endpoint = endpoint_of(rig, RIG_PEER, UDP);
+	struct worker_request request;
+
+	(void)state;
+	tell_rail(rig, 0, RAIL_DOWN, RAIL_CAUSE_RESTARTED);
+	assert_int_equal(endpoint->state, ENDPOINT_UP);
+	assert_false(rig_request(rig, &request));
+	tell_rail(rig, 1, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+	tell_rail(rig, 2, RAIL_DOWN, RAIL_CAUSE_RESTARTED);
+	assert_int_equal(endpoint->state, ENDPOINT_GONE);
+	assert_int_equal(rig_expect_request(rig, WORKER_PEER_RESTARTED).index, RIG_PEER);
+	tell_rail(rig, 1, RAIL_UP, RAIL_CAUSE_NONE); /* too late */
+	assert_int_equal(endpoint->state, ENDPOINT_GONE);
+	assert_int_equal(endpoint->want_at_us, UINT64_MAX);
+	/* What the driver still has of it is ended before the slot is free. */
+	endpoint_forget_peer(rig->worker, RIG_PEER);
+	assert_true(rig_request(rig, &request));
+	assert_int_equal(request.kind, WORKER_DISCONNECT);
+	assert_int_equal(request.index, rig_rail(RIG_PEER, UDP, 1));
+	assert_false(rig_request(rig, &request));
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_CLOSED);
+	assert_int_equal(rig_expect_request(rig, WORKER_PEER_FORGOTTEN).index, RIG_PEER);
+	assert_int_equal(endpoint->state, ENDPOINT_IDLE);
+	rig_destroy_ready(rig, channel);
+}
+
+static void endpoint_rail_down__refused_by_the_last_ends_what_waits(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+
+	(void)state;
+	tell_rail(rig, 0, RAIL_DOWN, RAIL_CAUSE_SILENT);
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_SILENT);
+	rig->now_us += ENGINE_RETRY_MIN_US;
+	write_bytes(rig, channel, 100);
+	tell_rail(rig, 0, RAIL_DOWN, RAIL_CAUSE_REFUSED);
+	rig_round(rig, 1);
+	assert_int_equal(channel->completed, 0); /* the other may still come */
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_REFUSED);
+	assert_int_equal(channel->completed, 1);
+	rig_destroy_ready(rig, channel);
+}
+
+static void endpoint_forget_peer__waits_for_every_rail(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+	struct endpoint *endpoint = endpoint_of(rig, RIG_PEER, UDP);
+	struct worker_request request;
+
+	(void)state;
+	endpoint_forget_peer(rig->worker, RIG_PEER);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(rig_expect_request(rig, WORKER_DISCONNECT).index,
+				 rig_rail(RIG_PEER, UDP, i));
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_CLOSED);
+	assert_int_equal(endpoint->state, ENDPOINT_CLOSING);
+	assert_false(rig_request(rig, &request));
+	tell_rail(rig, 1, RAIL_UP, RAIL_CAUSE_NONE); /* not wanted any more */
+	tell_rail(rig, 0, RAIL_DOWN, RAIL_CAUSE_CLOSED);
+	assert_int_equal(endpoint->state, ENDPOINT_IDLE);
+	assert_int_equal(rig_expect_request(rig, WORKER_PEER_FORGOTTEN).index, RIG_PEER);
+	rig_destroy_ready(rig, channel);
+}
+
 static void endpoint_state_text__names_every_state(void **state)
 {
 	(void)state;
@@ -351,6 +696,19 @@ int main(void)
 		cmocka_unit_test(endpoint_rail_state__closed_is_no_answer_to_connect),
 		cmocka_unit_test(endpoint_forget_peer__ends_what_waits),
 		cmocka_unit_test(endpoint_drive_all__serves_every_endpoint),
+		cmocka_unit_test(endpoint_pick__asks_for_all_rails),
+		cmocka_unit_test(endpoint_settle__is_as_good_as_the_best_rail),
+		cmocka_unit_test(rails__share_one_operation),
+		cmocka_unit_test(rails__go_round_one_that_is_full),
+		cmocka_unit_test(endpoint_leave_doubtful__takes_slices_to_the_rail_that_is_up),
+		cmocka_unit_test(endpoint_leave_doubtful__waits_for_the_fence),
+		cmocka_unit_test(endpoint_leave_doubtful__and_the_end_of_the_operation),
+		cmocka_unit_test(endpoint_leave_doubtful__stays_where_nothing_is_better),
+		cmocka_unit_test(rails__one_that_recovers_is_tried_first),
+		cmocka_unit_test(endpoint_tend_all__asks_for_missing_rails),
+		cmocka_unit_test(endpoint_rail_down__restarted_counts_when_none_is_up),
+		cmocka_unit_test(endpoint_rail_down__refused_by_the_last_ends_what_waits),
+		cmocka_unit_test(endpoint_forget_peer__waits_for_every_rail),
 		cmocka_unit_test(endpoint_state_text__names_every_state),
 	};
 

@@ -649,16 +649,26 @@ static void chaos_finish(struct chaos *chaos)
 	}
 }
 
-/* A rail goes down: its slices come back first; a segment is retired and opened again. */
+/* A rail goes down, becomes doubtful or recovers; a segment is retired and opened again. */
 static void chaos_strike(struct chaos *chaos)
 {
 	struct rig *rig = chaos->rig;
 	uint32_t index = below(chaos, RANDOM_REMOTES);
 	struct remote *remote = &rig->engine.remotes.remotes[index];
-	uint32_t number = rig_rail(remote->peer, HAUL_TRANSPORT_UDP, 0);
+	uint32_t number =
+		rig_rail(remote->peer, HAUL_TRANSPORT_UDP, below(chaos, ENGINE_RAILS_MAX));
+	bool is_there = rail_takes(endpoint_rail(rig->worker, number));
 	struct worker_request request;
 
-	switch (below(chaos, 8)) {
+	switch (below(chaos, 10)) {
+	case 8:
+		if (is_there)
+			worker_host.rail_state(rig->worker, number, RAIL_DOUBTFUL, RAIL_CAUSE_NONE);
+		break;
+	case 9:
+		if (is_there)
+			worker_host.rail_state(rig->worker, number, RAIL_UP, RAIL_CAUSE_NONE);
+		break;
 	case 0:
 		worker_host.rail_state(rig->worker, number, RAIL_DOWN,
 				       (enum rail_cause)(RAIL_CAUSE_UNREACHABLE + below(chaos, 2)));
@@ -708,6 +718,10 @@ static void operation__everything_at_random_completes_once(void **state)
 		chaos->handles[i] = rig_open_handle(chaos->channel, i,
 						    rig_add_remote(rig, false, 77, RIG_BYTES),
 						    HAUL_RIGHT_READ | HAUL_RIGHT_WRITE);
+	/* Peers with one way and with several. */
+	for (uint32_t i = 0; i < RANDOM_REMOTES; i++)
+		rig->engine.peers.peers[rig->engine.remotes.remotes[i].peer]
+			.ways[HAUL_TRANSPORT_UDP] = (uint8_t)below(chaos, ENGINE_RAILS_MAX + 1);
 	while (chaos->channel->completed < RANDOM_OPERATIONS) {
 		for (uint32_t i = below(chaos, 6); i > 0; i--)
 			chaos_submit(chaos);

@@ -81,10 +81,9 @@ static void rail_doubt__counts_only_when_up(void **state)
 	rail_up(&rail, 4);
 	rail_doubt(&rail, 5);
 	assert_int_equal(rail.stage, RAIL_STAGE_DOUBTFUL);
-	assert_int_equal(rail.blame_us, ENGINE_RETRY_MIN_US);
 	rail_doubt(&rail, 6);
-	assert_int_equal(rail.blame_us, ENGINE_RETRY_MIN_US);
-	/* One fault, one blame: that it went down in the end is no second. */
+	assert_int_equal(rail.since_us, 5);
+	/* One fault, one blame: that it was doubtful first is no second. */
 	rail_pause(&rail, 7);
 	assert_int_equal(rail.blame_us, ENGINE_RETRY_MIN_US);
 	assert_int_equal(rail.pause_us, ENGINE_RETRY_MIN_US);
@@ -93,30 +92,56 @@ static void rail_doubt__counts_only_when_up(void **state)
 	assert_int_equal(rail.since_us, 7);
 }
 
+/* A peer that was off its core for a moment. */
+static void rail_up__forgives_a_moment_of_doubt(void **state)
+{
+	struct rail rail = rail_good();
+
+	(void)state;
+	rail_doubt(&rail, 10);
+	rail_up(&rail, 10 + ENGINE_LEAVE_US - 1);
+	assert_false(rail.is_on_trial);
+	assert_int_equal(rail.blame_us, 0);
+	rail_doubt(&rail, 10000);
+	rail_up(&rail, 10000 + ENGINE_LEAVE_US);
+	assert_true(rail.is_on_trial);
+	assert_int_equal(rail.blame_us, ENGINE_RETRY_MIN_US);
+	assert_int_equal(rail.retry_at_us, 10000 + ENGINE_LEAVE_US + ENGINE_RETRY_MIN_US);
+	/* But it does not end a trial. */
+	rail_doubt(&rail, 15000);
+	rail_up(&rail, 15001);
+	assert_true(rail.is_on_trial);
+	assert_int_equal(rail.retry_at_us, 10000 + ENGINE_LEAVE_US + ENGINE_RETRY_MIN_US);
+}
+
+/* Doubtful at from_us, and up again once that has lasted. */
+static void falter(struct rail *rail, uint64_t from_us, uint64_t to_us)
+{
+	rail_doubt(rail, from_us);
+	rail_up(rail, to_us);
+}
+
 static void rail_blame__doubles_and_fades(void **state)
 {
+	const uint64_t moment_us = ENGINE_LEAVE_US;
 	struct rail rail = rail_good();
 	uint64_t now_us = 0;
 
 	(void)state;
 	for (uint32_t blame_us = ENGINE_RETRY_MIN_US; blame_us < ENGINE_RETRY_MAX_US;
 	     blame_us *= 2) {
-		rail_doubt(&rail, ++now_us);
+		falter(&rail, now_us + 1, now_us + 1 + moment_us);
 		assert_int_equal(rail.blame_us, blame_us);
-		rail_up(&rail, ++now_us);
+		now_us += 1 + moment_us;
 	}
-	rail_doubt(&rail, ++now_us);
-	assert_int_equal(rail.blame_us, ENGINE_RETRY_MAX_US);
 	/* Time that it was not up counts for nothing. */
-	now_us += 3600000000;
-	rail_up(&rail, now_us);
-	rail_doubt(&rail, now_us + 1);
+	falter(&rail, now_us, now_us + 3600000000);
 	assert_int_equal(rail.blame_us, ENGINE_RETRY_MAX_US);
-	rail_up(&rail, now_us);
-	rail_doubt(&rail, now_us + 3000000); /* halved three times, doubled once */
+	now_us += 3600000000;
+	falter(&rail, now_us + 3000000, now_us + 3000000 + moment_us); /* halved three times */
 	assert_int_equal(rail.blame_us, ENGINE_RETRY_MAX_US / 4);
-	rail_up(&rail, now_us);
-	rail_doubt(&rail, now_us + 3600000000);
+	now_us += 3000000 + moment_us;
+	falter(&rail, now_us + 3600000000, now_us + 3600000000 + moment_us);
 	assert_int_equal(rail.blame_us, ENGINE_RETRY_MIN_US);
 }
 
@@ -151,10 +176,9 @@ static void rail_give__ends_the_trial_by_what_was_placed_in_it(void **state)
 
 	(void)state;
 	rail_take(&rail, &before, 1);
-	rail_doubt(&rail, 2);
-	rail_up(&rail, 3);
+	falter(&rail, 2, 5000);
 	assert_true(rail.is_on_trial);
-	rail_give(&rail, &before, true, 4); /* of before */
+	rail_give(&rail, &before, true, 5001); /* of before */
 	assert_true(rail.is_on_trial);
 	rail_take(&rail, &trial, rail.retry_at_us);
 	rail_give(&rail, &trial, false, rail.retry_at_us + 1); /* came back */
@@ -184,15 +208,14 @@ static void rail_pick__prefers_up_then_trial_then_doubtful(void **state)
 
 	(void)state;
 	rail_doubt(&rails[0], 1);
-	rail_doubt(&rails[1], 1);
-	rail_up(&rails[1], 2);
+	falter(&rails[1], 1, 5000);
 	/* However much the good one has to do. */
 	for (int i = 0; i < 1000; i++)
-		rail_take(&rails[2], &slice, 3);
-	assert_int_equal(rail_pick(rails, 3, 0, 1, 3), 2);
-	assert_int_equal(rail_pick(rails, 3, 1 << 2, 1, 3), 1);
-	assert_int_equal(rail_pick(rails, 3, 1 << 2 | 1 << 1, 1, 3), 0);
-	assert_int_equal(rail_pick(rails, 3, 7, 1, 3), ENGINE_RAILS_MAX);
+		rail_take(&rails[2], &slice, 5000);
+	assert_int_equal(rail_pick(rails, 3, 0, 1, 5000), 2);
+	assert_int_equal(rail_pick(rails, 3, 1 << 2, 1, 5000), 1);
+	assert_int_equal(rail_pick(rails, 3, 1 << 2 | 1 << 1, 1, 5000), 0);
+	assert_int_equal(rail_pick(rails, 3, 7, 1, 5000), ENGINE_RAILS_MAX);
 	/* When its pause is over the one on trial gets one slice, and no second. */
 	assert_int_equal(rail_pick(rails, 3, 0, 1, rails[1].retry_at_us), 1);
 	rail_take(&rails[1], &slice, rails[1].retry_at_us);
@@ -200,10 +223,9 @@ static void rail_pick__prefers_up_then_trial_then_doubtful(void **state)
 	rail_give(&rails[1], &slice, true, rails[1].retry_at_us + 1);
 	assert_int_equal(rail_pick(rails, 3, 0, 1, rails[1].retry_at_us), 1);
 	/* The last one on trial takes what there is. */
-	rail_pause(&rails[2], 4);
-	rail_doubt(&rails[1], 4);
-	rail_up(&rails[1], 5);
-	assert_int_equal(rail_pick(rails, 3, 0, 1, 5), 1);
+	rail_pause(&rails[2], 20000);
+	falter(&rails[1], 20000, 30000);
+	assert_int_equal(rail_pick(rails, 3, 0, 1, 30000), 1);
 }
 
 static void rail_sample__needs_enough_before_it(void **state)
@@ -309,6 +331,7 @@ int main(void)
 		cmocka_unit_test(rail_stage_text__names_every_stage),
 		cmocka_unit_test(rail_up__is_trusted_when_it_never_failed),
 		cmocka_unit_test(rail_doubt__counts_only_when_up),
+		cmocka_unit_test(rail_up__forgives_a_moment_of_doubt),
 		cmocka_unit_test(rail_blame__doubles_and_fades),
 		cmocka_unit_test(rail_pause__grows_until_it_is_up),
 		cmocka_unit_test(rail_give__ends_the_trial_by_what_was_placed_in_it),
