@@ -602,7 +602,8 @@ static void chaos_submit(struct chaos *chaos)
 	entry.remote_segment = chaos->handles[below(chaos, RANDOM_REMOTES)];
 	entry.local_offset = haul_u48_make(below(chaos, 10) == 0 ? below(chaos, RIG_BYTES) : 0);
 	entry.timeout_ms = below(chaos, 5) == 0 ? 1 + below(chaos, 20) : 0;
-	if (below(chaos, 4) == 0) {
+	/* A cancellation that names a batch is refused for it, but may have joined: the account could not tell. */
+	if (entry.opcode != HAUL_OP_CANCEL && below(chaos, 4) == 0) {
 		entry.batch = 1 + below(chaos, 8);
 		entry.flags = below(chaos, 3) == 0 ? HAUL_ENTRY_BATCH_LAST : 0;
 		if (below(chaos, 5) == 0)
