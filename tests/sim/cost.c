@@ -4,7 +4,9 @@
  * of 32, nothing copied or compared. So the figure is send + receive + its share of acknowledgements,
  * of both ends, and no more.
  *
- *     rudp-cost [SECONDS [CONGESTION-CONTROL]]
+ *     rudp-cost [SECONDS [CONGESTION-CONTROL [ROUNDS]]]
+ *
+ * ROUNDS end a row before its time is over: the same work each time, for counting instructions.
  */
 #include "base/check.h"
 #include "base/clock.h"
@@ -144,7 +146,7 @@ static unsigned burst(struct end *from, struct end *to, uint64_t now_us)
 	return count;
 }
 
-static void measure(struct end *ends, uint32_t length, double seconds)
+static void measure(struct end *ends, uint32_t length, double seconds, uint64_t rounds)
 {
 	uint64_t start_ns = clock_now_ns();
 	uint64_t end_ns = start_ns + (uint64_t)(seconds * 1e9);
@@ -156,7 +158,7 @@ static void measure(struct end *ends, uint32_t length, double seconds)
 	struct rudp_stats after;
 
 	rudp_connection_stats(ends[0].connection, &before);
-	while ((now_ns = clock_now_ns()) < end_ns) {
+	while ((now_ns = clock_now_ns()) < end_ns && rounds-- > 0) {
 		struct rudp_operation_request request = { .kind = RUDP_WRITE, .length = length };
 		uint64_t now_us = now_ns / CLOCK_NS_PER_US;
 		uint32_t id;
@@ -188,16 +190,17 @@ int main(int argc, char **argv)
 	static struct end ends[2];
 	double seconds = argc > 1 ? strtod(argv[1], NULL) : 1.0;
 	const struct cc_ops *cc = argc > 2 ? cc_find(argv[2]) : &cc_fixed;
+	uint64_t rounds = argc > 3 ? strtoull(argv[3], NULL, 10) : UINT64_MAX;
 
 	if (cc == NULL) {
 		fprintf(stderr, "rudp-cost: there is no congestion control %s\n", argv[2]);
 		return 2;
 	}
 	ends_create(ends, cc);
-	measure(ends, 64, seconds);
-	measure(ends, 1440, seconds);
-	measure(ends, 1u << 16, seconds);
-	measure(ends, 1u << 20, seconds);
+	measure(ends, 64, seconds, rounds);
+	measure(ends, 1440, seconds, rounds);
+	measure(ends, 1u << 16, seconds, rounds);
+	measure(ends, 1u << 20, seconds, rounds);
 	for (unsigned i = 0; i < 2; i++)
 		rudp_destroy(ends[i].rudp);
 	return 0;
