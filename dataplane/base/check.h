@@ -13,7 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+/** A function off the fast path: it costs its callers a branch, and none of their registers. */
+#define RARELY      __attribute__((noinline, cold))
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /** Print the condition with its place to stderr and abort; for the macros below. */

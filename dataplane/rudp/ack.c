@@ -25,7 +25,7 @@ static void ack_write(struct rudp_connection *connection, const struct sent_pack
 	if (operation->settled != operation->length || operation->state != OPERATION_ACTIVE)
 		return;
 	/* A single packet said so itself; of more the target has to be told that it was all. */
-	if (operation->length != origin->length)
+	if (operation->length != origin->length || (origin->flags & SENT_CUT) != 0)
 		conn_done_due(connection, now_us);
 	conn_finish(connection, operation, HAUL_OK, 0, 0);
 }
@@ -58,6 +58,41 @@ static void ack_done(struct rudp_connection *connection, uint32_t number)
 	}
 }
 
+/* Larger than what every path must carry: only such packets vanish in a black hole. */
+static bool ack_is_large(const struct sent_packet *packet)
+{
+	return packet->kind != SENT_CONTROL &&
+	       packet->length + RUDP_DATA_HEADER_BYTES > RUDP_DATAGRAM_BYTES_MIN;
+}
+
+RARELY static void ack_control(struct rudp_connection *connection, uint32_t number, uint64_t now_us)
+{
+	const struct sent_packet *packet = sent_at(&connection->sent, number);
+
+	if ((packet->flags & SENT_HAS_DONE) != 0)
+		ack_done(connection, number);
+	if ((packet->flags & SENT_HAS_PROBE) == 0)
+		return;
+	mtu_acked(&connection->mtu, packet->length, now_us);
+	conn_payload_set(connection);
+	conn_wake(connection);
+}
+
+/* Of a chunk that is settled or cut: did this transmission bring what was missing? */
+RARELY static bool ack_is_rest(struct sent *sent, uint32_t origin_number,
+			       const struct sent_packet *packet)
+{
+	struct sent_packet *origin = sent_at(sent, origin_number);
+
+	if ((origin->flags & SENT_SETTLED) != 0)
+		return false;
+	if (!piece_is(packet) || piece_settled(origin, packet))
+		return true;
+	if (piece_waiting(origin) == PIECES_MAX)
+		sent_again_clear(sent, origin_number);
+	return false;
+}
+
 /* The chunk of a transmission has arrived. An origin below tail was settled long ago. */
 static void ack_settle(struct rudp_connection *connection, uint32_t number, uint64_t now_us)
 {
@@ -67,11 +102,15 @@ static void ack_settle(struct rudp_connection *connection, uint32_t number, uint
 	struct sent_packet *origin = sent_at(sent, origin_number);
 
 	if (packet->kind == SENT_CONTROL) {
-		if ((packet->flags & SENT_HAS_DONE) != 0)
-			ack_done(connection, number);
+		ack_control(connection, number, now_us);
 		return;
 	}
-	if (seq32_before(origin_number, sent->tail) || (origin->flags & SENT_SETTLED) != 0)
+	if (UNLIKELY(connection->mtu.rounds > 0) && ack_is_large(packet))
+		mtu_confirm(&connection->mtu);
+	if (seq32_before(origin_number, sent->tail))
+		return;
+	if (UNLIKELY((origin->flags & (SENT_SETTLED | SENT_CUT)) != 0) &&
+	    !ack_is_rest(sent, origin_number, packet))
 		return;
 	origin->flags |= SENT_SETTLED;
 	sent_again_clear(sent, origin_number);
@@ -250,25 +289,47 @@ bool ack_resay(struct rudp_connection *connection, uint32_t number, uint8_t flag
 	return any;
 }
 
+/* A loss like any other, unless for some round trips nothing of that size has come through. */
+static void ack_suspect(struct rudp_connection *connection, const struct sent_packet *packet,
+			uint64_t now_us)
+{
+	uint64_t sent_us = now_us - (uint32_t)((uint32_t)now_us - packet->sent_us);
+
+	if (!mtu_suspect(&connection->mtu, sent_us, now_us))
+		return;
+	rudp_count(connection->rudp, RUDP_COUNTER_BLACK_HOLES);
+	conn_payload_set(connection);
+}
+
 /* True when it is a loss that matters: refused and fenced packets are never acknowledged. */
-static bool ack_lose(struct rudp_connection *connection, uint32_t number)
+static bool ack_lose(struct rudp_connection *connection, uint32_t number, uint64_t now_us)
 {
 	struct sent *sent = &connection->sent;
 	struct sent_packet *packet = sent_at(sent, number);
 	uint32_t origin_number = number - packet->age;
 	struct sent_packet *origin = sent_at(sent, origin_number);
 
+	if (packet->kind == SENT_CONTROL && (packet->flags & SENT_HAS_PROBE) != 0) {
+		sent_land(sent, number);
+		rudp_count(connection->rudp, RUDP_COUNTER_MTU_PROBES_LOST);
+		mtu_lost(&connection->mtu, packet->length, now_us);
+		conn_wake(connection);
+		return false;
+	}
 	if (packet->kind != SENT_CONTROL &&
 	    (seq32_before(origin_number, sent->tail) || ack_is_moot(connection, origin))) {
 		sent_land(sent, number);
 		return false;
 	}
+	if (ack_is_large(packet))
+		ack_suspect(connection, packet, now_us);
 	sent_lose(sent, number);
 	connection->packets_lost++;
 	rudp_count(connection->rudp, RUDP_COUNTER_LOST);
 	if (packet->kind == SENT_CONTROL) {
 		ack_resay(connection, number, packet->flags);
-	} else if (origin->newest == packet->age) {
+	} else if ((origin->flags & SENT_CUT) != 0 ? piece_again(origin, packet)
+						   : origin->newest == packet->age) {
 		sent_again_set(sent, origin_number);
 	}
 	return true;
@@ -296,7 +357,7 @@ void ack_detect_loss(struct rudp_connection *connection, uint64_t now_us)
 			break;
 		}
 		sent_us = now_us - age_us;
-		count += ack_lose(connection, number);
+		count += ack_lose(connection, number, now_us);
 	}
 	if (count == 0)
 		return;

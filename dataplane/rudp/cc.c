@@ -14,6 +14,13 @@ static const struct cc_ops *const algorithms[] = {
 	&cc_swift,
 };
 
+void cc_bound(struct cc *cc, uint32_t packets_max)
+{
+	if (cc->window_packets == cc->packets_max || cc->window_packets > packets_max)
+		cc->window_packets = packets_max;
+	cc->packets_max = packets_max;
+}
+
 const struct cc_ops *cc_find(const char *name)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(algorithms); i++) {

@@ -24,7 +24,7 @@ struct cc_ack {
 /** One algorithm. No entry is NULL. */
 struct cc_ops {
 	const char *name; /**< as in the configuration */
-	/** window_packets (as configured) and packets_max (the ring's bound) are set; the rest is zero. */
+	/** window_packets and packets_max are set to the connection's bound; the rest is zero. */
 	void (*init)(struct cc *cc);
 	void (*acked)(struct cc *cc, const struct cc_ack *ack);
 	/** packets were declared lost; the newest of them was sent at sent_us. */
@@ -52,6 +52,9 @@ extern const struct cc_ops cc_fixed;
 extern const struct cc_ops cc_swift;
 /** NewReno as in RFC 9002: halves at a loss; to compare with. */
 extern const struct cc_ops cc_newreno;
+
+/** Sets packets_max; a window that is at its bound, or beyond the new one, goes to the new one. */
+void cc_bound(struct cc *cc, uint32_t packets_max);
 
 /** The algorithm of a name, NULL when there is none. */
 const struct cc_ops *cc_find(const char *name);

@@ -33,8 +33,6 @@ static struct newreno *newreno_of(struct cc *cc)
 
 static void newreno_init(struct cc *cc)
 {
-	/* What is configured bounds what the receiver's ring takes, for every algorithm. */
-	cc->packets_max = cc->window_packets;
 	cc->window_packets = MIN(NEWRENO_WINDOW_INITIAL, cc->packets_max);
 	newreno_of(cc)->threshold = UINT32_MAX;
 }

@@ -139,8 +139,6 @@ static void swift_init(struct cc *cc)
 {
 	struct swift *swift = swift_of(cc);
 
-	/* What is configured bounds what the receiver's ring takes, for every algorithm. */
-	cc->packets_max = cc->window_packets;
 	swift->base_us = UINT32_MAX;
 	swift->round_rtt_us = UINT32_MAX;
 	swift->is_starting = true;

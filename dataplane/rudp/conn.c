@@ -35,15 +35,14 @@ void conn_init(struct rudp_connection *connection, uint64_t now_us)
 	window_init(&connection->window, params->packet_number_remote);
 	loss_init(&connection->loss);
 	connection->ranges.count = 0;
-	connection->payload_max = (uint16_t)(params->datagram_bytes - RUDP_DATA_HEADER_BYTES);
+	mtu_init(&connection->mtu, params->datagram_bytes, params->address.family);
 	connection->largest_acked = params->packet_number_local - 1;
 	connection->quantum = CONN_QUANTUM;
 	connection->heard_us = connection->waiting_us = connection->last_sent_us = now_us;
 	connection->done_due_us = connection->loss_due_us = UINT64_MAX;
 	connection->deadline_us = UINT64_MAX;
 	connection->cc.ops = params->cc != NULL ? params->cc : config->cc;
-	connection->cc.packets_max = params->packets / 2;
-	connection->cc.window_packets = MIN(config->window_packets, connection->cc.packets_max);
+	conn_payload_set(connection);
 	connection->cc.ops->init(&connection->cc);
 	timer_init(&connection->timer, timer_fire_connection);
 	/* The first ping brings the peer's tick and a round-trip time before the first operation. */
@@ -53,6 +52,17 @@ void conn_init(struct rudp_connection *connection, uint64_t now_us)
 	connection->state = params->initiator != 0 ? RUDP_ESTABLISHED : RUDP_OPENING;
 	conn_wake(connection);
 	conn_arm(connection, now_us + LOSS_PROBE_US_MIN);
+}
+
+void conn_payload_set(struct rudp_connection *connection)
+{
+	uint32_t payload = connection->mtu.datagram_bytes - RUDP_DATA_HEADER_BYTES;
+	uint32_t pieces = (payload + PIECE_BYTES - 1) / PIECE_BYTES;
+
+	connection->payload_max = (uint16_t)payload;
+	/* The half of the numbers that new chunks do not use has room for all that are on the way, in pieces. */
+	cc_bound(&connection->cc, MIN(connection->rudp->config.window_packets,
+				      connection->params.packets / 2 / pieces));
 }
 
 void conn_wake(struct rudp_connection *connection)

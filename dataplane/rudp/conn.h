@@ -19,8 +19,10 @@
 #include "rudp/cc.h"
 #include "rudp/list.h"
 #include "rudp/loss.h"
+#include "rudp/mtu.h"
 #include "rudp/operation.h"
 #include "rudp/pacer.h"
+#include "rudp/piece.h"
 #include "rudp/ranges.h"
 #include "rudp/rudp.h"
 #include "rudp/rudp_counters.h"
@@ -64,7 +66,7 @@ struct rudp_connection {
 	bool ping_said;         /**< ping_number is valid */
 	uint16_t tick;          /**< latest learnt of the peer */
 	uint16_t quantum;       /**< packets left of the turn */
-	uint16_t payload_max;   /**< of a data packet */
+	uint16_t payload_max;   /**< of a data packet; set from mtu */
 	uint16_t index;         /**< of this slot */
 	uint16_t generation;    /**< of this slot, for handles */
 	uint32_t largest_acked; /**< highest number acknowledged, below sent.next */
@@ -91,8 +93,10 @@ struct rudp_connection {
 	uint64_t packets_lost;     /**< for rudp_connection_stats */
 	uint64_t packets_again;    /**< for rudp_connection_stats */
 	uint64_t packets_spurious; /**< for rudp_connection_stats */
+	struct mtu mtu;
 	struct ranges ranges;
 	struct window window;
+	struct pieces pieces;
 	struct rudp_params params;
 	void *memory; /**< of sent, operations and served; the slot's for good */
 };
@@ -144,6 +148,8 @@ void conn_finish(struct rudp_connection *connection, struct operation *operation
 /** Ends an ACTIVE operation: at once, or by a fence when something of it may still land. */
 void conn_abort(struct rudp_connection *connection, struct operation *operation, uint16_t status,
 		uint16_t reason, uint64_t now_us);
+/** Data packets are as large as the path is known to carry, from now on. */
+void conn_payload_set(struct rudp_connection *connection);
 /** DONE has news. */
 void conn_done_due(struct rudp_connection *connection, uint64_t now_us);
 

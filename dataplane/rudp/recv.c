@@ -63,12 +63,25 @@ static void recv_owe_ack(struct rudp_connection *connection)
 	conn_wake(connection);
 }
 
+/* A chunk in pieces is settled with its last one. */
+RARELY static void recv_settle_piece(const struct recv *recv)
+{
+	struct rudp_connection *connection = recv->connection;
+
+	if (!window_test(&connection->window, recv->identity) &&
+	    pieces_set(&connection->pieces, recv->identity, recv->header.flags))
+		window_set(&connection->window, recv->identity);
+}
+
 /* Its chunk needs nothing more: says so with the next acknowledgement. */
 static void recv_settle(const struct recv *recv)
 {
 	struct rudp_connection *connection = recv->connection;
 
-	window_set(&connection->window, recv->identity);
+	if (UNLIKELY((recv->header.flags & WIRE_FLAG_PIECE) != 0))
+		recv_settle_piece(recv);
+	else
+		window_set(&connection->window, recv->identity);
 	ranges_add(&connection->ranges, recv->header.number);
 	if (recv->header.number == connection->window.next - 1)
 		connection->largest_us = recv->now_us - rudp_away_us(recv->rudp, recv->now_us);
@@ -87,12 +100,41 @@ static void recv_tick(const struct recv *recv)
 	connection->tick_known = true;
 }
 
+/* The same while there are chunks in pieces: of such a chunk, a piece that is missing is new. */
+RARELY static bool recv_is_rest(struct recv *recv)
+{
+	struct rudp_connection *connection = recv->connection;
+	bool is_piece = (recv->header.flags & WIRE_FLAG_PIECE) != 0;
+
+	pieces_move(&connection->pieces, connection->window.next, recv->header.number);
+	if (!window_cover(&connection->window, recv->header.number) ||
+	    window_is_old(&connection->window, recv->identity)) {
+		rudp_count(recv->rudp, RUDP_COUNTER_TOO_OLD);
+		return false;
+	}
+	if (!window_test(&connection->window, recv->identity)) {
+		if (is_piece ? !pieces_test(&connection->pieces, recv->identity, recv->header.flags)
+			     : !pieces_any(&connection->pieces, recv->identity))
+			return true;
+		/* A late whole transmission is not acknowledged: some of the chunk is still missing. */
+		if (!is_piece) {
+			rudp_count(recv->rudp, RUDP_COUNTER_DUPLICATE);
+			return false;
+		}
+	}
+	rudp_count(recv->rudp, RUDP_COUNTER_DUPLICATE);
+	recv_settle(recv);
+	return false;
+}
+
 /* False when the packet is done with: below the window, or its chunk is settled. */
 static bool recv_is_new(struct recv *recv, uint32_t age)
 {
 	struct rudp_connection *connection = recv->connection;
 
 	recv->identity = recv->header.number - age;
+	if (UNLIKELY(connection->pieces.count > 0))
+		return recv_is_rest(recv);
 	if (!window_cover(&connection->window, recv->header.number) ||
 	    window_is_old(&connection->window, recv->identity)) {
 		rudp_count(recv->rudp, RUDP_COUNTER_TOO_OLD);

@@ -206,6 +206,7 @@ void rudp_connection_stats(const struct rudp_connection *connection, struct rudp
 
 	out->rtt_us = loss->srtt_us8 / 8;
 	out->rtt_min_us = loss->min_us != UINT32_MAX ? loss->min_us : 0;
+	out->mtu_bytes = connection->mtu.datagram_bytes + connection->mtu.header_bytes;
 	out->rtt_target_us = connection->cc.target_us;
 	out->window_packets = connection->cc.window_packets;
 	out->in_flight = connection->sent.in_flight;

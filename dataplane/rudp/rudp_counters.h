@@ -19,6 +19,10 @@
 	X(PROBES, "probes", "packets", "sent because nothing was heard for a probe time-out")      \
 	X(LOST, "lost", "packets", "declared lost by packet or time threshold")                    \
 	X(SPURIOUS, "spurious", "packets", "declared lost, and acknowledged later")                \
+	X(MTU_PROBES, "mtu_probes", "packets", "sent to find out what the path carries")           \
+	X(MTU_PROBES_LOST, "mtu_probes_lost", "packets", "of those, lost: the path carries less")  \
+	X(BLACK_HOLES, "black_holes", "times", "a path carried less than before")                  \
+	X(PIECES, "pieces", "packets", "of chunks that were cut after that, sent")                 \
 	X(DUPLICATE, "duplicate", "packets", "received, whose content had been placed before")     \
 	X(TOO_OLD, "too_old", "packets", "received, with a number below the window")               \
 	X(STALE_TICK, "stale_tick", "packets", "write data dropped, older than four ticks")        \

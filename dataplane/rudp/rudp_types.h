@@ -22,10 +22,10 @@ struct cc_ops; /* cc.h */
 /** Packet numbers a connection may have unsettled; at most 4096, since an age has 12 bits. */
 #define RUDP_PACKETS_MIN     256u
 #define RUDP_PACKETS_MAX     4096u
-#define RUDP_PACKETS_DEFAULT 1024u
+#define RUDP_PACKETS_DEFAULT 4096u
 /** Fixed window: fits a virtio ring of 256 descriptors, and is four times 25 Gbit/s x 20 us. */
 #define RUDP_WINDOW_PACKETS 256u
-/** UDP payloads: the least IPv6 MTU, and a jumbo frame's. */
+/** UDP payloads: what every path must carry, a little less than IPv6's least MTU, and a jumbo frame's. */
 #define RUDP_DATAGRAM_BYTES_MIN 1200u
 #define RUDP_DATAGRAM_BYTES_MAX 9172u
 /** Header of a data packet; behind it the payload begins. */
@@ -122,6 +122,7 @@ struct rudp_params {
 struct rudp_stats {
 	uint32_t rtt_us;             /**< smoothed; 0 = not measured yet */
 	uint32_t rtt_min_us;         /**< least ever */
+	uint32_t mtu_bytes;          /**< IP packets that the path is known to carry */
 	uint32_t rtt_target_us;      /**< that congestion control aims at; 0 = it does not */
 	uint32_t window_packets;     /**< of congestion control */
 	uint32_t in_flight;          /**< packets sent, neither acknowledged nor given up */

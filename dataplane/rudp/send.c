@@ -45,34 +45,44 @@ static struct sent_packet *send_record(struct rudp_connection *connection, enum 
 	return packet;
 }
 
-/* A chunk of which the packet is built; origin is its first number, this one if it is new. */
-static void send_chunk_record(struct rudp_connection *connection, enum sent_kind kind,
-			      const struct wire_data *data, const struct rudp_source *source,
-			      uint64_t now_us)
-{
-	struct sent *sent = &connection->sent;
-	struct sent_packet *packet = send_record(connection, kind, now_us);
-
-	packet->operation = data->operation;
-	packet->length = (uint16_t)source->length;
-	packet->age = (uint16_t)data->age;
-	rudp_count(connection->rudp, RUDP_COUNTER_DATA_SENT);
-	if (data->age == 0)
-		return;
-	sent_at(sent, sent->next - 1 - data->age)->newest = packet->age;
-	sent_again_clear(sent, sent->next - 1 - data->age);
-	connection->packets_again++;
-	rudp_count(connection->rudp, RUDP_COUNTER_RETRANSMITTED);
-}
-
 struct send_place {
 	uint64_t now_us;
 	void *token;     /* of the packet, for the source */
 	uint8_t *buffer; /* of the packet */
-	uint32_t offset; /* of the chunk in its operation */
-	uint32_t length; /* of the chunk */
+	uint32_t offset; /* in the operation, of the chunk or of its piece */
+	uint32_t length; /* of the chunk, or of its piece */
 	uint32_t age;    /* of the chunk's first number; 0 = now */
+	uint8_t flags;   /* WIRE_FLAG_PIECE and so on; 0 = the whole chunk */
 };
+
+/* A chunk of which the packet is built; origin is its first number, this one if it is new. */
+static void send_chunk_record(struct rudp_connection *connection, enum sent_kind kind,
+			      uint32_t operation, const struct send_place *place)
+{
+	struct sent *sent = &connection->sent;
+	struct sent_packet *packet = send_record(connection, kind, place->now_us);
+	struct sent_packet *origin;
+
+	packet->operation = operation;
+	packet->offset = place->offset;
+	packet->length = (uint16_t)place->length;
+	packet->age = (uint16_t)place->age;
+	rudp_count(connection->rudp, RUDP_COUNTER_DATA_SENT);
+	if (place->age == 0)
+		return;
+	origin = sent_at(sent, sent->next - 1 - place->age);
+	connection->packets_again++;
+	rudp_count(connection->rudp, RUDP_COUNTER_RETRANSMITTED);
+	if (UNLIKELY(place->flags != 0)) {
+		piece_sent(origin, packet, wire_piece(place->flags));
+		rudp_count(connection->rudp, RUDP_COUNTER_PIECES);
+		if (piece_waiting(origin) < PIECES_MAX)
+			return;
+	} else {
+		origin->newest = packet->age;
+	}
+	sent_again_clear(sent, sent->next - 1 - place->age);
+}
 
 static size_t send_write(struct rudp_connection *connection, struct operation *operation,
 			 const struct send_place *place)
@@ -100,12 +110,11 @@ static size_t send_write(struct rudp_connection *connection, struct operation *o
 		conn_abort(connection, operation, (uint16_t)status, source.reason, place->now_us);
 		return 0;
 	}
-	send_header(connection, place->buffer, WIRE_WRITE, is_only ? WIRE_FLAG_ONLY : 0,
+	send_header(connection, place->buffer, WIRE_WRITE, is_only ? WIRE_FLAG_ONLY : place->flags,
 		    connection->tick);
 	wire_data_write(place->buffer, &data);
 	operation->fence_base_us = connection->tick_us;
-	send_chunk_record(connection, SENT_WRITE, &data, &source, place->now_us);
-	sent_at(&connection->sent, connection->sent.next - 1)->offset = place->offset;
+	send_chunk_record(connection, SENT_WRITE, operation->id, place);
 	return WIRE_DATA_HEADER_BYTES + place->length;
 }
 
@@ -135,10 +144,10 @@ static size_t send_read_data(struct rudp_connection *connection, struct served *
 			      source.version);
 		return 0;
 	}
-	send_header(connection, place->buffer, WIRE_READ_DATA, 0, conn_tick(place->now_us));
+	send_header(connection, place->buffer, WIRE_READ_DATA, place->flags,
+		    conn_tick(place->now_us));
 	wire_data_write(place->buffer, &data);
-	send_chunk_record(connection, SENT_READ_DATA, &data, &source, place->now_us);
-	sent_at(&connection->sent, connection->sent.next - 1)->offset = place->offset;
+	send_chunk_record(connection, SENT_READ_DATA, served->id, place);
 	return WIRE_DATA_HEADER_BYTES + place->length;
 }
 
@@ -155,12 +164,26 @@ static bool send_may_write(struct rudp_connection *connection, uint64_t now_us)
 	return false;
 }
 
+/* The piece of a chunk that is sent next; one that is cut keeps to its pieces, also when the path grows again. */
+RARELY static void send_piece(struct sent_packet *origin, struct send_place *place)
+{
+	uint32_t piece;
+
+	if ((origin->flags & SENT_CUT) == 0)
+		piece_cut(origin);
+	piece = piece_waiting(origin);
+	ASSERT(piece < PIECES_MAX);
+	place->offset = origin->offset + piece * PIECE_BYTES;
+	place->length = piece_bytes(origin->length, piece);
+	place->flags = piece_flags(origin->length, piece);
+}
+
 /* The oldest chunk that waits to be sent again. */
 static size_t send_again(struct rudp_connection *connection, struct send_place *place)
 {
 	struct sent *sent = &connection->sent;
 	uint32_t number = sent_find(sent, sent->again, sent->tail, sent->next);
-	const struct sent_packet *origin = sent_at(sent, number);
+	struct sent_packet *origin = sent_at(sent, number);
 
 	ASSERT(number != sent->next);
 	if (ack_is_moot(connection, origin)) {
@@ -170,6 +193,9 @@ static size_t send_again(struct rudp_connection *connection, struct send_place *
 	place->age = sent->next - number;
 	place->offset = origin->offset;
 	place->length = origin->length;
+	place->flags = 0;
+	if (UNLIKELY(origin->length > connection->payload_max || (origin->flags & SENT_CUT) != 0))
+		send_piece(origin, place);
 	if (origin->kind == SENT_READ_DATA)
 		return send_read_data(connection,
 				      served_find(&connection->served, origin->operation), place);
@@ -280,6 +306,7 @@ static size_t send_data(struct rudp_connection *connection, struct send_place *p
 		return bytes;
 	}
 	place->age = 0;
+	place->flags = 0;
 	while (bytes == 0 && sent_span(sent) < (sent->mask + 1) / 2 &&
 	       sent->in_flight < connection->cc.window_packets) {
 		bool reads = !list_is_empty(&connection->served.reading);
@@ -423,7 +450,7 @@ static size_t send_control(struct rudp_connection *connection, uint64_t now_us, 
 	bool is_numbered = send_wants_number(connection, now_us);
 	struct send_frames frames = {
 		.out = buffer + WIRE_HEADER_BYTES,
-		.room = connection->params.datagram_bytes - WIRE_HEADER_BYTES,
+		.room = connection->mtu.datagram_bytes - WIRE_HEADER_BYTES,
 	};
 	size_t bytes;
 
@@ -446,6 +473,27 @@ static size_t send_control(struct rudp_connection *connection, uint64_t now_us, 
 		bytes = WIRE_CONTROL_BYTES_MIN;
 	}
 	rudp_count(connection->rudp, RUDP_COUNTER_CONTROL_SENT);
+	return bytes;
+}
+
+/* A padded ping, as large as the path is hoped to carry. */
+RARELY static size_t send_mtu_probe(struct rudp_connection *connection, uint64_t now_us,
+				    uint8_t *buffer)
+{
+	uint16_t bytes = connection->mtu.probe_bytes;
+	struct sent_packet *packet;
+
+	/* Not before the first sample: the least round-trip time would be that of a large packet behind a small one. */
+	if (sent_span(&connection->sent) > connection->sent.mask || connection->loss.srtt_us8 == 0)
+		return 0;
+	connection->mtu.is_due = false;
+	memset(buffer + WIRE_HEADER_BYTES, 0, bytes - WIRE_HEADER_BYTES);
+	send_header(connection, buffer, WIRE_CONTROL, WIRE_FLAG_NUMBERED, conn_tick(now_us));
+	wire_ping_write(buffer + WIRE_HEADER_BYTES, WIRE_PING_BYTES);
+	packet = send_record(connection, SENT_CONTROL, now_us);
+	packet->flags = SENT_HAS_PROBE;
+	packet->length = bytes;
+	rudp_count(connection->rudp, RUDP_COUNTER_MTU_PROBES);
 	return bytes;
 }
 
@@ -485,6 +533,8 @@ size_t rudp_transmit(struct rudp_connection *connection, uint64_t now_us, void *
 		bytes = 0;
 	} else {
 		bytes = send_control(connection, now_us, buffer);
+		if (UNLIKELY(connection->mtu.is_due) && bytes == 0)
+			bytes = send_mtu_probe(connection, now_us, buffer);
 		if (bytes == 0 && (bytes = send_data(connection, &place)) > 0)
 			send_pace(connection, now_us);
 		/* Data that could not go may have asked for a ping. */

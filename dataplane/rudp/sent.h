@@ -26,21 +26,24 @@ enum sent_kind {
 
 /** Flags of an origin. */
 #define SENT_SETTLED 0x01u /**< acknowledged through any transmission, or no longer wanted */
+#define SENT_CUT     0x80u /**< it goes in pieces: see piece.h */
 /** Flags of a control packet: what must be said again if it is lost. */
 #define SENT_HAS_READ   0x02u
 #define SENT_HAS_REFUSE 0x04u
 #define SENT_HAS_DONE   0x08u
 #define SENT_HAS_PING   0x10u
+#define SENT_HAS_PROBE  0x40u /**< of the path's MTU: its loss means nothing else */
 
 struct sent_packet {
 	uint32_t sent_us;   /**< low 32 bits of the time of sending */
 	uint32_t operation; /**< id; of the sender for a WRITE, of the peer for READ data */
 	uint32_t offset;    /**< from the operation's start */
-	uint16_t length;    /**< payload bytes */
+	uint16_t length;    /**< payload bytes; of a probe of the MTU the whole packet's */
 	uint16_t age;       /**< number - origin's number; 0 = this is the origin */
-	uint16_t newest;    /**< of an origin: the age of the chunk's newest transmission */
-	uint8_t kind;       /**< enum sent_kind */
-	uint8_t flags;      /**< SENT_* */
+	uint16_t
+		newest; /**< of an origin: the age of the chunk's newest transmission; and see piece.h */
+	uint8_t kind;  /**< enum sent_kind */
+	uint8_t flags; /**< SENT_* */
 };
 
 struct sent {

@@ -69,6 +69,17 @@ static void timer_doubt(struct rudp_connection *connection, uint64_t now_us)
 	conn_state_set(connection, RUDP_DOUBTFUL);
 }
 
+/* Marks what a packet carries to be sent again; false when it is on its way in pieces. */
+static bool timer_again(struct sent *sent, uint32_t origin, const struct sent_packet *packet)
+{
+	struct sent_packet *first = sent_at(sent, origin);
+
+	if ((first->flags & SENT_CUT) != 0 && !piece_again(first, packet))
+		return false;
+	sent_again_set(sent, origin);
+	return true;
+}
+
 /* Sends the oldest packet in flight again without calling it lost, or pings when it is moot. */
 static void timer_probe(struct rudp_connection *connection, uint64_t now_us)
 {
@@ -88,11 +99,11 @@ static void timer_probe(struct rudp_connection *connection, uint64_t now_us)
 		return;
 	}
 	if (origin - sent->tail < sent_span(sent) &&
-	    !ack_is_moot(connection, sent_at(sent, origin))) {
-		sent_again_set(sent, origin);
+	    !ack_is_moot(connection, sent_at(sent, origin)) && timer_again(sent, origin, packet)) {
 		connection->probe_pending = true;
-		/* Data may have to wait for a fresh tick; the ping brings that too. */
-		if (!conn_tick_is_fresh(connection, now_us))
+		/* Data may have to wait for a fresh tick, or be too large by now; the ping is answered. */
+		if (!conn_tick_is_fresh(connection, now_us) ||
+		    packet->length + RUDP_DATA_HEADER_BYTES > RUDP_DATAGRAM_BYTES_MIN)
 			connection->ping_pending = true;
 		return;
 	}
@@ -153,6 +164,11 @@ static void timer_alive(struct rudp_connection *connection, uint64_t now_us)
 		conn_wake(connection);
 	else
 		next_us = MIN(next_us, connection->done_due_us);
+	if (connection->mtu.raise_us <= now_us) {
+		mtu_raise(&connection->mtu);
+		conn_wake(connection);
+	}
+	next_us = MIN(next_us, connection->mtu.raise_us);
 	next_us = MIN(next_us, timer_fences(connection, now_us));
 	ack_retire(connection);
 	conn_arm(connection, next_us);

@@ -14,9 +14,18 @@
 #define DONE_FIXED_BYTES 8u
 #define AGE_MASK         (WIRE_AGE_LIMIT - 1u)
 #define OPERATION_MASK   ((1u << WIRE_OPERATION_BITS) - 1u)
+#define PIECE_FLAGS      (WIRE_FLAG_PIECE | WIRE_PIECE_MASK | WIRE_FLAG_LAST)
 
 static_assert(WIRE_OPERATION_BITS + 12u == 32u && WIRE_AGE_LIMIT == 1u << 12,
 	      "operation and age share 32 bits");
+
+/* A piece is not the only packet of its operation, and never its chunk's first transmission: its age is not zero. */
+static bool piece_flags_are_sound(const uint8_t *packet, const struct wire_header *header)
+{
+	return (header->type == WIRE_WRITE || header->type == WIRE_READ_DATA) &&
+	       (header->flags & WIRE_FLAG_PIECE) != 0 && (header->flags & ~PIECE_FLAGS) == 0 &&
+	       (wire_u32_read(packet + 16) & AGE_MASK) != 0;
+}
 
 bool wire_header_parse(const uint8_t *packet, size_t bytes, struct wire_header *out)
 {
@@ -39,7 +48,10 @@ bool wire_header_parse(const uint8_t *packet, size_t bytes, struct wire_header *
 	out->flags = packet[1];
 	if (out->type < WIRE_WRITE || out->type > WIRE_RESET)
 		return false;
-	if (bytes < bytes_min[out->type] || (out->flags & ~flags_known[out->type]) != 0)
+	if (bytes < bytes_min[out->type])
+		return false;
+	if (UNLIKELY((out->flags & ~flags_known[out->type]) != 0) &&
+	    !piece_flags_are_sound(packet, out))
 		return false;
 	out->tick = wire_u16_read(packet + 2);
 	out->connection = wire_u64_read(packet + 4);

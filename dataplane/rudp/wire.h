@@ -34,6 +34,11 @@ enum wire_type {
 /** Flags; all others are zero and checked. */
 #define WIRE_FLAG_ONLY     0x01u /**< WRITE: the packet is the whole operation */
 #define WIRE_FLAG_NUMBERED 0x01u /**< CONTROL: in the number space, to be acknowledged */
+/** WRITE and READ DATA: a piece of a chunk; without it the other bits are zero. */
+#define WIRE_FLAG_PIECE  0x08u
+#define WIRE_PIECE_MASK  0x70u /**< which one */
+#define WIRE_PIECE_SHIFT 4u
+#define WIRE_FLAG_LAST   0x80u /**< the chunk has none behind it */
 
 #define WIRE_HEADER_BYTES      16u
 #define WIRE_DATA_HEADER_BYTES 32u
@@ -125,6 +130,12 @@ struct wire_frame {
 		struct wire_done done;
 	};
 };
+
+/** The number of the piece that a packet carries. */
+static inline uint32_t wire_piece(uint8_t flags)
+{
+	return (flags & WIRE_PIECE_MASK) >> WIRE_PIECE_SHIFT;
+}
 
 /** Checks type, flags and least length. */
 bool wire_header_parse(const uint8_t *packet, size_t bytes, struct wire_header *out);

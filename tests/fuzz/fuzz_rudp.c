@@ -312,6 +312,8 @@ static void fuzz_build(struct fuzz *fuzz)
 	if (header.type == WIRE_READ_DATA)
 		header.flags = 0;
 	fuzz->number += (dice >> 6) == 3 ? script(fuzz, 2) : 1;
+	if (header.type != WIRE_CONTROL && data.age > 0 && dice % 5 == 0)
+		header.flags = (uint8_t)(WIRE_FLAG_PIECE | (script(fuzz, 1) << WIRE_PIECE_SHIFT));
 	wire_header_write(packet, &header);
 	if (header.type == WIRE_CONTROL && dice >= 128) {
 		bytes = WIRE_HEADER_BYTES;

@@ -118,6 +118,19 @@ static uint64_t link_departure_us(struct link *link, uint64_t now_us, size_t byt
 	return link->busy_until_us8 / 8;
 }
 
+/* Does the path carry a datagram of that size now? */
+static bool link_carries(const struct link *link, uint64_t now_us, size_t bytes)
+{
+	const struct link_config *config = &link->config;
+	bool is_shrunk = config->shrink_us != 0
+				 ? (now_us - config->shrink_from_us) / config->shrink_us % 2 == 1
+				 : now_us >= config->shrink_from_us;
+	uint32_t most = config->shrunk_bytes != 0 && is_shrunk ? config->shrunk_bytes
+							       : config->carries_bytes;
+
+	return most == 0 || bytes <= most;
+}
+
 static bool link_loses(struct link *link, uint64_t now_us)
 {
 	const struct link_config *config = &link->config;
@@ -140,7 +153,7 @@ void link_send(struct link *link, uint64_t now_us, const uint8_t *data, size_t b
 	uint64_t at_us = link_departure_us(link, now_us, bytes);
 
 	link->counts.sent++;
-	if (at_us == UINT64_MAX || link_loses(link, now_us)) {
+	if (at_us == UINT64_MAX || !link_carries(link, now_us, bytes) || link_loses(link, now_us)) {
 		link->counts.dropped++;
 		return;
 	}

@@ -28,6 +28,10 @@ struct link_config {
 	uint32_t late_us;        /**< for late_ppm */
 	uint32_t bytes_per_us;   /**< bandwidth; 0 = infinite */
 	uint32_t queue_packets;  /**< waiting for bandwidth; more are dropped */
+	uint32_t carries_bytes;  /**< larger datagrams are dropped; 0 = none is too large */
+	uint32_t shrunk_bytes;   /**< the same, in each other period of shrink_us; 0 = as before */
+	uint32_t shrink_us;      /**< the first period is at full size; 0 = shrunk for good ... */
+	uint64_t shrink_from_us; /**< ... from then on */
 	uint64_t black_from_us;  /**< black hole from then */
 	uint64_t black_until_us; /**< to then */
 };

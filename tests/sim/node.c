@@ -419,6 +419,8 @@ static void node_expect(struct node *node)
 	if ((expects & SCENARIO_NO_LOSS) != 0 &&
 	    node->counters[RUDP_COUNTER_LOST] + node->counters[RUDP_COUNTER_RETRANSMITTED] != 0)
 		memory_violation(memory, "sent twice on a perfect wire", 0);
+	if ((expects & SCENARIO_PIECES) != 0 && node->counters[RUDP_COUNTER_PIECES] == 0)
+		memory_violation(memory, "nothing went in pieces", 0);
 	if ((expects & SCENARIO_REFUSES) != 0 && memory->by_status[HAUL_STALE] == 0)
 		memory_violation(memory, "nothing was refused", 0);
 }
@@ -436,6 +438,8 @@ void node_check(struct node *node)
 	}
 	if (node->connection != NULL) {
 		rudp_connection_stats(node->connection, &stats);
+		if (node->scenario->mtu_bytes != 0 && stats.mtu_bytes != node->scenario->mtu_bytes)
+			memory_violation(memory, "another MTU than the path's", stats.mtu_bytes);
 		if (stats.operations != 0 || (stats.served != 0 && !memory->is_lenient))
 			memory_violation(memory, "rudp holds operations at the end", 0);
 	}

@@ -13,6 +13,7 @@
 #define SCENARIO_REFUSES    0x04u /**< some operation ended with HAUL_STALE */
 #define SCENARIO_STALE_TICK 0x08u /**< some packet was dropped for its tick */
 #define SCENARIO_LENIENT    0x10u /**< contents are not compared: the wire changes them unseen */
+#define SCENARIO_PIECES     0x20u /**< some chunk went in pieces */
 
 struct scenario {
 	const char *name;
@@ -36,6 +37,7 @@ struct scenario {
 	uint32_t restart_us;      /**< a node restarts about this often */
 	uint32_t close_us;        /**< a node closes its connection about this often */
 	uint32_t think_us;        /**< idle time between operations, up to */
+	uint32_t mtu_bytes;       /**< that both ends have found at the end; 0 = any */
 	uint32_t expects;         /**< SCENARIO_* */
 };
 

@@ -56,6 +56,13 @@ static void sabotage_window(struct node *node)
 		memset(node->connection->window.bits, 0, sizeof(node->connection->window.bits));
 }
 
+/* No piece of a chunk is remembered: late transmissions of the whole chunk, and copies of pieces, look new. */
+static void sabotage_pieces(struct node *node)
+{
+	if (node->connection != NULL && node->connection->state < RUDP_ENDED)
+		memset(&node->connection->pieces, 0, sizeof(node->connection->pieces));
+}
+
 /* DONE says nothing, and is acknowledged: neither fence nor low-water mark holds. */
 static void sabotage_fence(uint8_t *data, size_t bytes, uint64_t now_us)
 {
@@ -86,6 +93,8 @@ static void sim_sabotage(struct sim *sim)
 	for (uint32_t i = 0; i < 2; i++) {
 		if (strcmp(options.sabotage, "window") == 0)
 			sim->nodes[i].sabotage = sabotage_window;
+		else if (strcmp(options.sabotage, "pieces") == 0)
+			sim->nodes[i].sabotage = sabotage_pieces;
 		else if (strcmp(options.sabotage, "fence") == 0)
 			sim->nodes[i].tamper = sabotage_fence;
 		else if (strcmp(options.sabotage, "freshness") == 0)
@@ -106,6 +115,7 @@ static void sim_init(struct sim *sim, const struct scenario *scenario, uint64_t 
 		struct link *link = &sim->links[i];
 
 		link->config = i == 0 ? scenario->to : scenario->fro;
+		link->config.shrink_from_us += sim->now_us;
 		if (link->config.black_until_us != 0) {
 			link->config.black_from_us += sim->now_us;
 			link->config.black_until_us += sim->now_us;
@@ -241,7 +251,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME]\n"
-		"           [--sabotage window|fence|freshness|generation] [--list] [--verbose]\n");
+		"           [--sabotage window|pieces|fence|freshness|generation] [--list] [--verbose]\n");
 	return 2;
 }
 

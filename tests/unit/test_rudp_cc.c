@@ -31,6 +31,23 @@ static void cc_name__lists_what_cc_find_finds(void **state)
 	assert_null(cc_name(count + 1));
 }
 
+static void cc_bound__keeps_what_is_at_its_bound_there(void **state)
+{
+	struct cc cc = { .window_packets = 256, .packets_max = 256 };
+
+	(void)state;
+	cc_bound(&cc, 64);
+	assert_int_equal(cc.window_packets, 64);
+	cc_bound(&cc, 256);
+	assert_int_equal(cc.window_packets, 256);
+	cc.window_packets = 100;
+	cc_bound(&cc, 128);
+	assert_int_equal(cc.window_packets, 100);
+	cc_bound(&cc, 64);
+	assert_int_equal(cc.window_packets, 64);
+	assert_int_equal(cc.packets_max, 64);
+}
+
 static void cc_event(struct cc *cc, uint64_t *seed, uint64_t now_us)
 {
 	struct cc_ack ack = {
@@ -69,7 +86,7 @@ static void cc_ops__windows_stay_within_bounds(void **state)
 
 	(void)state;
 	for (unsigned i = 0; cc_name(i) != NULL; i++) {
-		struct cc cc = { .window_packets = WINDOW_MAX, .packets_max = 512 };
+		struct cc cc = { .window_packets = WINDOW_MAX, .packets_max = WINDOW_MAX };
 		uint64_t now_us = 1000000;
 
 		cc.ops = cc_find(cc_name(i));
@@ -87,6 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cc_find__by_name),
 		cmocka_unit_test(cc_name__lists_what_cc_find_finds),
+		cmocka_unit_test(cc_bound__keeps_what_is_at_its_bound_there),
 		cmocka_unit_test(cc_ops__windows_stay_within_bounds),
 	};
 

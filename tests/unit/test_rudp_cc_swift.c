@@ -15,7 +15,7 @@ static uint64_t now_us;
 static int setup(void **state)
 {
 	(void)state;
-	cc = (struct cc){ .ops = &cc_swift, .window_packets = 256, .packets_max = 512 };
+	cc = (struct cc){ .ops = &cc_swift, .window_packets = 256, .packets_max = 256 };
 	now_us = 1000000;
 	cc.ops->init(&cc);
 	return 0;

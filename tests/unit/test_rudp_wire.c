@@ -70,6 +70,31 @@ static void wire_operation_expand__nearest(void **state)
 	assert_int_equal(wire_operation_expand(0xffffffff, 1), 1);
 }
 
+/* A piece names itself in the high bits of the flags, and is never a chunk's first transmission. */
+static void wire_header_parse__pieces(void **state)
+{
+	uint8_t packet[64] = { WIRE_WRITE, WIRE_FLAG_PIECE | 5 << WIRE_PIECE_SHIFT };
+	struct wire_header header;
+
+	(void)state;
+	assert_false(wire_header_parse(packet, 64, &header));
+	packet[19] = 1; /* age */
+	assert_true(wire_header_parse(packet, 64, &header));
+	assert_int_equal(wire_piece(header.flags), 5);
+	packet[1] |= WIRE_FLAG_LAST;
+	assert_true(wire_header_parse(packet, 64, &header));
+	assert_int_equal(wire_piece(header.flags), 5);
+	packet[1] |= WIRE_FLAG_ONLY;
+	assert_false(wire_header_parse(packet, 64, &header));
+	packet[1] = WIRE_FLAG_LAST;
+	assert_false(wire_header_parse(packet, 64, &header));
+	packet[1] = WIRE_FLAG_PIECE;
+	packet[0] = WIRE_READ_DATA;
+	assert_true(wire_header_parse(packet, 64, &header));
+	packet[0] = WIRE_CONTROL;
+	assert_false(wire_header_parse(packet, 64, &header));
+}
+
 static void wire_frame_parse__golden(void **state)
 {
 	static const uint8_t golden[] = {
@@ -202,6 +227,7 @@ int main(void)
 		cmocka_unit_test(wire_header_parse__golden),
 		cmocka_unit_test(wire_header_parse__refuses),
 		cmocka_unit_test(wire_operation_expand__nearest),
+		cmocka_unit_test(wire_header_parse__pieces),
 		cmocka_unit_test(wire_frame_parse__golden),
 		cmocka_unit_test(wire_frame_parse__refuses),
 		cmocka_unit_test(wire_ack_write__round_trip),
