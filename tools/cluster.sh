@@ -87,16 +87,17 @@ cluster_node() {
 	END
 }
 
-# The lines of a node that is joined to one other node by a wire: cluster_wire SIDE ADDRESS [MTU], SIDE is server or client.
-# Both sides survive the other's death: virtio-user listens and vhost connects again.
+# The lines of a node that is joined to one other node by a wire: cluster_wire SIDE ADDRESS [MTU [KEYS]], SIDE is server or
+# client, KEYS are further keys of the port. CLUSTER_WIRE is vhost or memif. With vhost both sides survive the other's death:
+# virtio-user listens and vhost connects again.
 cluster_wire() {
-	local side=$1 address=$2 mtu=${3-1500} device
-	if [ "$side" = server ]; then
-		device="net_virtio_user0,path=$CLUSTER_DIR/wire.sock,server=1,queue_size=1024"
-	else
-		device="net_vhost0,iface=$CLUSTER_DIR/wire.sock,client=1"
-	fi
-	echo "udp = { ports = ( { name = \"wire\"; device = \"$device\"; address = \"$address\"; mtu = $mtu; } ); };"
+	local side=$1 address=$2 mtu=${3-1500} keys=${4-} device socket=$CLUSTER_DIR/wire.sock
+	case ${CLUSTER_WIRE-vhost}.$side in
+	vhost.server) device="net_virtio_user0,path=$socket,server=1,queue_size=1024" ;;
+	vhost.client) device="net_vhost0,iface=$socket,client=1" ;;
+	memif.*) device="net_memif0,role=$side,socket=$socket,socket-abstract=no" ;;
+	esac
+	echo "udp = { ports = ( { name = \"wire\"; device = \"$device\"; address = \"$address\"; mtu = $mtu; $keys } ); };"
 }
 
 cluster_net_make() {

@@ -89,10 +89,33 @@ static const char *conf_check_address6(const void *value)
 		       : "not an IPv6 address with its prefix length, as in fd00::1/64";
 }
 
+static const char *conf_check_impair(const void *value)
+{
+	const char *text = value;
+
+	if (text[0] == '\0')
+		return NULL;
+#ifdef HAUL_DEBUG
+	struct impair_options options;
+
+	return impair_parse(text, &options);
+#else
+	return "this is a release build, which impairs nothing";
+#endif
+}
+
+/* What nobody sums up nobody finds damaged: such a frame would be taken for data. */
+static bool conf_is_damage_unseen(const struct udp_port_conf *port)
+{
+	return strstr(port->impair, "corrupt=") != NULL && port->checksum != UDP_CHECKSUM_ALWAYS;
+}
+
 static const char *conf_check_port(const void *value)
 {
 	const struct udp_port_conf *port = value;
 
+	if (conf_is_damage_unseen(port))
+		return "impair: corrupt needs checksum = \"always\"";
 	return port->address[0] == '\0' && port->address6[0] == '\0'
 		       ? "neither address nor address6 is set"
 		       : NULL;
@@ -127,6 +150,9 @@ static const struct conf_key port_keys[] = {
 		     "queues of the port; 0 = one a worker, as far as the device has them"),
 	CONF_KEY_BOOL(struct udp_port_conf, is_required, "required", false,
 		      "do not start without this port"),
+	CONF_KEY_STRING(
+		struct udp_port_conf, impair, "impair", "", conf_check_impair,
+		"faults of the wire for tests, such as seed=1,drop=10000; none in a release"),
 };
 
 static const struct conf_table port_table = CONF_TABLE("", port_keys, conf_check_port);

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "conf/schema.h"
 #include "drivers/udp/frame.h"
+#include "drivers/udp/impair.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,6 +60,7 @@ struct udp_port_conf {
 	uint32_t vlan;     /**< 0 = none */
 	uint32_t queues;   /**< 0 = one a worker, as far as the device has them */
 	bool is_required;
+	char impair[IMPAIR_TEXT_BYTES]; /**< empty = none, as always in a release */
 };
 
 struct udp_conf {

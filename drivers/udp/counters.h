@@ -59,6 +59,17 @@
 	X(UDP_CONNECTIONS_REFUSED, "connections_refused", "connections",                           \
 	  "refused: no room on the worker")
 
+/* Of a port with `impair`, which a release does not have. */
+#ifdef HAUL_DEBUG
+#define UDP_IMPAIR_COUNTERS(X)                                                         \
+	X(UDP_IMPAIR_DROPPED, "impair_dropped", "packets", "lost on purpose")          \
+	X(UDP_IMPAIR_DUPLICATED, "impair_duplicated", "packets", "doubled on purpose") \
+	X(UDP_IMPAIR_DELAYED, "impair_delayed", "packets", "sent late on purpose")     \
+	X(UDP_IMPAIR_CORRUPTED, "impair_corrupted", "packets", "damaged on purpose")
+#else
+#define UDP_IMPAIR_COUNTERS(X)
+#endif
+
 #define UDP_CONTROL_COUNTERS(X)                                                    \
 	X(UDP_LOOKUP_BAD, "lookup_bad", "packets",                                 \
 	  "ARP and neighbour discovery dropped: odd or impossible")                \
@@ -83,8 +94,8 @@
 
 enum udp_counter {
 	UDP_VERDICT_COUNTERS(COUNTER_ENUM)
-	UDP_WORKER_COUNTERS(COUNTER_ENUM) UDP_CONTROL_COUNTERS(COUNTER_ENUM)
-		RUDP_COUNTERS(UDP_COUNTER_RUDP_ENUM)
+	UDP_WORKER_COUNTERS(COUNTER_ENUM) UDP_IMPAIR_COUNTERS(COUNTER_ENUM)
+		UDP_CONTROL_COUNTERS(COUNTER_ENUM) RUDP_COUNTERS(UDP_COUNTER_RUDP_ENUM)
 			HANDSHAKE_COUNTERS(UDP_COUNTER_HANDSHAKE_ENUM) UDP_COUNTER_COUNT
 };
 

@@ -120,8 +120,12 @@ static void port_choose_checksum(struct port *port, const struct rte_eth_dev_inf
 	port->is_sum_needed = policy == UDP_CHECKSUM_ALWAYS;
 	if (policy == UDP_CHECKSUM_NEVER || (policy == UDP_CHECKSUM_AUTO && is_memory))
 		return;
-	/* The ports of memory wires "offload" by leaving it out, which is not what was asked for. */
-	if (is_memory || (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) == 0) {
+	/*
+	 * The ports of memory wires "offload" by leaving it out, which is not what was asked for; and the port of a wire
+	 * that damages frames would sum up the damage.
+	 */
+	if (is_memory || port->conf->impair[0] != '\0' ||
+	    (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) == 0) {
 		port->sum = FRAME_SUM_WHOLE;
 		return;
 	}

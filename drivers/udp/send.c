@@ -22,18 +22,68 @@ _Static_assert(UDP_DATAGRAM_AT >= FRAME_TEMPLATE_BYTES + UDP_VIRTIO_ROOM, "heade
 _Static_assert(UDP_DATAGRAM_AT - FRAME_HEADER_BYTES <= RTE_PKTMBUF_HEADROOM,
 	       "no frame is shorter of room than its port says");
 
+static uint32_t udp_queue_transmit(struct transport_worker *worker, struct udp_queue *queue,
+				   struct rte_mbuf **mbufs, uint32_t count)
+{
+	uint16_t sent =
+		rte_eth_tx_burst(queue->port->id, (uint16_t)worker->number, mbufs, (uint16_t)count);
+
+	queue->packets_out += sent;
+	counter_add(&worker->counters[UDP_OUT_FRAMES], sent);
+	return sent;
+}
+
+#ifdef HAUL_DEBUG
+/* What a bad wire lets through by now. */
+static void udp_queue_let_through(struct transport_worker *worker, struct udp_queue *queue)
+{
+	struct rte_mbuf *mbufs[PORT_BURST];
+	uint32_t count;
+	uint32_t sent;
+
+	if (queue->impair == NULL || queue->port == NULL)
+		return;
+	do {
+		count = impair_give(queue->impair, mbufs, PORT_BURST, worker->now_us);
+		sent = count == 0 ? 0 : udp_queue_transmit(worker, queue, mbufs, count);
+		impair_take_back(queue->impair, mbufs + sent, count - sent);
+	} while (count == PORT_BURST && sent == count);
+}
+#endif
+
+/* To the port, or to the bad wire before it; returns how many were taken. */
+static inline uint32_t udp_queue_burst(struct transport_worker *worker, struct udp_queue *queue,
+				       struct rte_mbuf **mbufs, uint32_t count)
+{
+#ifdef HAUL_DEBUG
+	if (UNLIKELY(queue->impair != NULL)) {
+		count = impair_take(queue->impair, mbufs, count, worker->now_us);
+		udp_queue_let_through(worker, queue);
+		return count;
+	}
+#endif
+	return udp_queue_transmit(worker, queue, mbufs, count);
+}
+
+uint64_t udp_queue_late_us(const struct udp_queue *queue)
+{
+#ifdef HAUL_DEBUG
+	if (queue->impair != NULL)
+		return impair_due_us(queue->impair);
+#endif
+	(void)queue;
+	return UINT64_MAX;
+}
+
 /* Give the port what waits; true when nothing does any more. */
 static bool udp_queue_push(struct transport_worker *worker, struct udp_queue *queue)
 {
 	uint32_t count = queue->waiting_count;
-	uint16_t sent;
+	uint32_t sent;
 
 	if (count == 0)
 		return true;
-	sent = rte_eth_tx_burst(queue->port->id, (uint16_t)worker->number,
-				queue->waiting + queue->waiting_first, (uint16_t)count);
-	queue->packets_out += sent;
-	counter_add(&worker->counters[UDP_OUT_FRAMES], sent);
+	sent = udp_queue_burst(worker, queue, queue->waiting + queue->waiting_first, count);
 	if (LIKELY(sent == count)) {
 		queue->waiting_first = 0;
 		queue->waiting_count = 0;
@@ -94,6 +144,10 @@ void udp_queue_empty(struct udp_queue *queue)
 	queue->waiting_first = 0;
 	queue->waiting_count = 0;
 	queue->blocked_us = 0;
+#ifdef HAUL_DEBUG
+	if (queue->impair != NULL)
+		impair_empty(queue->impair);
+#endif
 }
 
 static bool udp_may_echo(struct transport_worker *worker)
@@ -208,7 +262,11 @@ uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget)
 			work += added > 0;
 		} while (added > 0 && work < budget);
 	}
-	for (uint32_t i = 0; i < worker->port_count; i++)
+	for (uint32_t i = 0; i < worker->port_count; i++) {
 		udp_queue_push(worker, &worker->queues[i]);
+#ifdef HAUL_DEBUG
+		udp_queue_let_through(worker, &worker->queues[i]);
+#endif
+	}
 	return work;
 }

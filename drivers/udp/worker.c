@@ -54,6 +54,27 @@ static int udp_worker_make_rudp(struct transport_worker *worker,
 	return rudp_create(&config, &worker->rudp);
 }
 
+/* A bad wire before each port that is to have one. */
+static int udp_worker_make_impairs(struct transport_worker *worker)
+{
+#ifdef HAUL_DEBUG
+	for (uint32_t i = 0; i < worker->port_count; i++) {
+		const char *text = worker->conf->ports[i].impair;
+		struct impair_options options;
+
+		if (text[0] == '\0' || impair_parse(text, &options) != NULL)
+			continue;
+		worker->queues[i].impair = impair_create(&options, worker->number * PORTS_MAX + i,
+							 worker->counters + UDP_IMPAIR_DROPPED);
+		if (worker->queues[i].impair == NULL)
+			return -ENOMEM;
+	}
+#else
+	(void)worker;
+#endif
+	return 0;
+}
+
 int udp_worker_init(struct transport_worker *worker, const struct udp_worker_setup *setup)
 {
 	const struct transport_setup *engine = setup->setup;
@@ -83,6 +104,8 @@ int udp_worker_init(struct transport_worker *worker, const struct udp_worker_set
 				  UDP_CONNECTIONS_MAX);
 	if (error == 0)
 		error = udp_worker_make_rudp(worker, setup);
+	if (error == 0)
+		error = udp_worker_make_impairs(worker);
 	return error;
 }
 
@@ -92,6 +115,9 @@ void udp_worker_destroy(struct transport_worker *worker)
 		if (worker->queues[i].port != NULL)
 			udp_queue_empty(&worker->queues[i]);
 		bell_unwatch(&worker->queues[i].watch);
+#ifdef HAUL_DEBUG
+		impair_destroy(worker->queues[i].impair);
+#endif
 	}
 	rudp_destroy(worker->rudp);
 	pool_destroy(&worker->pool);
@@ -494,11 +520,14 @@ void udp_worker_disarm(struct transport_worker *worker)
 
 uint64_t udp_worker_next_deadline_us(struct transport_worker *worker)
 {
+	uint64_t next_us = UINT64_MAX;
+
 	for (uint32_t i = 0; i < worker->port_count; i++) {
 		if (worker->queues[i].waiting_count > 0)
 			return 0;
+		next_us = MIN(next_us, udp_queue_late_us(&worker->queues[i]));
 	}
 	if (worker->done_head != NULL)
 		return 0;
-	return rudp_next_deadline_us(worker->rudp);
+	return MIN(next_us, rudp_next_deadline_us(worker->rudp));
 }

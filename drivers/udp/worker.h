@@ -40,6 +40,7 @@ struct udp_queue {
 	uint64_t blocked_us;     /**< since when the port has taken nothing; 0 = it takes */
 	uint64_t packets_in;     /**< worker writes, listings read */
 	uint64_t packets_out;    /**< likewise */
+	struct impair *impair;   /**< a bad wire before the port; NULL = none */
 	struct bell_watch watch; /**< what wakes this worker when it sleeps */
 	struct rte_mbuf *spare[PORT_BURST];
 	struct rte_mbuf *waiting[PORT_BURST];
@@ -140,6 +141,8 @@ void udp_send_echo(struct transport_worker *worker, struct udp_queue *queue, con
 		   uint32_t bytes);
 /** Give back the packet buffers of a queue. send.c */
 void udp_queue_empty(struct udp_queue *queue);
+/** When a packet is due that a bad wire keeps back; UINT64_MAX = there is none, as always in a release. send.c */
+uint64_t udp_queue_late_us(const struct udp_queue *queue);
 /** What rudp calls. callbacks.c */
 extern const struct rudp_callbacks udp_callbacks;
 

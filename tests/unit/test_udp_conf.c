@@ -95,12 +95,38 @@ static void udp_conf_cc__by_name_or_wire(void **state)
 	assert_ptr_equal(udp_conf_cc(&conf, true), &cc_swift);
 }
 
+static const struct conf_table *port_table(void)
+{
+	for (unsigned int i = 0; i < udp_conf_table.key_count; i++) {
+		if (strcmp(udp_conf_table.keys[i].path, "ports") == 0)
+			return udp_conf_table.keys[i].element;
+	}
+	return NULL;
+}
+
+static void udp_conf_table__refuses_damage_that_nobody_would_see(void **state)
+{
+	static struct udp_port_conf port;
+
+	(void)state;
+	assert_non_null(port_table());
+	conf_defaults(port_table(), &port);
+	assert_non_null(port_table()->check(&port)); /* no address */
+	strcpy(port.address, "10.0.0.1/24");
+	assert_null(port_table()->check(&port));
+	strcpy(port.impair, "drop=1,corrupt=1");
+	assert_non_null(port_table()->check(&port));
+	port.checksum = UDP_CHECKSUM_ALWAYS;
+	assert_null(port_table()->check(&port));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(udp_conf_address__reads_address_and_prefix),
 		cmocka_unit_test(udp_conf_address__refuses_what_is_none),
 		cmocka_unit_test(udp_conf_table__refuses_a_name_twice),
+		cmocka_unit_test(udp_conf_table__refuses_damage_that_nobody_would_see),
 		cmocka_unit_test(udp_conf_cc__by_name_or_wire),
 	};
 
