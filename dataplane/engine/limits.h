@@ -89,6 +89,25 @@
 /** Slices are no longer than this where several rails are up, so that they share what is large. */
 #define ENGINE_SLICE_BYTES_SHARED (256u * 1024u)
 
+/**
+ * Notifications that one worker may have under way to one peer, a power of two: more than a rail takes operations would
+ * only wait there, and a target keeps a word for each, notifier and worker.
+ */
+#define ENGINE_NOTIFY_WINDOW 256u
+
+/**
+ * Workers of other nodes that a node remembers as notifiers, a power of two: four workers on each of the peers that it
+ * can have. 2 KiB each, taken up as they come.
+ */
+#define ENGINE_NOTIFIERS_MAX 1024u
+
+/**
+ * A pause before a target whose notification ring was full is asked again: grows by doubling between these. The least
+ * is a few round trips, the most what a reader that has fallen behind may lose in throughput.
+ */
+#define ENGINE_NOTIFY_PAUSE_MIN_US 100u
+#define ENGINE_NOTIFY_PAUSE_MAX_US 10000u
+
 /** How often operations that wait for a newer descriptor look again. */
 #define ENGINE_PARKED_INTERVAL_US 200u
 

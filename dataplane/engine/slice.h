@@ -17,7 +17,12 @@ struct operation;
 enum slice_kind {
 	SLICE_WRITE = 1, /**< local -> remote */
 	SLICE_READ = 2,  /**< remote -> local */
+	/** Tells the owner of the remote range that all of it has been written: posted when it has. Has no local side. */
+	SLICE_NOTIFY = 3,
 };
+
+/** What a NOTIFY counts for where slices are weighed by their bytes. */
+#define SLICE_NOTIFY_BYTES 64u
 
 struct slice {
 	struct slice *next; /**< for whoever owns the slice at the moment */
@@ -26,10 +31,14 @@ struct slice {
 	uint64_t local_offset;  /**< bytes from that region's start */
 	uint64_t remote_region; /**< 48-bit handle in the target's table */
 	uint64_t remote_offset; /**< bytes from that region's start */
-	uint32_t length;        /**< bytes, never zero */
-	uint8_t kind;           /**< enum slice_kind */
-	uint8_t transport;      /**< enum haul_transport it was posted on */
-	uint16_t rail;          /**< engine's number of the rail it was posted on */
+	uint64_t number;   /**< NOTIFY: the same for each attempt; the target executes it once */
+	uint64_t value;    /**< NOTIFY: of the entry */
+	uint32_t tag;      /**< NOTIFY: of the entry */
+	uint32_t written;  /**< NOTIFY: bytes of the WRITE, perhaps none */
+	uint32_t length;   /**< bytes, never zero; NOTIFY: SLICE_NOTIFY_BYTES */
+	uint8_t kind;      /**< enum slice_kind */
+	uint8_t transport; /**< enum haul_transport it was posted on */
+	uint16_t rail;     /**< engine's number of the rail it was posted on */
 
 	struct operation *operation; /**< engine's; drivers leave it alone */
 	uint64_t posted_us;          /**< engine's: when */

@@ -71,6 +71,23 @@ struct transport_access {
 	bool is_remote;        /**< asked for by a peer: the region's published rights count */
 };
 
+/** A notification that a peer, or this node itself, brings: the last thing of a WRITE whose bytes are all placed. */
+struct transport_notice {
+	struct transport_access access; /**< the range that was written; its length may be 0 */
+	const char *node;               /**< the source's, proven; up to HAUL_NAME_BYTES */
+	uint64_t incarnation;           /**< of it, proven */
+	uint64_t number;                /**< slice.number */
+	uint64_t value;                 /**< of the entry */
+	uint32_t tag;                   /**< of the entry */
+	uint32_t worker;                /**< of the source: whose number it is */
+};
+
+/** What a refusal says beside its status; both are zero before the call. */
+struct transport_refusal {
+	uint64_t version;        /**< with STALE: the segment's current version, 0 if unknown */
+	enum haul_reason reason; /**< finer cause; 0 = the status' own */
+};
+
 /**
  * What the engine gives to drivers. All but wake are called on the worker that owns the rail or serves the
  * connection, from within poll, flush or cancel.
@@ -103,6 +120,14 @@ struct transport_host {
 	/** Both at once, between two regions of this node; what place or source would refuse it refuses. */
 	enum haul_error (*copy)(struct worker *worker, const struct transport_access *target,
 				const struct transport_access *source);
+
+	/**
+	 * Target: deliver a notification, once for its source and number however often this is called. Returns HAUL_OK
+	 * when it is delivered, now or by an earlier attempt, HAUL_BUSY when there is no room now, and all that place
+	 * returns. After all but HAUL_OK it was not delivered by this call.
+	 */
+	enum haul_error (*notify)(struct worker *worker, const struct transport_notice *notice,
+				  struct transport_refusal *refusal_out);
 
 	/** Any thread: the driver has left something for its half on this worker, which may be asleep. */
 	void (*wake)(const struct worker *worker);
