@@ -99,7 +99,7 @@ void conn_finish(struct rudp_connection *connection, struct operation *operation
 	struct rudp_completion completion = {
 		.connection = connection,
 		.cookie = operation->cookie,
-		.bytes = operation->settled,
+		.bytes = operation->kind == RUDP_NOTIFY ? 0 : operation->settled,
 		.status = status,
 		.reason = reason,
 		.version = version,

@@ -64,13 +64,13 @@ struct operation *operation_begin(struct operations *operations,
 	operation->offset = request->offset;
 	operation->fence_base_us = 0;
 	operation->id = operations->next;
-	operation->length = request->length;
+	operation->length = request->kind == RUDP_NOTIFY ? WIRE_NOTICE_BYTES : request->length;
 	operation->sent = 0;
 	operation->settled = 0;
 	operation->kind = (uint8_t)request->kind;
 	operation->state = OPERATION_ACTIVE;
 	operation->said = 0;
-	list_append(request->kind == RUDP_WRITE ? &operations->sending : &operations->requesting,
+	list_append(request->kind == RUDP_READ ? &operations->requesting : &operations->sending,
 		    &operation->link);
 	operations->next++;
 	operations->open++;

@@ -28,7 +28,7 @@ struct operation {
 	uint64_t
 		fence_base_us; /**< WRITE: when the tick of its newest packet was learnt; 0 = none */
 	uint32_t id;
-	uint32_t length;
+	uint32_t length;  /**< NOTIFY: of its payload, which is sent as that of a WRITE is */
 	uint32_t sent;    /**< WRITE: bytes that were sent at least once */
 	uint32_t settled; /**< WRITE: bytes acknowledged; READ: bytes delivered */
 	uint32_t number;  /**< packet of the READ's newest request, or of the fence's first DONE */
@@ -47,7 +47,7 @@ struct operations {
 	uint32_t low_water;          /**< every id before it is over */
 	uint32_t open;               /**< slots that are not free */
 	uint32_t fencing;            /**< slots that are FENCING */
-	struct list_link sending;    /**< WRITEs with bytes never sent, in turn */
+	struct list_link sending;    /**< WRITEs and NOTIFYs with bytes never sent, in turn */
 	struct list_link requesting; /**< READs whose request has to be sent */
 };
 

@@ -226,11 +226,45 @@ static enum rudp_receive recv_place(const struct recv *recv, struct served *serv
 	return RUDP_RECEIVE_TAKEN;
 }
 
+/* A notification is the whole operation; it is executed at most once like any chunk, and acknowledged when it was. */
+static enum rudp_receive recv_notify(const struct recv *recv, struct served *served,
+				     uint64_t not_after_us)
+{
+	struct rudp *rudp = recv->rudp;
+	struct rudp_notification notification = {
+		.connection = recv->connection,
+		.region = recv->data.region,
+		.offset = recv->data.offset,
+		.operation = served->id,
+		.not_after_us = not_after_us,
+	};
+	int status;
+
+	if (served->state != SERVED_NEW || (recv->header.flags & WIRE_FLAG_ONLY) == 0 ||
+	    !wire_notice_parse(recv->payload, recv->length, &notification.notice))
+		return recv_malformed(recv);
+	status = rudp->callbacks.notify(rudp->context, &notification);
+	if (status == HAUL_TIMEOUT) {
+		recv_stale(recv);
+		return RUDP_RECEIVE_TAKEN;
+	}
+	if (status != HAUL_OK) {
+		recv_refuse(recv, served, (uint8_t)status, notification.reason,
+			    notification.version);
+		return RUDP_RECEIVE_TAKEN;
+	}
+	served->state = SERVED_OVER;
+	recv_settle(recv);
+	rudp_count(rudp, RUDP_COUNTER_NOTIFIED);
+	return RUDP_RECEIVE_TAKEN;
+}
+
 static enum rudp_receive recv_write(struct recv *recv)
 {
 	struct served_table *table = &recv->connection->served;
 	uint64_t tick = recv->now_us / RUDP_TICK_US;
 	uint16_t age = (uint16_t)(tick - recv->header.tick);
+	uint64_t not_after_us;
 	struct served *served;
 
 	if (age > RUDP_TICKS_FRESH) {
@@ -250,7 +284,10 @@ static enum rudp_receive recv_write(struct recv *recv)
 	}
 	if (served->state == SERVED_READING)
 		return recv_malformed(recv);
-	return recv_place(recv, served, (tick - age + RUDP_TICKS_FRESH + 1) * RUDP_TICK_US - 1);
+	not_after_us = (tick - age + RUDP_TICKS_FRESH + 1) * RUDP_TICK_US - 1;
+	if (UNLIKELY((recv->header.flags & WIRE_FLAG_NOTIFY) != 0))
+		return recv_notify(recv, served, not_after_us);
+	return recv_place(recv, served, not_after_us);
 }
 
 static enum rudp_receive recv_read_data(struct recv *recv)

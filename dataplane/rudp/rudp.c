@@ -219,6 +219,17 @@ void rudp_connection_stats(const struct rudp_connection *connection, struct rudp
 	out->congestion_name = connection->cc.ops->name;
 }
 
+static bool request_is_valid(const struct rudp_operation_request *request)
+{
+	if (request->region > WIRE_U48_MAX || request->offset > WIRE_U48_MAX)
+		return false;
+	if (request->kind == RUDP_NOTIFY)
+		return request->length == 0;
+	return (request->kind == RUDP_WRITE || request->kind == RUDP_READ) && request->length > 0 &&
+	       request->length <= RUDP_OPERATION_BYTES_MAX &&
+	       request->length - 1 <= WIRE_U48_MAX - request->offset;
+}
+
 int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
 		const struct rudp_operation_request *request, uint32_t *operation_out)
 {
@@ -229,9 +240,7 @@ int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
 		return -ENOTCONN;
 	if (UNLIKELY(connection->state == RUDP_OPENING))
 		return -EAGAIN;
-	if ((request->kind != RUDP_WRITE && request->kind != RUDP_READ) || request->length == 0 ||
-	    request->length > RUDP_OPERATION_BYTES_MAX || request->region > WIRE_U48_MAX ||
-	    request->offset > WIRE_U48_MAX - (request->length - 1))
+	if (!request_is_valid(request))
 		return -EINVAL;
 	operation = operation_begin(&connection->operations, request);
 	if (operation == NULL) {

@@ -50,10 +50,22 @@ struct rudp_placement {
 /** The operation's only packet: it is never counted as open, `closed` is not called for it. */
 #define RUDP_PLACE_ONLY 0x2u
 
+/** A notification for whoever owns a region of this node. */
+struct rudp_notification {
+	struct rudp_connection *connection;
+	uint64_t region;           /**< 48 bits */
+	uint64_t offset;           /**< where the WRITE began, from the region's start, 48 bits */
+	uint64_t not_after_us;     /**< freshness: not to be delivered once the clock is beyond */
+	uint64_t version;          /**< out, with HAUL_STALE, 0 before */
+	uint32_t operation;        /**< id of the initiator, for records */
+	uint16_t reason;           /**< out, with a refusal, 0 before */
+	struct rudp_notice notice; /**< what it says */
+};
+
 /** What a data packet needs: the initiator's bytes of a WRITE, the target's bytes of a READ. */
 struct rudp_source {
 	struct rudp_connection *connection;
-	enum rudp_kind kind; /**< whose bytes: RUDP_WRITE = `cookie`, RUDP_READ = `region` */
+	enum rudp_kind kind; /**< whose bytes: WRITE and NOTIFY = `cookie`, READ = `region` */
 	uint32_t length;     /**< bytes wanted */
 	uint64_t cookie;     /**< WRITE: of the operation; READ: 0 */
 	uint64_t region;     /**< READ: the region that is read; WRITE: 0 */
@@ -62,6 +74,7 @@ struct rudp_source {
 	void *destination;   /**< right behind the header in the packet's buffer */
 	uint16_t reason;     /**< out, with a refusal: enum haul_reason, 0 before */
 	uint64_t version;    /**< out, with HAUL_STALE: the current version, 0 before */
+	struct rudp_notice notice; /**< out, NOTIFY: instead of bytes at destination */
 };
 
 /** A READ that a peer asks of this node. */
@@ -78,8 +91,9 @@ struct rudp_opening {
 /** The end of an operation of this node. */
 struct rudp_completion {
 	struct rudp_connection *connection;
-	uint64_t cookie;     /**< of the request */
-	uint32_t bytes;      /**< placed (WRITE) or delivered (READ); whole length with HAUL_OK */
+	uint64_t cookie; /**< of the request */
+	uint32_t
+		bytes; /**< placed (WRITE) or delivered (READ); whole length with HAUL_OK; NOTIFY: 0 */
 	uint16_t status;     /**< enum haul_error */
 	uint16_t reason;     /**< enum haul_reason */
 	uint64_t version;    /**< with HAUL_STALE from the target: its current version, else 0 */
@@ -97,10 +111,16 @@ struct rudp_callbacks {
 	int (*place)(void *context, struct rudp_placement *placement);
 	/** Target: a READ begins; checks as `place` does. After 0 it is open until `closed`. */
 	int (*open)(void *context, struct rudp_opening *opening);
+	/**
+	 * Target: checks as `place` does, and delivers the notification unless an earlier attempt has. Returns 0 when it is
+	 * delivered, what `place` returns, or HAUL_BUSY. Comes once for an operation; another operation may bring the same
+	 * number later.
+	 */
+	int (*notify)(void *context, struct rudp_notification *notification);
 	/** Target: an operation that was open on the region is over; nothing of it follows. */
 	void (*closed)(void *context, struct rudp_connection *connection, uint64_t region);
 	/**
-	 * Either: fills destination. Called again for a retransmission. Returns 0 or the status that
+	 * Either: fills destination, or for a NOTIFY the notice. Called again for a retransmission. Returns 0 or the status that
 	 * ends the operation; for a READ the checks of `place` are made each time.
 	 */
 	int (*source)(void *context, struct rudp_source *source);
@@ -134,7 +154,7 @@ struct rudp_config {
 /** An operation to begin. */
 struct rudp_operation_request {
 	enum rudp_kind kind;
-	uint32_t length; /**< bytes, 1 to RUDP_OPERATION_BYTES_MAX */
+	uint32_t length; /**< bytes, 1 to RUDP_OPERATION_BYTES_MAX; NOTIFY: 0 */
 	uint64_t region; /**< at the target, 48 bits */
 	uint64_t offset; /**< in that region, 48 bits */
 	uint64_t cookie; /**< comes back in source, deliver and done */
@@ -174,13 +194,13 @@ void rudp_connection_stats(const struct rudp_connection *connection, struct rudp
 int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
 		const struct rudp_operation_request *request, uint32_t *operation_out);
 /**
- * Ends an operation with `status`. A READ is done inside this call. A WRITE of which something was
+ * Ends an operation with `status`. A READ is done inside this call. A WRITE or NOTIFY of which something was
  * sent is done when the target has acknowledged the fence, or at rudp_write_fence_us.
  * Returns 0, -ENOENT when there is no such operation or it is ending already.
  */
 int rudp_cancel(struct rudp_connection *connection, uint64_t now_us, uint32_t operation_id,
 		uint16_t status, uint16_t reason);
-/** The time from which on nothing sent so far of a WRITE can land; 0 = nothing was sent, or done. */
+/** The time from which on nothing sent so far of a WRITE or NOTIFY can land; 0 = nothing was sent, or done. */
 uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t operation_id);
 
 /** Which thread a datagram is for; looks at the first bytes only. */

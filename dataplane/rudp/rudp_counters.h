@@ -13,6 +13,7 @@
 	X(DATA_SENT, "data_sent", "packets", "data packets sent, retransmissions included")        \
 	X(DATA_PLACED, "data_placed", "packets", "data packets placed or delivered")               \
 	X(BYTES_PLACED, "bytes_placed", "bytes", "payload placed or delivered")                    \
+	X(NOTIFIED, "notified", "packets", "notifications of peers delivered")                     \
 	X(CONTROL_SENT, "control_sent", "packets",                                                 \
 	  "control packets sent, acknowledgements mostly")                                         \
 	X(RETRANSMITTED, "retransmitted", "packets", "data sent again after a loss")               \

@@ -11,7 +11,7 @@
 struct cc_ops; /* cc.h */
 
 /** Of the packet format; a handshake agrees on one. */
-#define RUDP_VERSION 1u
+#define RUDP_VERSION 2u
 
 /** Most connections of a worker: handles have 16 bits of index. */
 #define RUDP_CONNECTIONS_MAX 4096u
@@ -48,6 +48,8 @@ struct cc_ops; /* cc.h */
 enum rudp_kind {
 	RUDP_WRITE = 1, /**< local bytes -> the target's region */
 	RUDP_READ = 2,  /**< the target's region -> local bytes */
+	RUDP_NOTIFY =
+		3, /**< what a WRITE says to the owner of the region when its bytes are placed */
 };
 
 enum rudp_state {
@@ -116,6 +118,15 @@ struct rudp_params {
 	uint8_t token_peer[RUDP_TOKEN_BYTES]; /**< what a reset from the peer must show */
 	char name[RUDP_NAME_BYTES];           /**< the peer's node name */
 	const struct cc_ops *cc;              /**< this end's own choice; NULL = the worker's */
+};
+
+/** What a notification says; all of it is opaque here. */
+struct rudp_notice {
+	uint64_t number; /**< of the initiator's worker, the same for each attempt; 1 to 2^63 - 1 */
+	uint64_t value;  /**< the application's */
+	uint32_t tag;    /**< the application's */
+	uint32_t written; /**< bytes of the WRITE, perhaps 0; at most RUDP_OPERATION_BYTES_MAX */
+	uint8_t worker;   /**< of the initiator: whose number it is */
 };
 
 /** For listings and tests. */

@@ -88,10 +88,10 @@ static size_t send_write(struct rudp_connection *connection, struct operation *o
 			 const struct send_place *place)
 {
 	struct rudp *rudp = connection->rudp;
-	bool is_only = place->length == operation->length;
+	uint8_t flags = place->length == operation->length ? WIRE_FLAG_ONLY : place->flags;
 	struct rudp_source source = {
 		.connection = connection,
-		.kind = RUDP_WRITE,
+		.kind = operation->kind,
 		.length = place->length,
 		.cookie = operation->cookie,
 		.offset = place->offset,
@@ -110,8 +110,11 @@ static size_t send_write(struct rudp_connection *connection, struct operation *o
 		conn_abort(connection, operation, (uint16_t)status, source.reason, place->now_us);
 		return 0;
 	}
-	send_header(connection, place->buffer, WIRE_WRITE, is_only ? WIRE_FLAG_ONLY : place->flags,
-		    connection->tick);
+	if (UNLIKELY(operation->kind == RUDP_NOTIFY)) {
+		wire_notice_write(source.destination, &source.notice);
+		flags |= WIRE_FLAG_NOTIFY;
+	}
+	send_header(connection, place->buffer, WIRE_WRITE, flags, connection->tick);
 	wire_data_write(place->buffer, &data);
 	operation->fence_base_us = connection->tick_us;
 	send_chunk_record(connection, SENT_WRITE, operation->id, place);

@@ -36,7 +36,7 @@ bool wire_header_parse(const uint8_t *packet, size_t bytes, struct wire_header *
 		[WIRE_RESET] = WIRE_RESET_BYTES,
 	};
 	static const uint8_t flags_known[] = {
-		[WIRE_WRITE] = WIRE_FLAG_ONLY,
+		[WIRE_WRITE] = WIRE_FLAG_ONLY | WIRE_FLAG_NOTIFY,
 		[WIRE_READ_DATA] = 0,
 		[WIRE_CONTROL] = WIRE_FLAG_NUMBERED,
 		[WIRE_RESET] = 0,
@@ -86,6 +86,38 @@ void wire_data_write(uint8_t *packet, const struct wire_data *data)
 	wire_u32_write(packet + 16, (data->operation & OPERATION_MASK) << 12 | data->age);
 	wire_u48_write(packet + 20, data->region);
 	wire_u48_write(packet + 26, data->offset);
+}
+
+static bool is_zero(const uint8_t *in, size_t room)
+{
+	for (size_t i = 0; i < room; i++) {
+		if (in[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+/* number 8, value 8, tag 4, written 4, worker 1, zero 7. */
+bool wire_notice_parse(const uint8_t *payload, size_t bytes, struct rudp_notice *out)
+{
+	if (bytes != WIRE_NOTICE_BYTES || !is_zero(payload + 25, WIRE_NOTICE_BYTES - 25))
+		return false;
+	out->number = wire_u64_read(payload);
+	out->value = wire_u64_read(payload + 8);
+	out->tag = wire_u32_read(payload + 16);
+	out->written = wire_u32_read(payload + 20);
+	out->worker = payload[24];
+	return out->number != 0 && out->number >> 63 == 0 &&
+	       out->written <= RUDP_OPERATION_BYTES_MAX;
+}
+
+void wire_notice_write(uint8_t *payload, const struct rudp_notice *notice)
+{
+	wire_u64_write(payload, notice->number);
+	wire_u64_write(payload + 8, notice->value);
+	wire_u32_write(payload + 16, notice->tag);
+	wire_u32_write(payload + 20, notice->written);
+	wire_u64_write(payload + 24, (uint64_t)notice->worker << 56);
 }
 
 /* type 1, ranges below the topmost 1, delay 2, largest 4, below it 2, zero 2, then {gap 2, count 2}. */
@@ -163,15 +195,6 @@ static int done_parse(const uint8_t *in, size_t room, struct wire_done *out)
 	for (uint32_t i = 0; i < out->words; i++)
 		out->bits[i] = wire_u32_read(in + DONE_FIXED_BYTES + i * sizeof(uint32_t));
 	return (int)bytes;
-}
-
-static bool is_zero(const uint8_t *in, size_t room)
-{
-	for (size_t i = 0; i < room; i++) {
-		if (in[i] != 0)
-			return false;
-	}
-	return true;
 }
 
 int wire_frame_parse(const uint8_t **cursor, const uint8_t *end, struct wire_frame *out)

@@ -18,6 +18,8 @@
 #ifndef RUDP_WIRE_H
 #define RUDP_WIRE_H
 
+#include "rudp/rudp_types.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +35,7 @@ enum wire_type {
 
 /** Flags; all others are zero and checked. */
 #define WIRE_FLAG_ONLY     0x01u /**< WRITE: the packet is the whole operation */
+#define WIRE_FLAG_NOTIFY   0x02u /**< WRITE, with ONLY: the payload is a notice, not for memory */
 #define WIRE_FLAG_NUMBERED 0x01u /**< CONTROL: in the number space, to be acknowledged */
 /** WRITE and READ DATA: a piece of a chunk; without it the other bits are zero. */
 #define WIRE_FLAG_PIECE  0x08u
@@ -81,6 +84,7 @@ enum wire_frame_type {
 	WIRE_FRAME_DONE = 5,   /**< operations of the sender that are over */
 };
 
+#define WIRE_NOTICE_BYTES   32u /**< the payload of a NOTIFY */
 #define WIRE_RANGES_MAX     32u /**< in an ACK, the topmost included */
 #define WIRE_DONE_WORDS_MAX 32u /**< 32 x 32 = RUDP_OPERATIONS_MAX */
 #define WIRE_PING_BYTES     4u
@@ -144,6 +148,9 @@ bool wire_data_parse(const uint8_t *packet, const struct wire_header *header,
 		     struct wire_data *out);
 void wire_header_write(uint8_t *packet, const struct wire_header *header);
 void wire_data_write(uint8_t *packet, const struct wire_data *data);
+/** The payload of a packet with NOTIFY; writing it takes WIRE_NOTICE_BYTES. */
+bool wire_notice_parse(const uint8_t *payload, size_t bytes, struct rudp_notice *out);
+void wire_notice_write(uint8_t *payload, const struct rudp_notice *notice);
 
 /**
  * The next frame at *cursor, which moves behind it. Returns 1, 0 at the end, -1 when the rest breaks

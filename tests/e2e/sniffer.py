@@ -140,7 +140,7 @@ class Sniffer:
             self.handshake(packet, *HANDSHAKE[kind])
             return
         check(kind in (1, 2, 3, 4), "unknown type %#04x" % kind)
-        check(flags & ~(1 if kind in (1, 3) else 0) == 0, "type", kind, "with flags %#04x" % flags)
+        check(flags & ~{1: 3, 3: 1}.get(kind, 0) == 0, "type", kind, "with flags %#04x" % flags)
         check(not is_zero(packet[5:12]), "no connection id")
         if kind == 4:
             self.counts["RESET"] += 1
@@ -152,6 +152,14 @@ class Sniffer:
             self.counts["WRITE" if kind == 1 else "READ DATA"] += 1
             check(len(packet) > 32, "data without payload")
             check(kind == 1 or is_zero(packet[20:26]), "READ DATA with a region")
+            if flags & 2:
+                self.counts["NOTIFY"] += 1
+                self.notice(flags, packet[32:])
+
+    def notice(self, flags, notice):
+        check(flags & 1 and len(notice) == 32 and is_zero(notice[25:]), "odd NOTIFY")
+        check(1 <= number(notice, 0, 8) < 1 << 63, "NOTIFY with number", number(notice, 0, 8))
+        check(number(notice, 20, 4) <= 1 << 30, "NOTIFY of", number(notice, 20, 4), "bytes")
 
     def handshake(self, packet, name, length, zeros):
         self.counts[name] += 1

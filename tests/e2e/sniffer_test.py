@@ -41,11 +41,19 @@ def is_good(frame, tag=0, vlan=0):
 PING = bytes((2, 0, 0, 0)) + bytes(12)
 ACK = bytes((1, 1, 0, 9)) + bytes(4) + bytes((0, 3, 0, 0)) + bytes((0, 1, 0, 2))
 WRITE = packet(1, 1, bytes(16) + b"payload")
+NOTICE = struct.pack("!QQIIB7x", 1 << 62, 5, 6, 1 << 30, 3)
 HELLO = struct.pack("!BBH4sHHI", 0x81, 0, 128, b"haul", 1, 1, 0) + bytes(range(16)) + bytes(96)
 
-GOOD = (WRITE, packet(2, 0, bytes(16) + b"x"), packet(3, 1, PING), packet(3, 0, ACK), HELLO)
+GOOD = (WRITE, packet(1, 3, bytes(16) + NOTICE), packet(2, 0, bytes(16) + b"x"), packet(3, 1, PING), packet(3, 0, ACK), HELLO)
 BAD = (
-    packet(1, 2, bytes(16) + b"x"),  # a flag that is none
+    packet(1, 4, bytes(16) + b"x"),  # a flag that is none
+    packet(1, 3, bytes(16) + b"x"),  # no notice
+    packet(1, 2, bytes(16) + NOTICE),  # without ONLY
+    packet(1, 3, bytes(16) + NOTICE + b"\0"),
+    packet(1, 3, bytes(16) + NOTICE[:31] + b"\1"),
+    packet(1, 3, bytes(24) + NOTICE[8:]),  # number 0
+    packet(1, 3, bytes(16) + b"\x80" + NOTICE[1:]),
+    packet(1, 3, bytes(16) + NOTICE[:23] + b"\1" + NOTICE[24:]),  # too many bytes
     packet(1, 0, bytes(16)),  # no payload
     packet(2, 0, bytes(9) + b"\1" + bytes(7)),  # a region in READ DATA
     packet(2, 1, bytes(17)),

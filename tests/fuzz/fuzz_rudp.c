@@ -74,6 +74,14 @@ static int fuzz_place(void *context, struct rudp_placement *placement)
 	return status;
 }
 
+static int fuzz_notify(void *context, struct rudp_notification *notification)
+{
+	BUG_ON(notification->notice.number == 0 || notification->notice.number >> 63 != 0 ||
+	       notification->notice.written > RUDP_OPERATION_BYTES_MAX ||
+	       notification->offset > WIRE_U48_MAX);
+	return fuzz_status(script(context, 1));
+}
+
 static int fuzz_open(void *context, struct rudp_opening *opening)
 {
 	struct fuzz *fuzz = context;
@@ -97,7 +105,10 @@ static void fuzz_closed(void *context, struct rudp_connection *connection, uint6
 
 static int fuzz_source(void *context, struct rudp_source *source)
 {
-	memset(source->destination, 'x', source->length);
+	if (source->kind == RUDP_NOTIFY)
+		source->notice.number = 1;
+	else
+		memset(source->destination, 'x', source->length);
 	return fuzz_status(script(context, 1));
 }
 
@@ -134,6 +145,7 @@ static void fuzz_state(void *context, struct rudp_connection *connection, enum r
 
 static const struct rudp_callbacks callbacks = {
 	.place = fuzz_place,
+	.notify = fuzz_notify,
 	.open = fuzz_open,
 	.closed = fuzz_closed,
 	.source = fuzz_source,
@@ -291,6 +303,21 @@ static size_t fuzz_frame(struct fuzz *fuzz, uint8_t *out, size_t room)
 	}
 }
 
+/* The payload of a notification, now and then a byte too long or with a field that must not be. Returns its bytes. */
+static size_t fuzz_notice(struct fuzz *fuzz, uint8_t *payload)
+{
+	struct rudp_notice notice = { .number = script(fuzz, 1),
+				      .value = script(fuzz, 2),
+				      .written = script(fuzz, 4),
+				      .worker = (uint8_t)script(fuzz, 1) };
+	uint32_t dice = script(fuzz, 1);
+
+	wire_notice_write(payload, &notice);
+	if (dice % 4 == 0)
+		payload[dice / 4 % WIRE_NOTICE_BYTES] ^= (uint8_t)script(fuzz, 1);
+	return WIRE_NOTICE_BYTES + (dice % 16 == 1);
+}
+
 /* A packet that gets past the first checks, with the script's bytes behind its header. */
 static void fuzz_build(struct fuzz *fuzz)
 {
@@ -311,6 +338,8 @@ static void fuzz_build(struct fuzz *fuzz)
 
 	if (header.type == WIRE_READ_DATA)
 		header.flags = 0;
+	if (header.type == WIRE_WRITE && (dice >> 3 & 1) != 0)
+		header.flags |= WIRE_FLAG_NOTIFY;
 	fuzz->number += (dice >> 6) == 3 ? script(fuzz, 2) : 1;
 	if (header.type != WIRE_CONTROL && data.age > 0 && dice % 5 == 0)
 		header.flags = (uint8_t)(WIRE_FLAG_PIECE | (script(fuzz, 1) << WIRE_PIECE_SHIFT));
@@ -327,6 +356,9 @@ static void fuzz_build(struct fuzz *fuzz)
 		data.region = header.type == WIRE_WRITE ? dice : 0;
 		data.offset = script(fuzz, 1);
 		wire_data_write(packet, &data);
+		if ((header.flags & WIRE_FLAG_NOTIFY) != 0)
+			bytes = WIRE_DATA_HEADER_BYTES +
+				fuzz_notice(fuzz, packet + WIRE_DATA_HEADER_BYTES);
 	}
 	fuzz_receive(fuzz, packet, bytes);
 }
@@ -361,11 +393,13 @@ static void fuzz_transmit(struct fuzz *fuzz)
 static void fuzz_submit(struct fuzz *fuzz)
 {
 	struct rudp_operation_request request = {
-		.kind = script(fuzz, 1) % 2 == 0 ? RUDP_WRITE : RUDP_READ,
+		.kind = (enum rudp_kind)(RUDP_WRITE + script(fuzz, 1) % 3),
 		.length = 1 + script(fuzz, 2),
 	};
 	uint32_t id;
 
+	if (request.kind == RUDP_NOTIFY)
+		request.length = 0;
 	request.cookie = request.length;
 	if (fuzz->connection != NULL &&
 	    rudp_submit(fuzz->connection, fuzz->now_us, &request, &id) == 0)

@@ -37,6 +37,13 @@ static int cost_place(void *context, struct rudp_placement *placement)
 	return 0;
 }
 
+static int cost_notify(void *context, struct rudp_notification *notification)
+{
+	(void)context;
+	(void)notification;
+	return 0;
+}
+
 static int cost_open(void *context, struct rudp_opening *opening)
 {
 	(void)context;
@@ -88,6 +95,7 @@ static void cost_state(void *context, struct rudp_connection *connection, enum r
 
 static const struct rudp_callbacks callbacks = {
 	.place = cost_place,
+	.notify = cost_notify,
 	.open = cost_open,
 	.closed = cost_closed,
 	.source = cost_source,

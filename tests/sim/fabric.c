@@ -196,6 +196,13 @@ static int host_place(void *context, struct rudp_placement *placement)
 	return 0;
 }
 
+static int host_notify(void *context, struct rudp_notification *notification)
+{
+	(void)context;
+	(void)notification;
+	return 0;
+}
+
 static int host_open(void *context, struct rudp_opening *opening)
 {
 	(void)context;
@@ -247,6 +254,7 @@ static void host_state(void *context, struct rudp_connection *connection, enum r
 
 static const struct rudp_callbacks host_callbacks = {
 	.place = host_place,
+	.notify = host_notify,
 	.open = host_open,
 	.closed = host_closed,
 	.source = host_source,

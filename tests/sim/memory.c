@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MEMORY_VERSION 4711u
@@ -160,6 +161,97 @@ static void memory_closed(void *context, struct rudp_connection *connection, uin
 		memory_violation(memory, "closed more often than opened", 0);
 }
 
+/* The peer's operation whose notification has that number. */
+static struct memory_operation *notified_find(struct memory *memory, uint64_t number)
+{
+	for (uint32_t i = 0; i < MEMORY_OPERATIONS; i++) {
+		struct memory_operation *operation = &memory->peer->operations[i];
+
+		if (operation->uid != 0 && operation->kind == RUDP_NOTIFY &&
+		    operation->number == number)
+			return operation;
+	}
+	return NULL;
+}
+
+/* Everything there is to know about a notification that is delivered. */
+static void notify_check(struct memory *memory, const struct rudp_notification *notification)
+{
+	const struct rudp_notice *notice = &notification->notice;
+	struct memory_operation *operation = notified_find(memory, notice->number);
+
+	memory->notified++;
+	if (memory->is_lenient)
+		return;
+	if (operation == NULL) {
+		memory_violation(memory, "stale byte: notified after its operation has ended",
+				 notice->value);
+		return;
+	}
+	if (++operation->notified > 1)
+		memory_violation(memory, "notified twice", operation->uid);
+	if (operation->landed != operation->length)
+		memory_violation(memory, "notified before its bytes", operation->uid);
+	if (notice->value != operation->uid || notice->tag != (uint32_t)operation->uid * 3 ||
+	    notice->written != operation->length || notification->region != operation->region ||
+	    notification->offset != operation->offset)
+		memory_violation(memory, "notified with another's fields", operation->uid);
+}
+
+/* As the engine does: a number is executed once, whatever became of the region since. */
+static int notify_execute(struct memory *memory, const struct rudp_notification *notification,
+			  const struct transport_notice *notice)
+{
+	struct notifier_claim claim;
+
+	switch (notifier_begin(&memory->notifiers, notice, &claim)) {
+	case NOTIFIER_NEW:
+		break;
+	case NOTIFIER_DONE:
+		memory->again++;
+		return HAUL_OK;
+	case NOTIFIER_OVER:
+		return HAUL_STALE;
+	case NOTIFIER_BUSY:
+	case NOTIFIER_FULL:
+	default:
+		return HAUL_BUSY;
+	}
+	if (random_chance(memory->random, memory->busy_ppm)) {
+		notifier_end(&claim, false);
+		return HAUL_BUSY;
+	}
+	notify_check(memory, notification);
+	notifier_end(&claim, !memory->is_forgetful);
+	return HAUL_OK;
+}
+
+static int memory_notify(void *context, struct rudp_notification *notification)
+{
+	struct memory *memory = context;
+	const struct rudp_params *params = rudp_connection_params(notification->connection);
+	struct transport_notice notice = {
+		.node = params->name,
+		.incarnation = params->incarnation,
+		.number = notification->notice.number,
+		.worker = notification->notice.worker,
+	};
+	uint64_t clock_us = *memory->now_us;
+	int status = region_check(memory, notification->region, notification->offset,
+				  notification->notice.written, &notification->reason,
+				  &notification->version);
+
+	if (random_chance(memory->random, memory->stall_ppm))
+		clock_us += random_below(memory->random, 200000);
+	if (clock_us > notification->not_after_us) {
+		memory->stalls++;
+		return HAUL_TIMEOUT;
+	}
+	if (status == HAUL_OK)
+		return notify_execute(memory, notification, &notice);
+	return notifier_has(&memory->notifiers, &notice) ? HAUL_OK : status;
+}
+
 static struct memory_operation *memory_find(struct memory *memory, uint64_t uid)
 {
 	for (uint32_t i = 0; i < MEMORY_OPERATIONS; i++) {
@@ -174,6 +266,15 @@ static int memory_source(void *context, struct rudp_source *source)
 	struct memory *memory = context;
 	int status;
 
+	if (source->kind == RUDP_NOTIFY) {
+		const struct memory_operation *operation = memory_find(memory, source->cookie);
+
+		source->notice = (struct rudp_notice){ .number = operation->number,
+						       .value = operation->uid,
+						       .tag = (uint32_t)operation->uid * 3,
+						       .written = operation->length };
+		return HAUL_OK;
+	}
 	if (source->kind == RUDP_WRITE) {
 		if (random_chance(memory->random, memory->fault_ppm))
 			return HAUL_FAULT;
@@ -224,8 +325,50 @@ static void slot_release(struct memory *memory, struct memory_operation *operati
 	struct memory_slot *slot =
 		&memory->peer->regions[region].slots[operation->offset / MEMORY_SLOT_BYTES];
 
-	if (operation->kind == RUDP_WRITE && slot->live == operation)
+	if (operation->kind != RUDP_READ && slot->live == operation)
 		slot->live = NULL;
+}
+
+/* Wait before the (next) attempt at the notification. */
+static void memory_wait(struct memory *memory, struct memory_operation *operation, uint64_t us)
+{
+	operation->kind = RUDP_NOTIFY;
+	operation->is_waiting = true;
+	operation->attempt_us = *memory->now_us + us;
+}
+
+/* Is there more to do for an operation of which rudp has ended something? */
+static bool memory_goes_on(struct memory *memory, struct memory_operation *operation,
+			   uint16_t status)
+{
+	if (!operation->notifies || operation->ending_us != 0)
+		return false;
+	if (operation->kind == RUDP_WRITE && status == HAUL_OK) {
+		memory_wait(memory, operation, 0);
+		return true;
+	}
+	if (operation->kind != RUDP_NOTIFY)
+		return false;
+	/* No room, or the connection has ended under it: the next attempt tells whether this one was executed. */
+	if (status != HAUL_BUSY && status != HAUL_NO_PATH && status != HAUL_CANCELLED)
+		return false;
+	memory_wait(memory, operation, 1 + random_below(memory->random, 1000));
+	return true;
+}
+
+/* What must be true of an operation that ends well. */
+static void memory_check_done(struct memory *memory, const struct memory_operation *operation,
+			      const struct rudp_completion *completion)
+{
+	if (completion->kind == RUDP_NOTIFY) {
+		if (operation->notified != 1)
+			memory_violation(memory, "completed without its notification",
+					 operation->uid);
+		return;
+	}
+	memory->bytes += operation->length;
+	if (operation->landed != operation->length || completion->bytes != operation->length)
+		memory_violation(memory, "completed with bytes missing", operation->uid);
 }
 
 static void memory_done(void *context, const struct rudp_completion *completion)
@@ -237,18 +380,13 @@ static void memory_done(void *context, const struct rudp_completion *completion)
 		memory_violation(memory, "completed twice", completion->cookie);
 		return;
 	}
-	memory->completed++;
-	memory->by_status[completion->status % 32]++;
-	if (completion->status == HAUL_OK && !memory->is_lenient) {
-		memory->bytes += operation->length;
-		if (operation->landed != operation->length ||
-		    completion->bytes != operation->length)
-			memory_violation(memory, "completed with bytes missing", operation->uid);
-	}
+	if (completion->status == HAUL_OK && !memory->is_lenient)
+		memory_check_done(memory, operation, completion);
 	if (!memory->is_lenient && completion->status == HAUL_STALE && completion->reason != 0 &&
 	    completion->version != MEMORY_VERSION)
 		memory_violation(memory, "refusal without the version", operation->uid);
-	memory_abandon(memory, operation);
+	if (!memory_goes_on(memory, operation, completion->status))
+		memory_end(memory, operation, completion->status);
 }
 
 static void memory_state(void *context, struct rudp_connection *connection, enum rudp_state state,
@@ -262,6 +400,7 @@ static void memory_state(void *context, struct rudp_connection *connection, enum
 
 const struct rudp_callbacks memory_callbacks = {
 	.place = memory_place,
+	.notify = memory_notify,
 	.open = memory_open,
 	.closed = memory_closed,
 	.source = memory_source,
@@ -277,6 +416,8 @@ void memory_init(struct memory *memory, struct memory *peer, struct random *rand
 	memory->random = random;
 	for (uint32_t i = 0; i < MEMORY_REGIONS; i++)
 		memory->regions[i].generation = 1;
+	if (notifier_table_init(&memory->notifiers) != 0)
+		abort();
 }
 
 /* A free slot of the region for a WRITE, MEMORY_SLOTS when there is none. */
@@ -321,8 +462,35 @@ struct memory_operation *memory_begin(struct memory *memory, enum rudp_kind kind
 	return operation;
 }
 
+struct rudp_operation_request memory_request(const struct memory_operation *operation)
+{
+	return (struct rudp_operation_request){
+		.kind = operation->kind,
+		.length = operation->kind == RUDP_NOTIFY ? 0 : operation->length,
+		.region = operation->region,
+		.offset = operation->offset,
+		.cookie = operation->uid,
+	};
+}
+
+void memory_end(struct memory *memory, struct memory_operation *operation, uint16_t status)
+{
+	memory->completed++;
+	memory->by_status[status % 32]++;
+	memory_abandon(memory, operation);
+}
+
+bool memory_take_number(struct memory *memory, struct memory_operation *operation)
+{
+	if (operation->number == 0)
+		operation->number = numbers_take(&memory->numbers, &memory->numbers_floor);
+	return operation->number != 0;
+}
+
 void memory_abandon(struct memory *memory, struct memory_operation *operation)
 {
+	if (operation->number != 0 && !operation->is_orphan)
+		numbers_close(&memory->numbers, operation->number);
 	slot_release(memory, operation);
 	operation->uid = 0;
 	memory->open--;
@@ -340,6 +508,10 @@ void memory_restart(struct memory *memory)
 		memory_retire(memory, i);
 		memory->regions[i].open = 0;
 	}
+	numbers_forget(&memory->numbers);
+	notifier_table_destroy(&memory->notifiers);
+	if (notifier_table_init(&memory->notifiers) != 0)
+		abort();
 	for (uint32_t i = 0; i < MEMORY_OPERATIONS; i++) {
 		if (memory->operations[i].uid == 0 || memory->operations[i].is_orphan)
 			continue;

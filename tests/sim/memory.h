@@ -7,10 +7,16 @@
  * operation carries, in a region that has not been retired, and each byte once. A READ's bytes are a
  * function of region, generation and offset, so a byte of another generation shows. Everything that is wrong is
  * a violation: the run prints it and fails.
+ *
+ * Some WRITEs notify. When such a one has completed its notification begins, under the same record, and is tried again
+ * as the engine would, with the engine's numbers and the engine's table at the target: it must be executed while the
+ * record lives, with all bytes placed, at most once, and exactly once when it ends with OK.
  */
 #ifndef SIM_MEMORY_H
 #define SIM_MEMORY_H
 
+#include "engine/notifier.h"
+#include "engine/numbers.h"
 #include "random.h"
 #include "rudp/rudp.h"
 
@@ -35,8 +41,13 @@ struct memory_operation {
 	uint32_t connection;  /**< handle */
 	uint32_t length;
 	uint32_t landed;     /**< bytes placed at the target or delivered here, each once */
-	enum rudp_kind kind; /**< WRITE or READ */
-	bool is_orphan; /**< its process was restarted: nobody waits, its bytes may still fly */
+	uint32_t notified;   /**< times its notification was executed */
+	uint64_t number;     /**< of its notification, 0 = none yet */
+	uint64_t attempt_us; /**< while is_waiting: not before that is it tried again */
+	enum rudp_kind kind; /**< WRITE or READ; NOTIFY once the bytes of a WRITE are placed */
+	bool notifies;       /**< a WRITE that is to be followed by its notification */
+	bool is_waiting; /**< between two attempts of its notification: rudp has nothing of it */
+	bool is_orphan;  /**< its process was restarted: nobody waits, its bytes may still fly */
 };
 
 struct memory_slot {
@@ -58,19 +69,26 @@ struct memory {
 	uint64_t *uid_next;     /**< shared by both nodes */
 	struct memory_region regions[MEMORY_REGIONS];
 	struct memory_operation operations[MEMORY_OPERATIONS];
-	uint32_t open;            /**< operations of this node */
-	uint64_t submitted;       /**< in all */
-	uint64_t completed;       /**< in all */
-	uint64_t by_status[32];   /**< completions */
-	uint64_t bytes;           /**< of operations that ended with OK */
-	uint64_t stalls;          /**< placements refused because the clock ran past */
-	uint64_t stale_submitted; /**< operations that named a retired region on purpose */
-	uint32_t stall_ppm;       /**< a placement finds the clock far ahead of the burst's */
-	uint32_t fault_ppm;       /**< a source or a delivery finds its memory gone */
-	bool is_unguarded;        /**< test hook: the generation check is out */
-	bool is_lenient;          /**< bytes and their places are not looked at */
-	uint32_t violations;      /**< must stay 0 */
-	char violation[160];      /**< the first */
+	uint32_t open;                   /**< operations of this node */
+	uint64_t submitted;              /**< in all */
+	uint64_t completed;              /**< in all */
+	uint64_t by_status[32];          /**< completions */
+	uint64_t bytes;                  /**< of operations that ended with OK */
+	uint64_t stalls;                 /**< placements refused because the clock ran past */
+	struct numbers numbers;          /**< of notifications to the peer */
+	uint64_t numbers_floor;          /**< numbers_floor of this incarnation, and on */
+	struct notifier_table notifiers; /**< what the peer's have done here */
+	uint64_t notified;               /**< notifications executed here */
+	uint64_t again;                  /**< those that an earlier attempt had executed */
+	uint64_t stale_submitted;        /**< operations that named a retired region on purpose */
+	uint32_t stall_ppm;  /**< a placement finds the clock far ahead of the burst's */
+	uint32_t busy_ppm;   /**< a notification finds no room */
+	uint32_t fault_ppm;  /**< a source or a delivery finds its memory gone */
+	bool is_unguarded;   /**< test hook: the generation check is out */
+	bool is_forgetful;   /**< test hook: what was executed is not remembered */
+	bool is_lenient;     /**< bytes and their places are not looked at */
+	uint32_t violations; /**< must stay 0 */
+	char violation[160]; /**< the first */
 };
 
 extern const struct rudp_callbacks memory_callbacks;
@@ -81,6 +99,12 @@ struct memory_operation *memory_begin(struct memory *memory, enum rudp_kind kind
 				      bool wants_stale);
 /** Takes back what memory_begin gave, when rudp did not accept it. */
 void memory_abandon(struct memory *memory, struct memory_operation *operation);
+/** The request for what the operation does next. */
+struct rudp_operation_request memory_request(const struct memory_operation *operation);
+/** Ends an operation that rudp knows nothing of. */
+void memory_end(struct memory *memory, struct memory_operation *operation, uint16_t status);
+/** The notification of an operation may be tried now: takes its number. False when too many are open. */
+bool memory_take_number(struct memory *memory, struct memory_operation *operation);
 /** A region gets a new generation: what is on its way to the old one must not land. */
 void memory_retire(struct memory *memory, uint32_t region);
 /** A restarted node: all regions are new, its own operations are orphans. */

@@ -16,6 +16,8 @@
 #define TIMEOUT_US     10000000u
 /* A cancelled operation must have ended by then: freshness, and a round of the wheel. */
 #define ENDING_US 130000u
+/* Before another look whether there is a connection for a notification. */
+#define NOTIFY_AGAIN_US 500u
 /* An attempt to connect. */
 #define CONNECT_US 2000000u
 
@@ -127,6 +129,7 @@ static void node_boot(struct node *node)
 
 	callbacks.state = node_state;
 	node->incarnation = random_next(node->random);
+	node->memory.numbers_floor = numbers_floor(node->incarnation, 0);
 	handshake_config.name[0] = (char)('a' + node->index);
 	handshake_config.incarnation = node->incarnation;
 	BUG_ON(rudp_create(&config, &node->rudp) != 0);
@@ -141,6 +144,7 @@ void node_init(struct node *node, const struct scenario *scenario, struct node *
 	node->memory.now_us = node->now_us;
 	node->memory.stall_ppm = scenario->stall_ppm;
 	node->memory.fault_ppm = scenario->fault_ppm;
+	node->memory.busy_ppm = scenario->busy_ppm;
 	node->memory.is_lenient = (scenario->expects & SCENARIO_LENIENT) != 0;
 	node->scenario = scenario;
 	node->address.family = 4;
@@ -158,6 +162,7 @@ void node_destroy(struct node *node)
 {
 	rudp_destroy(node->rudp);
 	handshake_destroy(node->handshake);
+	notifier_table_destroy(&node->memory.notifiers);
 	for (uint32_t i = 0; i < node->inbox_count; i++)
 		free(node->inbox[i].data);
 }
@@ -240,11 +245,9 @@ static bool node_submit(struct node *node)
 
 	if (operation == NULL)
 		return false;
-	request.kind = kind;
-	request.length = operation->length;
-	request.region = operation->region;
-	request.offset = operation->offset;
-	request.cookie = operation->uid;
+	request = memory_request(operation);
+	operation->notifies =
+		kind == RUDP_WRITE && random_chance(node->random, scenario->notify_ppm);
 	operation->deadline_us =
 		*node->now_us + (scenario->timeout_us ? scenario->timeout_us : TIMEOUT_US);
 	if (random_chance(node->random, scenario->cancel_ppm))
@@ -258,7 +261,47 @@ static bool node_submit(struct node *node)
 	return false;
 }
 
-/* Deadlines, cancellations, and the bound on how long an end may take. */
+/* The next attempt at a notification, on whatever connection there is now. */
+static void node_notify(struct node *node, struct memory_operation *operation)
+{
+	struct rudp_operation_request request = memory_request(operation);
+	uint64_t now_us = *node->now_us;
+
+	if (now_us < operation->attempt_us) {
+		node->wake_us = MIN(node->wake_us, operation->attempt_us);
+		return;
+	}
+	if (node->connection == NULL || !memory_take_number(&node->memory, operation) ||
+	    rudp_submit(node->connection, now_us, &request, &operation->id) != 0) {
+		operation->attempt_us = now_us + NOTIFY_AGAIN_US;
+		node->wake_us = MIN(node->wake_us, operation->attempt_us);
+		return;
+	}
+	operation->is_waiting = false;
+	operation->connection = rudp_connection_handle(node->connection);
+}
+
+/* An operation's time has come. */
+static void node_cancel(struct node *node, struct memory_operation *operation)
+{
+	struct memory *memory = &node->memory;
+	uint64_t now_us = *node->now_us;
+	uint16_t status = now_us < operation->deadline_us ? HAUL_CANCELLED : HAUL_TIMEOUT;
+	struct rudp_connection *connection;
+
+	operation->ending_us = now_us;
+	if (operation->is_waiting) {
+		memory_end(memory, operation, status);
+		return;
+	}
+	connection = rudp_connection_find(node->rudp, operation->connection);
+	if (connection == NULL)
+		memory_violation(memory, "operation outlived its connection", operation->uid);
+	else
+		rudp_cancel(connection, now_us, operation->id, status, 0);
+}
+
+/* Deadlines, cancellations, notifications, and the bound on how long an end may take. */
 static void node_supervise(struct node *node)
 {
 	struct memory *memory = &node->memory;
@@ -268,7 +311,6 @@ static void node_supervise(struct node *node)
 	for (uint32_t i = 0; i < MEMORY_OPERATIONS; i++) {
 		struct memory_operation *operation = &memory->operations[i];
 		uint64_t due = MIN(operation->deadline_us, operation->cancel_us);
-		struct rudp_connection *connection;
 
 		if (operation->uid == 0 || operation->is_orphan)
 			continue;
@@ -278,19 +320,13 @@ static void node_supervise(struct node *node)
 						 operation->uid);
 			continue;
 		}
-		if (now_us < due) {
-			node->wake_us = MIN(node->wake_us, due);
+		if (now_us >= due) {
+			node_cancel(node, operation);
 			continue;
 		}
-		operation->ending_us = now_us;
-		connection = rudp_connection_find(node->rudp, operation->connection);
-		if (connection == NULL) {
-			memory_violation(memory, "operation outlived its connection",
-					 operation->uid);
-			continue;
-		}
-		rudp_cancel(connection, now_us, operation->id,
-			    now_us < operation->deadline_us ? HAUL_CANCELLED : HAUL_TIMEOUT, 0);
+		node->wake_us = MIN(node->wake_us, due);
+		if (operation->is_waiting)
+			node_notify(node, operation);
 	}
 }
 
@@ -421,6 +457,8 @@ static void node_expect(struct node *node)
 		memory_violation(memory, "sent twice on a perfect wire", 0);
 	if ((expects & SCENARIO_PIECES) != 0 && node->counters[RUDP_COUNTER_PIECES] == 0)
 		memory_violation(memory, "nothing went in pieces", 0);
+	if ((expects & SCENARIO_NOTIFIES) != 0 && memory->notified == 0)
+		memory_violation(memory, "nothing was notified", 0);
 	if ((expects & SCENARIO_REFUSES) != 0 && memory->by_status[HAUL_STALE] == 0)
 		memory_violation(memory, "nothing was refused", 0);
 }

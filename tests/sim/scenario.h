@@ -14,6 +14,7 @@
 #define SCENARIO_STALE_TICK 0x08u /**< some packet was dropped for its tick */
 #define SCENARIO_LENIENT    0x10u /**< contents are not compared: the wire changes them unseen */
 #define SCENARIO_PIECES     0x20u /**< some chunk went in pieces */
+#define SCENARIO_NOTIFIES   0x40u /**< some notification was delivered */
 
 struct scenario {
 	const char *name;
@@ -24,6 +25,8 @@ struct scenario {
 	uint32_t depth;           /**< open at a time, of each node */
 	uint32_t length_max;      /**< bytes; 0 = a mix up to a slot */
 	uint32_t read_ppm;        /**< share of READs */
+	uint32_t notify_ppm;      /**< share of WRITEs that notify */
+	uint32_t busy_ppm;        /**< share of notifications that find no room, and come again */
 	uint32_t datagram_bytes;  /**< 0 = 1472 */
 	uint32_t timeout_us;      /**< deadline of an operation; 0 = 10 s */
 	uint32_t cancel_ppm;      /**< share of operations cancelled within cancel_us */

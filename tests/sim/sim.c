@@ -101,6 +101,8 @@ static void sim_sabotage(struct sim *sim)
 			sim->nodes[i].tamper = sabotage_freshness;
 		else if (strcmp(options.sabotage, "generation") == 0)
 			sim->nodes[i].memory.is_unguarded = true;
+		else if (strcmp(options.sabotage, "notifier") == 0)
+			sim->nodes[i].memory.is_forgetful = true;
 	}
 }
 
@@ -251,7 +253,8 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME]\n"
-		"           [--sabotage window|pieces|fence|freshness|generation] [--list] [--verbose]\n");
+		"           [--sabotage window|pieces|fence|freshness|generation|notifier]\n"
+		"           [--list] [--verbose]\n");
 	return 2;
 }
 

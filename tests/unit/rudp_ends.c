@@ -26,6 +26,17 @@ static int end_place(void *context, struct rudp_placement *placement)
 	return 0;
 }
 
+static int end_notify(void *context, struct rudp_notification *notification)
+{
+	struct end *end = context;
+
+	end->notification = *notification;
+	notification->version = 79;
+	notification->reason = HAUL_REASON_NOTIFICATIONS_FULL;
+	end->notified += end->notify_status == 0;
+	return end->notify_status;
+}
+
 static int end_open(void *context, struct rudp_opening *opening)
 {
 	struct end *end = context;
@@ -48,7 +59,10 @@ static int end_source(void *context, struct rudp_source *source)
 {
 	struct end *end = context;
 
-	memset(source->destination, 's', source->length);
+	if (source->kind == RUDP_NOTIFY)
+		source->notice = end->notice;
+	else
+		memset(source->destination, 's', source->length);
 	return end->source_status;
 }
 
@@ -84,6 +98,7 @@ static void end_state(void *context, struct rudp_connection *connection, enum ru
 
 static const struct rudp_callbacks callbacks = {
 	.place = end_place,
+	.notify = end_notify,
 	.open = end_open,
 	.closed = end_closed,
 	.source = end_source,

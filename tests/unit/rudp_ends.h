@@ -23,14 +23,18 @@ struct end {
 	int place_status;
 	int open_status;
 	int source_status;
+	int notify_status;
+	struct rudp_notice notice;
 	/* What they have seen. */
 	unsigned placed;
+	unsigned notified;
 	unsigned opened;
 	unsigned closed;
 	unsigned delivered;
 	unsigned done;
 	uint64_t bytes;
 	struct rudp_placement placement;
+	struct rudp_notification notification;
 	struct rudp_completion completion;
 	enum rudp_state state;
 	enum rudp_end_reason reason;

@@ -50,7 +50,7 @@ static void wire_header_parse__refuses(void **state)
 	packet[0] = WIRE_RESET + 1;
 	assert_false(wire_header_parse(packet, 64, &header));
 	packet[0] = WIRE_WRITE;
-	packet[1] = 0x02;
+	packet[1] = 0x04;
 	assert_false(wire_header_parse(packet, 64, &header));
 	packet[0] = WIRE_READ_DATA;
 	packet[1] = 0x01;
@@ -59,6 +59,52 @@ static void wire_header_parse__refuses(void **state)
 	packet[25] = 1; /* READ data names no region */
 	assert_true(wire_header_parse(packet, 64, &header));
 	assert_false(wire_data_parse(packet, &header, &data));
+}
+
+static void wire_notice_parse__golden(void **state)
+{
+	static const uint8_t golden[WIRE_NOTICE_BYTES] = {
+		0x41, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0xf1, 0xf2, 0xf3,
+		0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xa1, 0xa2, 0xa3, 0xa4, 0x00, 0x01,
+		0x02, 0x03, 0x09, 0,    0,    0,    0,    0,    0,    0,
+	};
+	uint8_t written[WIRE_NOTICE_BYTES];
+	struct rudp_notice notice;
+
+	(void)state;
+	assert_true(wire_notice_parse(golden, sizeof(golden), &notice));
+	assert_true(notice.number == 0x4102030405060708);
+	assert_true(notice.value == 0xf1f2f3f4f5f6f7f8);
+	assert_int_equal(notice.tag, 0xa1a2a3a4);
+	assert_int_equal(notice.written, 0x10203);
+	assert_int_equal(notice.worker, 9);
+	wire_notice_write(written, &notice);
+	assert_memory_equal(written, golden, sizeof(golden));
+}
+
+static void wire_notice_parse__refuses(void **state)
+{
+	uint8_t payload[WIRE_NOTICE_BYTES + 1] = { 0 };
+	struct rudp_notice notice;
+
+	(void)state;
+	assert_false(wire_notice_parse(payload, WIRE_NOTICE_BYTES, &notice)); /* number 0 */
+	payload[7] = 1;
+	assert_true(wire_notice_parse(payload, WIRE_NOTICE_BYTES, &notice));
+	assert_false(wire_notice_parse(payload, WIRE_NOTICE_BYTES - 1, &notice));
+	assert_false(wire_notice_parse(payload, WIRE_NOTICE_BYTES + 1, &notice));
+	for (size_t i = 25; i < WIRE_NOTICE_BYTES; i++) {
+		payload[i] = 1;
+		assert_false(wire_notice_parse(payload, WIRE_NOTICE_BYTES, &notice));
+		payload[i] = 0;
+	}
+	payload[20] = 0x40; /* exactly the longest */
+	assert_true(wire_notice_parse(payload, WIRE_NOTICE_BYTES, &notice));
+	payload[23] = 1;
+	assert_false(wire_notice_parse(payload, WIRE_NOTICE_BYTES, &notice));
+	payload[20] = payload[23] = 0;
+	payload[0] = 0x80;
+	assert_false(wire_notice_parse(payload, WIRE_NOTICE_BYTES, &notice));
 }
 
 static void wire_operation_expand__nearest(void **state)
@@ -226,6 +272,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wire_header_parse__golden),
 		cmocka_unit_test(wire_header_parse__refuses),
+		cmocka_unit_test(wire_notice_parse__golden),
+		cmocka_unit_test(wire_notice_parse__refuses),
 		cmocka_unit_test(wire_operation_expand__nearest),
 		cmocka_unit_test(wire_header_parse__pieces),
 		cmocka_unit_test(wire_frame_parse__golden),
