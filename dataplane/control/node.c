@@ -169,6 +169,8 @@ static int node_make_workers(struct node *node)
 	struct engine *engine = &node->engine;
 	int error = region_table_init(&engine->regions, ENGINE_REGIONS_MAX);
 
+	if (error == 0)
+		error = notifier_table_init(&engine->notifiers);
 	engine->workers = calloc(engine->options.worker_count, sizeof(struct worker *));
 	if (engine->workers == NULL)
 		return -ENOMEM;
@@ -412,6 +414,7 @@ static void node_free_engine(struct node *node)
 	free(engine->workers);
 	engine->workers = NULL;
 	region_table_destroy(&engine->regions);
+	notifier_table_destroy(&engine->notifiers);
 }
 
 void node_destroy(struct node *node)

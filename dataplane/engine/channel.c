@@ -187,6 +187,9 @@ uint32_t channel_poll(struct channel *channel, uint64_t now_us, uint32_t budget)
 	uint32_t pending;
 	uint32_t taken = 0;
 
+	if (atomic_load_explicit(&channel->notices.is_broken, memory_order_relaxed))
+		channel_close(channel, HAUL_INVALID,
+			      "notification_head lies outside the notifications that were written");
 	if (channel->is_closing)
 		return 0;
 	pending = MIN(channel_pending(channel), budget);

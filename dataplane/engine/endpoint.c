@@ -414,6 +414,7 @@ static bool endpoint_close(struct worker *worker, struct endpoint *endpoint)
 
 void endpoint_forget_peer(struct worker *worker, uint32_t peer)
 {
+	numbers_forget(&worker->numbers[peer]);
 	for (uint32_t transport = 0; transport < ENGINE_TRANSPORTS; transport++) {
 		struct endpoint *endpoint = &worker->endpoints[endpoint_number(peer, transport)];
 

@@ -10,21 +10,29 @@
 #include <string.h>
 
 static void operation_deadline(struct timer *timer, uint64_t now_us);
+static void operation_resume(struct timer *timer, uint64_t now_us);
+
+/* Flags that say something of a batch. */
+#define ENTRY_BATCH_FLAGS (HAUL_ENTRY_BATCH_LAST | HAUL_ENTRY_BATCH_MEMBER)
 
 /* What is wrong with an entry by itself, without looking at any table. */
 static enum haul_reason entry_check(const struct haul_entry *entry)
 {
+	bool is_notifying = (entry->flags & HAUL_ENTRY_NOTIFY) != 0;
+
 	if (entry->opcode == HAUL_OP_CANCEL)
 		return cancel_check(entry);
 	if (entry->opcode > HAUL_OP_CANCEL)
 		return HAUL_REASON_OPCODE;
-	if ((entry->flags & ~(HAUL_ENTRY_BATCH_LAST | HAUL_ENTRY_BATCH_MEMBER)) != 0 ||
-	    entry->reserved != 0 || entry->tag != 0 || entry->value != 0)
+	if ((entry->flags & ~(ENTRY_BATCH_FLAGS | HAUL_ENTRY_NOTIFY)) != 0 || entry->reserved != 0)
 		return HAUL_REASON_FLAGS;
-	if (entry->batch > HAUL_BATCHES_MAX || (entry->batch == 0 && entry->flags != 0))
+	if (is_notifying ? entry->opcode != HAUL_OP_WRITE : (entry->tag | entry->value) != 0)
+		return HAUL_REASON_FLAGS;
+	if (entry->batch > HAUL_BATCHES_MAX ||
+	    (entry->batch == 0 && (entry->flags & ENTRY_BATCH_FLAGS) != 0))
 		return HAUL_REASON_BATCH;
 	if (entry->opcode != HAUL_OP_NOP &&
-	    (entry->length == 0 || entry->length > HAUL_OPERATION_BYTES_MAX))
+	    ((entry->length == 0 && !is_notifying) || entry->length > HAUL_OPERATION_BYTES_MAX))
 		return HAUL_REASON_LENGTH;
 	return HAUL_REASON_NONE;
 }
@@ -58,11 +66,13 @@ static enum haul_error entry_admit(const struct worker *worker, const struct cha
 				   const struct haul_entry *entry, uint32_t *remote_out,
 				   enum haul_reason *reason_out)
 {
-	enum haul_error error;
+	enum haul_error error = HAUL_OK;
 
-	error = region_check_local(&worker->engine->regions, haul_u48_get(entry->local_region),
-				   channel->number, haul_u48_get(entry->local_offset),
-				   entry->length);
+	if (entry->opcode == HAUL_OP_READ || entry->length > 0) {
+		error = region_check_local(&worker->engine->regions,
+					   haul_u48_get(entry->local_region), channel->number,
+					   haul_u48_get(entry->local_offset), entry->length);
+	}
 	if (error != HAUL_OK) {
 		*reason_out =
 			error == HAUL_RANGE ? HAUL_REASON_LOCAL_RANGE : HAUL_REASON_LOCAL_REGION;
@@ -125,6 +135,9 @@ static void operation_fill(struct operation *operation, struct worker *worker,
 	operation->batch = entry->batch;
 	operation->opcode = entry->opcode;
 	operation->flags = entry->flags;
+	operation->tag = entry->tag;
+	operation->value = entry->value;
+	operation->pause.fire = operation_resume;
 }
 
 /* Resolve the remote side by the current view. STALE: the segment is gone; UNAVAILABLE: wait for the newer view. */
@@ -245,6 +258,8 @@ static void operation_finish(struct operation *operation)
 	if (operation->status == HAUL_CANCELLED)
 		worker->counters[WORKER_OPERATIONS_CANCELLED]++;
 	wheel_cancel(&worker->wheel, &operation->deadline);
+	if (operation->notify_number != 0)
+		numbers_close(&worker->numbers[operation->peer], operation->notify_number);
 	TAILQ_REMOVE(&operation->channel->operations, operation, siblings);
 	channel_complete(operation->channel, &result);
 	if (operation->cancel != NULL)
@@ -281,6 +296,35 @@ static void operation_put_slice(struct operation *operation, struct slice *slice
 	pool_put(&worker->slices, slice);
 }
 
+/* Is all placed that there is, and its owner not told yet? */
+static bool operation_is_to_notify(const struct operation *operation)
+{
+	return (operation->flags & HAUL_ENTRY_NOTIFY) != 0 &&
+	       operation->placed == operation->length &&
+	       operation->notify_state == OPERATION_NOTIFY_DUE;
+}
+
+/* The slice that tells the owner, behind all others. The number has been taken. */
+static struct slice *operation_notify_slice(struct operation *operation)
+{
+	struct slice *slice = operation_get_slice(operation);
+
+	if (slice == NULL)
+		return NULL;
+	memset(slice, 0, sizeof(*slice));
+	slice->kind = SLICE_NOTIFY;
+	slice->length = SLICE_NOTIFY_BYTES;
+	slice->remote_region = operation->remote_region;
+	slice->remote_offset = operation->remote_offset;
+	slice->written = operation->length;
+	slice->number = operation->notify_number;
+	slice->value = operation->value;
+	slice->tag = operation->tag;
+	slice->operation = operation;
+	operation->notify_state = OPERATION_NOTIFY_OUT;
+	return slice;
+}
+
 /* Cut the next slice, or take one that came back; NULL when there is none to be had now. */
 static struct slice *operation_next_slice(struct operation *operation, uint32_t bytes_max)
 {
@@ -294,7 +338,7 @@ static struct slice *operation_next_slice(struct operation *operation, uint32_t 
 		return slice;
 	}
 	if (length == 0)
-		return NULL;
+		return operation_is_to_notify(operation) ? operation_notify_slice(operation) : NULL;
 	slice = operation_get_slice(operation);
 	if (slice == NULL)
 		return NULL;
@@ -312,7 +356,40 @@ static struct slice *operation_next_slice(struct operation *operation, uint32_t 
 
 static bool operation_has_more(const struct operation *operation)
 {
-	return operation->cut < operation->length || !TAILQ_EMPTY(&operation->returned);
+	return operation->cut < operation->length || !TAILQ_EMPTY(&operation->returned) ||
+	       operation_is_to_notify(operation);
+}
+
+/* Wait for a while that grows each time, and then go on. */
+static void operation_pause(struct operation *operation)
+{
+	struct worker *worker = operation->worker;
+	uint32_t pause_us = MAX(operation->pause_us * 2, ENGINE_NOTIFY_PAUSE_MIN_US);
+
+	operation->pause_us = MIN(pause_us, ENGINE_NOTIFY_PAUSE_MAX_US);
+	operation->state = OPERATION_PAUSED;
+	worker->counters[WORKER_NOTIFY_PAUSES]++;
+	wheel_arm(&worker->wheel, &operation->pause, worker->now_us + operation->pause_us);
+}
+
+static void operation_resume(struct timer *timer, uint64_t now_us)
+{
+	struct operation *operation = CONTAINER_OF(timer, struct operation, pause);
+
+	ASSERT(operation->state == OPERATION_PAUSED);
+	operation->state = OPERATION_WAITING;
+	operation_drive(operation, now_us);
+}
+
+/* A number for the notification, kept for all its attempts; false when too many are under way to this peer. */
+static bool operation_take_number(struct operation *operation)
+{
+	struct worker *worker = operation->worker;
+
+	if (operation->notify_number == 0)
+		operation->notify_number =
+			numbers_take(&worker->numbers[operation->peer], &worker->numbers_floor);
+	return operation->notify_number != 0;
 }
 
 /* Hand one slice to the endpoint's best rail that takes it; false when none does. */
@@ -374,6 +451,10 @@ uint32_t operation_drive(struct operation *operation, uint64_t now_us)
 		operation_end(operation, endpoint == NULL ? HAUL_NO_PATH : HAUL_STALE,
 			      endpoint == NULL ? HAUL_REASON_NONE : HAUL_REASON_INCARNATION);
 		return 1; /* it waits no more, which is progress for the list it came from */
+	}
+	if (operation_is_to_notify(operation) && !operation_take_number(operation)) {
+		operation_pause(operation);
+		return 1;
 	}
 	while (endpoint_takes(endpoint)) {
 		struct slice *slice =
@@ -459,6 +540,8 @@ void operation_end(struct operation *operation, enum haul_error status, enum hau
 		endpoint_leave(worker, &worker->endpoints[operation->endpoint], operation);
 	if (operation->state == OPERATION_PARKED)
 		TAILQ_REMOVE(&worker->parked, operation, link);
+	if (operation->state == OPERATION_PAUSED)
+		wheel_cancel(&worker->wheel, &operation->pause);
 
 	operation->state = OPERATION_ENDING;
 	operation->status = (uint16_t)status;
@@ -473,12 +556,15 @@ void operation_end(struct operation *operation, enum haul_error status, enum hau
 static void operation_deadline(struct timer *timer, uint64_t now_us)
 {
 	struct operation *operation = CONTAINER_OF(timer, struct operation, deadline);
+	enum haul_reason reason = HAUL_REASON_PEER_SILENT;
 
 	(void)now_us;
-	/* A parked one never got as far as its peer. */
-	operation_end(operation, HAUL_TIMEOUT,
-		      operation->state == OPERATION_PARKED ? HAUL_REASON_NONE
-							   : HAUL_REASON_PEER_SILENT);
+	/* A parked one never got as far as its peer, and one that was told to come again got further. */
+	if (operation->state == OPERATION_PARKED)
+		reason = HAUL_REASON_NONE;
+	else if (operation->busy_reason != HAUL_REASON_NONE)
+		reason = (enum haul_reason)operation->busy_reason;
+	operation_end(operation, HAUL_TIMEOUT, reason);
 }
 
 /* Can another try cure it? Everything else is the same on every path. */
@@ -511,7 +597,8 @@ static enum haul_reason operation_tell_stale(const struct operation *operation,
 					  .worker = operation->worker->number,
 					  .index = operation->remote };
 
-	if (region_check_local(&operation->worker->engine->regions, operation->local_region,
+	if (operation->length > 0 &&
+	    region_check_local(&operation->worker->engine->regions, operation->local_region,
 			       operation->channel->number, operation->local_offset,
 			       operation->length) != HAUL_OK)
 		return HAUL_REASON_LOCAL_REGION;
@@ -519,11 +606,44 @@ static enum haul_reason operation_tell_stale(const struct operation *operation,
 	return reason;
 }
 
+/* Of a slice that came back whole. */
+static void operation_note_placed(struct operation *operation, const struct slice *slice)
+{
+	if (slice->kind == SLICE_NOTIFY)
+		operation->notify_state = OPERATION_NOTIFY_DONE;
+	else
+		operation->placed += slice->length;
+}
+
+/* The owner has no room for the notification now: it did not get it, and is asked again. */
+static void operation_back_off(struct operation *operation, enum haul_reason reason)
+{
+	operation->notify_state = OPERATION_NOTIFY_DUE;
+	operation->busy_reason = (uint16_t)reason;
+	operation_pause(operation);
+}
+
+/* No slice is out: all is done, or the notification is to follow the bytes on the same endpoint. */
+static void operation_go_on(struct operation *operation, uint32_t endpoint)
+{
+	if (operation->placed != operation->length)
+		return; /* the rest waits to be posted */
+	if (!operation_is_to_notify(operation)) {
+		operation_finish(operation);
+		return;
+	}
+	ASSERT(operation->state == OPERATION_POSTED);
+	operation->state = OPERATION_WAITING;
+	endpoint_wait(operation->worker, &operation->worker->endpoints[endpoint], operation);
+}
+
 void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_error status,
 			  enum haul_reason reason)
 {
 	struct operation *operation = slice->operation;
+	uint32_t endpoint = slice->rail / ENGINE_RAILS_MAX;
 	bool is_ending = operation->state == OPERATION_ENDING;
+	bool is_notify = slice->kind == SLICE_NOTIFY;
 
 	ASSERT(operation->worker == worker);
 	ASSERT(operation->slices_count > 0);
@@ -531,12 +651,16 @@ void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_
 	operation->slices_count--;
 	rail_give(endpoint_rail(worker, slice->rail), slice, status == HAUL_OK, worker->now_us);
 	if (status == HAUL_OK)
-		operation->placed += slice->length;
+		operation_note_placed(operation, slice);
 	if (status != HAUL_OK && !is_ending && operation_can_retry(status)) {
 		operation_take_back(operation, slice);
 		return;
 	}
 	operation_put_slice(operation, slice);
+	if (status == HAUL_BUSY && is_notify && !is_ending) {
+		operation_back_off(operation, reason);
+		return;
+	}
 	if (status != HAUL_OK && !is_ending) {
 		if (status == HAUL_STALE)
 			reason = operation_tell_stale(operation, reason);
@@ -545,8 +669,10 @@ void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_
 	}
 	if (operation->slices_count > 0)
 		return;
-	if (is_ending || operation->placed == operation->length)
+	if (is_ending)
 		operation_finish(operation);
+	else
+		operation_go_on(operation, endpoint);
 }
 
 void operation_unpark(struct operation *operation, uint64_t now_us)

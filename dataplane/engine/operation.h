@@ -9,6 +9,12 @@
  *              |  ^        |
  *              v  |        v
  *           PARKED ------> ENDING -> done       deadline, cancellation, refusal: slices come back first
+ *           PAUSED
+ *
+ * A WRITE that notifies posts one slice more when its last byte has been placed, and ends when that has been delivered.
+ * While the target has no room for it the operation is PAUSED between two attempts. All attempts have one number, by
+ * which the target knows them (numbers.h), and never are two of them under way: a slice is given back only when
+ * nothing of it can happen any more.
  *
  * It belongs to one worker and lives in that worker's pool.
  */
@@ -33,6 +39,15 @@ enum operation_state {
 	OPERATION_PARKED = 2, /**< waits for the view of its segment: on the worker's parked list */
 	OPERATION_POSTED = 3, /**< every byte is placed or on its way */
 	OPERATION_ENDING = 4, /**< its end is decided; cancelled slices are coming back */
+	OPERATION_PAUSED =
+		5, /**< waits before it notifies (again): on no list, its timer is armed */
+};
+
+/** How far the notification of a WRITE has come. */
+enum operation_notify {
+	OPERATION_NOTIFY_DUE = 0, /**< has no slice: the bytes come first, or the target was busy */
+	OPERATION_NOTIFY_OUT = 1, /**< its slice is posted, or returned */
+	OPERATION_NOTIFY_DONE = 2, /**< delivered */
 };
 
 struct operation {
@@ -42,6 +57,7 @@ struct operation {
 	struct worker *worker;
 	struct cancel *cancel; /**< the first that matched it and waits for its end; NULL = none */
 	struct timer deadline;
+	struct timer pause; /**< while PAUSED */
 
 	struct slice_list posted;   /**< slices that a driver has */
 	struct slice_list returned; /**< slices to be posted again */
@@ -55,6 +71,8 @@ struct operation {
 	uint64_t user_data;
 	uint64_t incarnation; /**< of the target that the operation is bound to */
 	uint64_t started_us;
+	uint64_t value;         /**< of the notification */
+	uint64_t notify_number; /**< of all its attempts; 0 = none was made yet */
 
 	uint32_t length;
 	uint32_t cut;          /**< bytes that have become slices */
@@ -64,12 +82,16 @@ struct operation {
 	uint32_t batch;        /**< id, 0 = none */
 	uint32_t remote;       /**< index in the table of remote segments */
 	uint32_t peer;         /**< index in the table of peers */
+	uint32_t tag;          /**< of the notification */
+	uint32_t pause_us;     /**< the last pause; 0 = there was none */
 	uint16_t endpoint;     /**< whose waiting list it is on, while WAITING */
 	uint8_t state;         /**< enum operation_state */
 	uint8_t opcode;        /**< HAUL_OP_READ or HAUL_OP_WRITE */
 	uint8_t flags;         /**< of the entry */
 	uint8_t transport;     /**< that its last slice went over */
 	uint8_t attempts;      /**< transports tried */
+	uint8_t notify_state;  /**< enum operation_notify */
+	uint16_t busy_reason;  /**< why the target had no room the last time; 0 = it had */
 	uint16_t status;       /**< how it ends, once ENDING */
 	uint16_t reason;
 };

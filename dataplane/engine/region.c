@@ -217,7 +217,7 @@ static bool region_is_late(const struct transport_access *access, uint64_t *coun
 }
 
 /* The clock after it: a stop in the middle of the copy is seen and never silent. */
-static void region_note_stall(const struct transport_access *access, uint64_t *counters)
+void region_note_stall(const struct transport_access *access, uint64_t *counters)
 {
 	if (access->not_after_us != UINT64_MAX && clock_quick_us() > access->not_after_us)
 		counters[REGION_PLACED_AFTER_STALL]++;
@@ -299,5 +299,27 @@ enum haul_error region_copy(const struct region_table *table, uint64_t *counters
 		return HAUL_FAULT;
 	counters[REGION_BYTES_SOURCED] += source->length;
 	counters[REGION_BYTES_PLACED] += target->length;
+	return HAUL_OK;
+}
+
+enum haul_error region_find_notices(const struct region_table *table, uint64_t *counters,
+				    const struct transport_access *access, uint64_t *version_out,
+				    struct notices **notices_out)
+{
+	const struct region *region;
+	enum haul_error error;
+
+	error = region_admit(table, counters, access, HAUL_RIGHT_WRITE, &region);
+	if (UNLIKELY(error != HAUL_OK)) {
+		*version_out = region_version(table, access->region);
+		return error;
+	}
+	if (UNLIKELY(region->spec.notices == NULL)) {
+		counters[REGION_REFUSED_DENIED]++;
+		return HAUL_DENIED;
+	}
+	if (UNLIKELY(region_is_late(access, counters)))
+		return HAUL_TIMEOUT;
+	*notices_out = region->spec.notices;
 	return HAUL_OK;
 }

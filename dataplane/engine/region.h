@@ -127,4 +127,15 @@ enum haul_error region_copy(const struct region_table *table, uint64_t *counters
 			    const struct transport_access *target,
 			    const struct transport_access *source);
 
+/**
+ * Where a notification for a range of this memory goes: the ring of its owner, looked at and refused like a placement.
+ * *notices_out stands for the rest of the round. Worker.
+ */
+enum haul_error region_find_notices(const struct region_table *table, uint64_t *counters,
+				    const struct transport_access *access, uint64_t *version_out,
+				    struct notices **notices_out);
+
+/** After a touch: count it when the clock has passed its bound meanwhile. Worker. */
+void region_note_stall(const struct transport_access *access, uint64_t *counters);
+
 #endif

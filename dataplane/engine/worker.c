@@ -63,6 +63,14 @@ static const struct counter_spec worker_counter_specs[WORKER_COUNTER_COUNT] = {
 	[WORKER_WAKEUPS] = { "wakeups", "wake-ups", "sleeping clients woken" },
 	[WORKER_CHANNELS_BROKEN] = { "channels_broken", "channels",
 				     "channels closed since their client broke the rings" },
+	[WORKER_NOTIFICATIONS] = { "notifications", "notifications",
+				   "notifications delivered to clients of this node" },
+	[WORKER_NOTIFICATIONS_AGAIN] = { "notifications_again", "notifications",
+					 "notifications that an earlier attempt had delivered" },
+	[WORKER_NOTIFICATIONS_BUSY] = { "notifications_busy", "notifications",
+					"notifications refused for want of room; they come again" },
+	[WORKER_NOTIFY_PAUSES] = { "notify_pauses", "pauses",
+				   "times a WRITE waited before it notified its target again" },
 };
 
 const struct counter_group worker_counters = { "worker", worker_counter_specs,
@@ -94,6 +102,7 @@ const struct transport_host worker_host = {
 	.place = worker_place,
 	.source = worker_source,
 	.copy = worker_copy,
+	.notify = notify_deliver,
 	.wake = worker_wake,
 };
 
@@ -150,6 +159,7 @@ int worker_create(struct engine *engine, uint32_t number, uint64_t *counters,
 		return -ENOMEM;
 	worker->engine = engine;
 	worker->number = number;
+	worker->numbers_floor = numbers_floor(engine->options.incarnation, number);
 	worker->counters = counters;
 	worker->region_counters = region_counters_block;
 	worker->request_fd = -1;
@@ -377,6 +387,7 @@ uint32_t worker_round(struct worker *worker, uint64_t now_us)
 	work += endpoint_drive_all(worker, worker->now_us);
 	work += worker_flush_transports(worker);
 	worker_finish_channels(worker);
+	notify_wake_all(worker);
 	worker_tell_requests(worker);
 	worker->counters[WORKER_ROUNDS]++;
 	worker_pass(worker);

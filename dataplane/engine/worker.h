@@ -2,7 +2,7 @@
 /**
  * A worker: one thread in a poll loop that owns channels, their operations, and its half of every transport.
  *
- * Workers share nothing with one another. What they share with the control thread is read-only to them (region
+ * Workers share next to nothing with one another (notifier.h and notices.h say what). What they share with the control thread is read-only to them (region
  * table, peers, remote views) or a bounded ring: commands come in, requests go out. The control thread replaces what
  * is shared and frees the old after worker_quiesce says that every worker has gone round.
  */
@@ -15,6 +15,9 @@
 #include "engine/channel.h"
 #include "engine/endpoint.h"
 #include "engine/limits.h"
+#include "engine/notifier.h"
+#include "engine/notify.h"
+#include "engine/numbers.h"
 #include "engine/peer.h"
 #include "engine/region.h"
 #include "engine/remote.h"
@@ -49,6 +52,7 @@ struct engine {
 	struct region_table regions;
 	struct peer_table peers;
 	struct remote_table remotes;
+	struct notifier_table notifiers; /**< the one thing that workers share among each other */
 	const struct transport_ops
 		*ops[ENGINE_TRANSPORTS]; /**< by enum haul_transport; NULL = not opened */
 	struct transport *transports[ENGINE_TRANSPORTS];
@@ -110,6 +114,10 @@ enum worker_counter {
 	WORKER_POOL_EMPTY,
 	WORKER_WAKEUPS,
 	WORKER_CHANNELS_BROKEN,
+	WORKER_NOTIFICATIONS,
+	WORKER_NOTIFICATIONS_AGAIN,
+	WORKER_NOTIFICATIONS_BUSY,
+	WORKER_NOTIFY_PAUSES,
 	WORKER_COUNTER_COUNT,
 };
 
@@ -140,8 +148,11 @@ struct worker {
 	struct wheel wheel;
 	struct pool operations;
 	struct pool slices;
-	uint32_t operations_promised; /**< of the channels' shares, what is not taken */
-	uint32_t operations_bare;     /**< open operations that hold no slice */
+	uint32_t operations_promised;             /**< of the channels' shares, what is not taken */
+	uint32_t operations_bare;                 /**< open operations that hold no slice */
+	struct numbers numbers[ENGINE_PEERS_MAX]; /**< of notifications, by peer */
+	uint64_t numbers_floor;                   /**< no number before it was given out */
+	struct notify notify;
 	struct operation_list parked;
 	struct endpoint_list ready;
 	struct endpoint *endpoints; /**< ENGINE_ENDPOINTS_MAX */

@@ -24,10 +24,11 @@
 #define LOCAL_COPIED 0
 #define LOCAL_BEFORE 1
 
-#define LOCAL_COUNTERS(X)                                                           \
-	X(LOCAL_SLICES, "slices", "slices", "slices copied to their end")           \
-	X(LOCAL_REFUSED, "refused", "slices", "slices ended by a region's refusal") \
-	X(LOCAL_CANCELLED, "cancelled", "slices", "slices ended early by the engine")
+#define LOCAL_COUNTERS(X)                                                             \
+	X(LOCAL_SLICES, "slices", "slices", "slices copied to their end")             \
+	X(LOCAL_REFUSED, "refused", "slices", "slices ended by a region's refusal")   \
+	X(LOCAL_CANCELLED, "cancelled", "slices", "slices ended early by the engine") \
+	X(LOCAL_NOTIFIED, "notified", "slices", "notifications delivered")
 
 enum local_counter {
 	LOCAL_COUNTERS(COUNTER_ENUM) LOCAL_COUNTER_COUNT
@@ -44,6 +45,9 @@ struct local_news {
 };
 
 struct transport_worker {
+	const char *node; /* this one; outlives the driver */
+	uint64_t incarnation;
+	uint32_t number;
 	struct slice *head; /* posted, in order, linked by next and LOCAL_BEFORE */
 	struct slice *tail;
 	uint32_t queued;
@@ -81,6 +85,9 @@ static int local_open(const struct transport_setup *setup, struct transport **tr
 	for (uint32_t i = 0; i < setup->worker_count; i++) {
 		struct transport_worker *worker = &transport->workers[i];
 
+		worker->node = setup->node;
+		worker->incarnation = setup->incarnation;
+		worker->number = i;
 		worker->worker = setup->workers[i];
 		worker->host = setup->host;
 		worker->counters = setup->counters[i];
@@ -293,13 +300,43 @@ static void local_hear_news(struct transport_worker *worker)
 	}
 }
 
+/* The bytes are there: tell their owner. */
+static void local_notify(struct transport_worker *worker, struct slice *slice)
+{
+	struct transport_notice notice = {
+		.access = { .region = slice->remote_region,
+			    .offset = slice->remote_offset,
+			    .length = slice->written,
+			    .not_after_us = UINT64_MAX,
+			    .is_remote = true },
+		.node = worker->node,
+		.incarnation = worker->incarnation,
+		.number = slice->number,
+		.value = slice->value,
+		.tag = slice->tag,
+		.worker = worker->number,
+	};
+	struct transport_refusal refusal = { 0 };
+	enum haul_error error = worker->host->notify(worker->worker, &notice, &refusal);
+
+	if (refusal.reason == HAUL_REASON_NONE)
+		refusal.reason = local_reason(error);
+	counter_add(&worker->counters[error == HAUL_OK ? LOCAL_NOTIFIED : LOCAL_REFUSED], 1);
+	local_done(worker, slice, error, refusal.reason);
+}
+
 /* Go on with the first slice, and end it when it is done or refused. Returns the bytes that were copied. */
 static uint32_t local_step(struct transport_worker *worker, uint32_t bytes_max)
 {
 	struct slice *slice = worker->head;
 	enum haul_error error;
-	uint32_t length = local_copy(worker, slice, bytes_max, &error);
+	uint32_t length;
 
+	if (slice->kind == SLICE_NOTIFY) {
+		local_notify(worker, slice);
+		return 0;
+	}
+	length = local_copy(worker, slice, bytes_max, &error);
 	if (length == 0) {
 		counter_add(&worker->counters[LOCAL_REFUSED], 1);
 		local_done(worker, slice, error, local_reason(error));

@@ -43,6 +43,32 @@ static int udp_place(void *context, struct rudp_placement *placement)
 	return (int)error;
 }
 
+static int udp_notify(void *context, struct rudp_notification *notification)
+{
+	struct transport_worker *worker = context;
+	const struct rudp_params *params = rudp_connection_params(notification->connection);
+	struct transport_notice notice = {
+		.access = { .region = notification->region,
+			    .offset = notification->offset,
+			    .length = notification->notice.written,
+			    .not_after_us = notification->not_after_us,
+			    .is_remote = true },
+		.node = params->name,
+		.incarnation = params->incarnation,
+		.number = notification->notice.number,
+		.value = notification->notice.value,
+		.tag = notification->notice.tag,
+		.worker = notification->notice.worker,
+	};
+	struct transport_refusal refusal = { 0 };
+	enum haul_error error = worker->host->notify(worker->engine, &notice, &refusal);
+
+	notification->version = refusal.version;
+	notification->reason =
+		refusal.reason != HAUL_REASON_NONE ? (uint16_t)refusal.reason : udp_reason(error);
+	return (int)error;
+}
+
 /* The region is looked at by each source of the READ, which refuses as well as this could. */
 static int udp_open(void *context, struct rudp_opening *opening)
 {
@@ -63,12 +89,27 @@ static struct slice *udp_slice(uint64_t cookie)
 	return (struct slice *)(uintptr_t)cookie;
 }
 
+/* What a notification says; it is asked for at each transmission, like bytes. */
+static int udp_source_notice(const struct transport_worker *worker, struct rudp_source *source)
+{
+	const struct slice *slice = udp_slice(source->cookie);
+
+	source->notice.number = slice->number;
+	source->notice.value = slice->value;
+	source->notice.tag = slice->tag;
+	source->notice.written = slice->written;
+	source->notice.worker = (uint8_t)worker->number;
+	return HAUL_OK;
+}
+
 static int udp_source(void *context, struct rudp_source *source)
 {
 	struct transport_worker *worker = context;
 	struct transport_access access = { .length = source->length, .not_after_us = UINT64_MAX };
 	enum haul_error error;
 
+	if (UNLIKELY(source->kind == RUDP_NOTIFY))
+		return udp_source_notice(worker, source);
 	if (source->kind == RUDP_WRITE) {
 		const struct slice *slice = udp_slice(source->cookie);
 
@@ -137,6 +178,7 @@ static void udp_state(void *context, struct rudp_connection *connection, enum ru
 
 const struct rudp_callbacks udp_callbacks = {
 	.place = udp_place,
+	.notify = udp_notify,
 	.open = udp_open,
 	.closed = udp_closed,
 	.source = udp_source,

@@ -453,6 +453,13 @@ uint32_t udp_worker_post(struct transport_worker *worker, uint32_t rail, struct 
 			 uint32_t count)
 {
 	const struct udp_connection *connection = worker->rails[rail];
+
+	static const enum rudp_kind kinds[] = {
+		[SLICE_WRITE] = RUDP_WRITE,
+		[SLICE_READ] = RUDP_READ,
+		[SLICE_NOTIFY] = RUDP_NOTIFY,
+	};
+
 	uint32_t taken = 0;
 
 	if (connection == NULL)
@@ -460,8 +467,8 @@ uint32_t udp_worker_post(struct transport_worker *worker, uint32_t rail, struct 
 	while (taken < count) {
 		struct slice *slice = slices[taken];
 		struct rudp_operation_request request = {
-			.kind = slice->kind == SLICE_WRITE ? RUDP_WRITE : RUDP_READ,
-			.length = slice->length,
+			.kind = kinds[slice->kind],
+			.length = slice->kind == SLICE_NOTIFY ? 0 : slice->length,
 			.region = slice->remote_region,
 			.offset = slice->remote_offset,
 			.cookie = (uintptr_t)slice,

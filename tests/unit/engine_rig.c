@@ -141,6 +141,7 @@ struct rig *rig_create(void)
 	rig->engine.options.worker_count = 1;
 	rig->engine.options.incarnation = RIG_INCARNATION;
 	assert_int_equal(region_table_init(&rig->engine.regions, 256), 0);
+	assert_int_equal(notifier_table_init(&rig->engine.notifiers), 0);
 	rig->engine.workers = &rig->worker;
 	assert_int_equal(
 		worker_create(&rig->engine, 0, rig->counters, rig->region_counters, &rig->worker),
@@ -158,6 +159,7 @@ void rig_destroy(struct rig *rig)
 	assert_int_equal(rig->worker->wheel.armed, 0);
 	worker_destroy(rig->worker);
 	region_table_destroy(&rig->engine.regions);
+	notifier_table_destroy(&rig->engine.notifiers);
 	for (uint32_t i = 0; i < rig->remotes; i++)
 		free(atomic_load(&rig->engine.remotes.remotes[i].view));
 	if (rig->wake_fd >= 0)

@@ -95,7 +95,7 @@ static void operation_start__refuses_malformed_entries(void **state)
 		entry.opcode = (uint8_t)opcode;
 		refused(fixture, &entry, HAUL_INVALID, HAUL_REASON_OPCODE);
 	}
-	for (unsigned int bit = 2; bit < 8; bit++) {
+	for (unsigned int bit = 3; bit < 8; bit++) {
 		entry = good;
 		entry.flags = (uint8_t)(1u << bit);
 		refused(fixture, &entry, HAUL_INVALID, HAUL_REASON_FLAGS);
@@ -611,6 +611,12 @@ static void chaos_submit(struct chaos *chaos)
 		chaos->batch_of[chaos->submitted] = (uint8_t)entry.batch;
 		chaos->batched++;
 	}
+	if (entry.opcode == HAUL_OP_WRITE && below(chaos, 3) == 0) {
+		entry.flags |= HAUL_ENTRY_NOTIFY;
+		entry.value = chaos->submitted;
+		if (below(chaos, 3) == 0)
+			entry.length = 0;
+	}
 	rig_submit(channel, &entry);
 	chaos->submitted++;
 }
@@ -646,7 +652,11 @@ static void chaos_finish(struct chaos *chaos)
 	while (count-- > 0 && udp->held_count > 0) {
 		struct slice *slice = udp->held[below(chaos, udp->held_count)];
 
-		rig_finish(udp, slice, statuses[below(chaos, 8)], 0);
+		rig_finish(udp, slice,
+			   slice->kind == SLICE_NOTIFY && below(chaos, 2) == 0
+				   ? HAUL_BUSY
+				   : statuses[below(chaos, 8)],
+			   0);
 	}
 }
 

@@ -30,6 +30,9 @@ struct worker {
 	struct slice *done[SLICES + 1];
 	enum haul_error statuses[SLICES + 1];
 	enum haul_reason reasons[SLICES + 1];
+	uint32_t notified;
+	struct transport_notice notice;
+	enum haul_error notify_status;
 	uint32_t news_count;
 	enum rail_state news;
 };
@@ -57,6 +60,16 @@ static enum haul_error host_copy(struct worker *worker, const struct transport_a
 	return region_copy(&worker->table, worker->counters, target, source);
 }
 
+static enum haul_error host_notify(struct worker *worker, const struct transport_notice *notice,
+				   struct transport_refusal *refusal_out)
+{
+	worker->notice = *notice;
+	worker->notified++;
+	if (worker->notify_status == HAUL_BUSY)
+		refusal_out->reason = HAUL_REASON_NOTIFICATIONS_FULL;
+	return worker->notify_status;
+}
+
 static void host_wake(const struct worker *worker)
 {
 	(void)worker;
@@ -66,6 +79,7 @@ static const struct transport_host host = {
 	.rail_state = host_rail_state,
 	.slice_done = host_slice_done,
 	.copy = host_copy,
+	.notify = host_notify,
 	.wake = host_wake,
 };
 
@@ -82,7 +96,9 @@ static int setup(void **state)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	uint64_t *counters;
-	struct transport_setup transport_setup = { .worker_count = 1,
+	struct transport_setup transport_setup = { .node = "here",
+						   .incarnation = 77,
+						   .worker_count = 1,
 						   .slices_max = SLICES,
 						   .host = &host,
 						   .workers = &worker,
@@ -174,6 +190,52 @@ static void local_poll__copies_many_small_slices_at_once(void **state)
 	assert_int_equal(worker->done_count, 30);
 	assert_int_equal(poll_once(worker), 10);
 	assert_memory_equal(worker->far, worker->near, 40 * 64);
+}
+
+static void local_poll__notifies_behind_the_bytes(void **state)
+{
+	struct worker *worker = *state;
+	struct slice *slice = slice_make(worker, 1, 10, SLICE_NOTIFY_BYTES);
+
+	slice->kind = SLICE_NOTIFY;
+	slice->number = 5;
+	slice->value = 6;
+	slice->tag = 7;
+	slice->written = 600000;
+	post(worker, slice_make(worker, 0, 10, 600000));
+	post(worker, slice);
+	while (worker->done_count == 0) {
+		assert_int_equal(worker->notified, 0);
+		poll_once(worker);
+	}
+	assert_int_equal(worker->notified, 1);
+	assert_int_equal(worker->statuses[1], HAUL_OK);
+	assert_string_equal(worker->notice.node, "here");
+	assert_int_equal(worker->notice.incarnation, 77);
+	assert_int_equal(worker->notice.number, 5);
+	assert_int_equal(worker->notice.value, 6);
+	assert_int_equal(worker->notice.tag, 7);
+	assert_int_equal(worker->notice.access.region, worker->far_region);
+	assert_int_equal(worker->notice.access.offset, 10);
+	assert_int_equal(worker->notice.access.length, 600000);
+	assert_true(worker->notice.access.is_remote);
+}
+
+static void local_poll__notify_is_refused(void **state)
+{
+	struct worker *worker = *state;
+	struct slice *slice = slice_make(worker, 0, 0, SLICE_NOTIFY_BYTES);
+
+	slice->kind = SLICE_NOTIFY;
+	worker->notify_status = HAUL_BUSY;
+	post(worker, slice);
+	assert_int_equal(poll_once(worker), 1);
+	assert_int_equal(worker->statuses[0], HAUL_BUSY);
+	assert_int_equal(worker->reasons[0], HAUL_REASON_NOTIFICATIONS_FULL);
+	worker->notify_status = HAUL_STALE;
+	post(worker, slice);
+	assert_int_equal(poll_once(worker), 1);
+	assert_int_equal(worker->reasons[1], HAUL_REASON_REGION_GENERATION);
 }
 
 static void local_poll__reads_the_other_way(void **state)
@@ -334,6 +396,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		CASE(local_poll__copies_in_steps_and_in_order),
 		CASE(local_poll__copies_many_small_slices_at_once),
+		CASE(local_poll__notifies_behind_the_bytes),
+		CASE(local_poll__notify_is_refused),
 		CASE(local_poll__reads_the_other_way),
 		CASE(local_poll__says_why_it_was_refused),
 		CASE(local_poll__looks_the_region_up_at_each_step),

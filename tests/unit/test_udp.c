@@ -231,6 +231,63 @@ static void post__ends_what_the_target_refuses(void **state)
 	assert_int_equal(b.worker.placed, 0);
 }
 
+static struct slice notify_make(uint64_t region)
+{
+	return (struct slice){ .kind = SLICE_NOTIFY,
+			       .length = SLICE_NOTIFY_BYTES,
+			       .remote_region = region,
+			       .remote_offset = 33,
+			       .number = (UINT64_C(1) << 62) + 5,
+			       .value = UINT64_MAX - 6,
+			       .tag = 0x80000007,
+			       .written = 1000,
+			       .rail = UDP_NODE_RAIL };
+}
+
+static void post__notifies(void **state)
+{
+	struct slice slice = notify_make(UDP_NODE_REGION);
+	struct slice *slices[] = { &slice };
+
+	(void)state;
+	connect_both();
+	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
+	assert_true(turn_until(&a.worker.done, 1));
+	assert_int_equal(a.worker.refused, 0);
+	assert_int_equal(b.worker.notified, 1);
+	assert_string_equal(b.worker.notice_node, "a");
+	assert_int_equal(b.worker.notice.incarnation, a.incarnation);
+	assert_int_equal(b.worker.notice.number, slice.number);
+	assert_int_equal(b.worker.notice.value, slice.value);
+	assert_int_equal(b.worker.notice.tag, slice.tag);
+	assert_int_equal(b.worker.notice.worker, 0);
+	assert_int_equal(b.worker.notice.access.region, UDP_NODE_REGION);
+	assert_int_equal(b.worker.notice.access.offset, 33);
+	assert_int_equal(b.worker.notice.access.length, 1000);
+	assert_true(b.worker.notice.access.is_remote);
+	assert_int_equal(b.worker.placed, 0);
+}
+
+static void post__notify_is_refused(void **state)
+{
+	struct slice slice = notify_make(UDP_NODE_REGION);
+	struct slice *slices[] = { &slice };
+
+	(void)state;
+	connect_both();
+	b.worker.is_full = true;
+	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
+	assert_true(turn_until(&a.worker.done, 1));
+	assert_int_equal(a.worker.status, HAUL_BUSY);
+	assert_int_equal(a.worker.reason, HAUL_REASON_NOTIFICATIONS_FULL);
+	slice.remote_region = UDP_NODE_STALE;
+	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
+	assert_true(turn_until(&a.worker.done, 2));
+	assert_int_equal(a.worker.status, HAUL_STALE);
+	assert_int_equal(a.worker.reason, HAUL_REASON_REGION_GENERATION);
+	assert_int_equal(b.worker.notified, 0);
+}
+
 static void post__takes_nothing_without_a_connection(void **state)
 {
 	struct slice slice;
@@ -496,6 +553,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(post__moves_both_ways_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(post__ends_what_the_target_refuses, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(post__notifies, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(post__notify_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(post__takes_nothing_without_a_connection, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(cancel__ends_a_slice_once_and_nothing_lands_after,

@@ -78,6 +78,23 @@ static enum haul_error node_copy(struct worker *worker, const struct transport_a
 	return HAUL_INVALID;
 }
 
+static enum haul_error node_notify(struct worker *worker, const struct transport_notice *notice,
+				   struct transport_refusal *refusal_out)
+{
+	enum haul_error error = node_check(worker, &notice->access);
+
+	if (error != HAUL_OK)
+		return error;
+	if (worker->is_full) {
+		refusal_out->reason = HAUL_REASON_NOTIFICATIONS_FULL;
+		return HAUL_BUSY;
+	}
+	worker->notice = *notice;
+	snprintf(worker->notice_node, sizeof(worker->notice_node), "%s", notice->node);
+	worker->notified++;
+	return HAUL_OK;
+}
+
 static void node_wake(const struct worker *worker)
 {
 	(void)worker;
@@ -89,6 +106,7 @@ static const struct transport_host node_host = {
 	.place = node_place,
 	.source = node_source,
 	.copy = node_copy,
+	.notify = node_notify,
 	.wake = node_wake,
 };
 

@@ -29,8 +29,12 @@ struct worker {
 	uint32_t refused;       /**< of them, not with HAUL_OK */
 	enum haul_error status; /**< of the last that was refused */
 	enum haul_reason reason;
-	uint64_t placed; /**< bytes */
-	bool is_deaf;    /**< place refuses as too late: nothing lands */
+	uint64_t placed;                /**< bytes */
+	struct transport_notice notice; /**< delivered last */
+	char notice_node[HAUL_NAME_BYTES];
+	uint32_t notified; /**< times */
+	bool is_full;      /**< refuses notifications as if the owner's ring were full */
+	bool is_deaf;      /**< place refuses as too late: nothing lands */
 };
 
 struct udp_node {
