@@ -82,12 +82,13 @@ static void load_prepare(struct load_run *run, struct haul_entry *entry, uint64_
 			  (is_read ? run->read_base : 0);
 	uint16_t tag = run->free_tags[--run->free_count];
 
-	if (is_read)
+	if (is_read) {
 		haul_prep_read(entry, load->memory, load->local_base + offset, load->remote,
 			       load->remote_base + offset, run->row->bytes);
-	else if (run->row->opcode != HAUL_OP_NOP)
+	} else if (run->row->opcode != HAUL_OP_NOP) {
 		haul_prep_write(entry, load->memory, load->local_base + offset, load->remote,
 				load->remote_base + offset, run->row->bytes);
+	}
 	entry->user_data = tag;
 	entry->timeout_ms = load->timeout_ms;
 	run->starts_ns[tag] = now_ns;
@@ -266,10 +267,11 @@ static int load_verify(const struct load_run *run)
 	uint64_t wrong_at = UINT64_MAX;
 	int error = 0;
 
-	if (load_reads(row))
+	if (load_reads(row)) {
 		wrong_at =
 			pattern_check(memory + run->read_base,
 				      MIN(run->reads, run->slots) * row->bytes, load->pattern_seed);
+	}
 	if (wrong_at != UINT64_MAX)
 		wrong_at += run->read_base;
 	if (wrong_at == UINT64_MAX && load_writes(row)) {

@@ -48,11 +48,12 @@ static struct report_figures report_compute(const struct load_row *row,
 	if (result->elapsed_ns > 0)
 		figures.operations_per_s = (double)result->operations / figures.seconds;
 	figures.gb_per_s = figures.operations_per_s * row->bytes / 1e9;
-	for (size_t i = 0; i < ARRAY_SIZE(report_percentiles); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(report_percentiles); i++) {
 		figures.percentiles_us[i] =
 			(double)histogram_percentile_ns(&result->times, report_percentiles[i].part,
 							report_percentiles[i].whole) /
 			1e3;
+	}
 	return figures;
 }
 
@@ -116,9 +117,10 @@ static void report_json_row(const struct report *report, const struct report_row
 		"\"operations\": %llu, \"seconds\": %.6f, \"ops_per_s\": %.1f, \"gb_per_s\": %.6f, ",
 		(unsigned long long)result->operations, figures.seconds, figures.operations_per_s,
 		figures.gb_per_s);
-	for (size_t i = 0; i < ARRAY_SIZE(report_percentiles); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(report_percentiles); i++) {
 		fprintf(file, "\"%s\": %.3f, ", report_percentiles[i].key,
 			figures.percentiles_us[i]);
+	}
 	fprintf(file, "\"max_us\": %.3f, \"transport\": \"%s\", \"check\": \"%s\"}", figures.max_us,
 		report_transport(result->transport), report_check(row, result));
 	fflush(file);
