@@ -26,6 +26,10 @@ static const struct conf_key controlplane_keys[] = {
 			conf_check_path, "socket for haulctl and other HTTP clients"),
 	CONF_KEY_MODE(struct controlplane_conf, http_mode, "http_mode", "0660",
 		      "file mode of http_socket: who may ask"),
+	CONF_KEY_STRING(
+		struct controlplane_conf, http_address, "http_address", "",
+		conf_check_address_or_none,
+		"TCP address of /metrics and /healthz, such as 127.0.0.1:9464; empty = none"),
 	CONF_KEY_STRING(struct controlplane_conf, counters_file, "counters_file",
 			"/run/haul/counters.dataplane", conf_check_path,
 			"the dataplane's counters_file, which /v1/stats shows"),

@@ -14,6 +14,9 @@
 /** Room for a host name or address. */
 #define CONF_HOST_BYTES 256u
 
+/** Room for an IPv6 address in brackets with a port. */
+#define CONF_ADDRESS_BYTES 64u
+
 struct controlplane_redis_conf {
 	char socket[SOCKET_PATH_BYTES]; /**< Unix socket; empty = host and port */
 	char host[CONF_HOST_BYTES];
@@ -29,7 +32,9 @@ struct controlplane_conf {
 	char control_socket[SOCKET_PATH_BYTES];
 	uint32_t control_mode; /**< of the control socket's file */
 	char http_socket[SOCKET_PATH_BYTES];
-	uint32_t http_mode;                  /**< of the HTTP socket's file */
+	char http_address
+		[CONF_ADDRESS_BYTES]; /**< TCP address of /metrics and /healthz; empty = none */
+	uint32_t http_mode;           /**< of the HTTP socket's file */
 	char counters_file[CONF_PATH_BYTES]; /**< of the dataplane; read, never written */
 	uint32_t log_level;                  /**< enum log_level */
 	struct controlplane_redis_conf redis;

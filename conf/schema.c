@@ -9,8 +9,10 @@
 #include "base/check.h"
 #include "base/names.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint8_t *member_of(void *target, const struct conf_key *key)
@@ -383,4 +385,28 @@ const char *conf_check_path_or_none(const void *value)
 	const char *path = value;
 
 	return path[0] == '\0' ? NULL : conf_check_path(value);
+}
+
+const char *conf_check_address_or_none(const void *value)
+{
+	static const char refusal[] = "not an address; allowed are IPV4:PORT and [IPV6]:PORT";
+	const char *text = value;
+	const char *port = strrchr(text, ':');
+	bool is_ipv6 = text[0] == '[';
+	char host[INET6_ADDRSTRLEN];
+	unsigned char bytes[16];
+	size_t length;
+
+	if (text[0] == '\0')
+		return NULL;
+	if (port == NULL || port == text || (is_ipv6 && port[-1] != ']'))
+		return refusal;
+	length = (size_t)(port - text) - (is_ipv6 ? 2 : 0);
+	if (length >= sizeof(host) || port[1] < '1' || port[1] > '9' ||
+	    strspn(port + 1, "0123456789") != strlen(port + 1) || strlen(port + 1) > 5 ||
+	    strtoul(port + 1, NULL, 10) > UINT16_MAX)
+		return refusal;
+	memcpy(host, text + is_ipv6, length);
+	host[length] = '\0';
+	return inet_pton(is_ipv6 ? AF_INET6 : AF_INET, host, bytes) == 1 ? NULL : refusal;
 }

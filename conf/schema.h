@@ -177,4 +177,7 @@ const char *conf_check_name(const void *value);
 const char *conf_check_path(const void *value);
 const char *conf_check_path_or_none(const void *value);
 
+/** A TCP address with its port, IPV4:PORT or [IPV6]:PORT, or nothing. */
+const char *conf_check_address_or_none(const void *value);
+
 #endif

@@ -11,7 +11,7 @@
 
 const struct route routes[] = {
 	{ "/", "this list", route_index },
-	{ "/healthz", "200 when the dataplane answers and its node is in Redis, else 503",
+	{ "/healthz", "200 when the dataplane and Redis answer and the node is in it, else 503",
 	  route_health },
 	{ "/v1/status", "this node: its dataplane, its standing, Redis", route_status },
 	{ "/v1/nodes", "all nodes and who of them is alive, as this one sees it", route_nodes },

@@ -9,6 +9,7 @@
 #include "conf/controlplane.h"
 #include "controlplane/http/reply.h"
 #include "controlplane/http/route.h"
+#include "controlplane/http/scrape.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -26,6 +27,7 @@
 struct server {
 	struct evhttp *http;
 	struct http_scene scene;
+	struct scrape *scrape; /* NULL = not configured */
 	char path[SOCKET_PATH_BYTES];
 };
 
@@ -129,8 +131,11 @@ int server_create(struct event_base *base, const struct controlplane_conf *conf,
 	}
 	memcpy(server->path, conf->http_socket, sizeof(server->path));
 	error = http_make(base, server, fd);
-	if (error != 0) {
+	if (error != 0)
 		(void)close(fd);
+	else if (conf->http_address[0] != '\0')
+		error = scrape_create(base, conf->http_address, &server->scene, &server->scrape);
+	if (error != 0) {
 		server_destroy(server);
 		return error;
 	}
@@ -142,6 +147,7 @@ void server_destroy(struct server *server)
 {
 	if (server == NULL)
 		return;
+	scrape_destroy(server->scrape);
 	if (server->http != NULL)
 		evhttp_free(server->http);
 	(void)unlink(server->path);

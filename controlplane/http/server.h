@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * HTTP on a Unix socket, for haulctl, curl --unix-socket and monitoring on the host. Reads only: GET and HEAD.
+ * HTTP on a Unix socket, for haulctl, curl --unix-socket and monitoring on the host. Reads only: GET and HEAD. Beside it,
+ * where http_address is set, /metrics and /healthz on TCP (scrape.h).
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H

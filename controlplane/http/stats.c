@@ -3,6 +3,8 @@
  * /v1/stats: the counters of this process, and those of the dataplane out of its file of shared memory, which is read
  * without asking it.
  */
+#include "controlplane/http/stats.h"
+
 #include "base/counters.h"
 #include "conf/controlplane.h"
 #include "controlplane/http/reply.h"
@@ -46,7 +48,7 @@ static void dataplane_put(json_t *array, json_t *body, const char *path)
 	counters_close(view);
 }
 
-static void own_put(json_t *array, const struct http_scene *scene)
+void stats_each(const struct http_scene *scene, counters_fn fn, void *argument)
 {
 	const struct requests_stats *requests = link_requests_stats(scene->link);
 	const struct link_stats *link = link_stats(scene->link);
@@ -80,7 +82,12 @@ static void own_put(json_t *array, const struct http_scene *scene)
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		counter_put(array, "controlplane", &values[i]);
+		fn(&values[i], argument);
+}
+
+static void own_counter(const struct counter_value *value, void *argument)
+{
+	counter_put(argument, "controlplane", value);
 }
 
 void route_stats(struct reply *reply, const char *rest)
@@ -89,7 +96,7 @@ void route_stats(struct reply *reply, const char *rest)
 	json_t *body = json_object(), *counters = json_array();
 
 	(void)rest;
-	own_put(counters, scene);
+	stats_each(scene, own_counter, counters);
 	dataplane_put(counters, body, scene->conf->counters_file);
 	(void)json_object_set_new(body, "counters", counters);
 	reply_json(reply, 200, body);

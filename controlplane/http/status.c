@@ -6,6 +6,7 @@
 #include "api/haul_error.h"
 #include "base/clock.h"
 #include "conf/controlplane.h"
+#include "controlplane/http/metrics.h"
 #include "controlplane/http/pages.h"
 #include "controlplane/http/route.h"
 #include "controlplane/link/link.h"
@@ -125,20 +126,9 @@ void route_status(struct reply *reply, const char *rest)
 
 void route_health(struct reply *reply, const char *rest)
 {
-	struct link_status status;
-	json_t *body = NULL;
+	bool is_ok = false;
+	json_t *body = metrics_health(reply_scene(reply), &is_ok);
 
 	(void)rest;
-	link_status(reply_scene(reply)->link, &status);
-	if (status.standing != STANDING_PUBLISHED) {
-		reply_error(reply, -HAUL_UNAVAILABLE, status.standing_reason);
-		return;
-	}
-	if (!status.is_answering) {
-		reply_error(reply, -HAUL_UNAVAILABLE, "the dataplane does not answer");
-		return;
-	}
-	body = json_object();
-	(void)json_object_set_new(body, "ok", json_true());
-	reply_json(reply, 200, body);
+	reply_json(reply, is_ok ? 200 : 503, body);
 }

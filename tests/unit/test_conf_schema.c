@@ -201,6 +201,20 @@ static void conf_check__paths_and_names(void **state)
 	assert_non_null(conf_check_path(""));
 	assert_null(conf_check_path_or_none(""));
 	assert_non_null(conf_check_path_or_none("run"));
+	assert_null(conf_check_address_or_none(""));
+	assert_null(conf_check_address_or_none("127.0.0.1:9464"));
+	assert_null(conf_check_address_or_none("[::1]:65535"));
+	assert_non_null(conf_check_address_or_none("127.0.0.1"));
+	assert_non_null(conf_check_address_or_none("127.0.0.1:"));
+	assert_non_null(conf_check_address_or_none("127.0.0.1:0"));
+	assert_non_null(conf_check_address_or_none("127.0.0.1:65536"));
+	assert_non_null(conf_check_address_or_none("127.0.0.1:80x"));
+	assert_non_null(conf_check_address_or_none("localhost:80"));
+	assert_non_null(conf_check_address_or_none(":80"));
+	assert_non_null(conf_check_address_or_none("::1:80"));
+	assert_non_null(conf_check_address_or_none("[]:80"));
+	assert_non_null(conf_check_address_or_none("[:80"));
+	assert_non_null(conf_check_address_or_none("[127.0.0.1]:80"));
 	assert_null(conf_check_name("node-a"));
 	assert_non_null(conf_check_name("node a"));
 }
