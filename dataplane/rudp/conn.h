@@ -38,6 +38,8 @@
 /** Doubtful: probes, and time without an acknowledgement. Schedulers take 10 ms as a matter of course. */
 #define CONN_DOUBT_PROBES 2u
 #define CONN_DOUBT_US     8000u
+/** Who waits for the data of a READ, and has nothing unacknowledged, pings after so much silence. */
+#define CONN_LISTEN_US 8000u
 /** How long an ended connection waits for the driver to take its last packet. */
 #define CONN_LINGER_US 200000u
 #define CONN_NS_PER_US UINT64_C(1000)

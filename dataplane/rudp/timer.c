@@ -125,10 +125,13 @@ static uint64_t timer_waiting(struct rudp_connection *connection, uint64_t now_u
 	return MIN(probe_us, connection->loss_due_us);
 }
 
+/* Nothing is unacknowledged. Somebody who waits for a READ asks sooner whether its source is still there. */
 static uint64_t timer_idle(struct rudp_connection *connection, uint64_t now_us)
 {
 	const struct rudp_config *config = &connection->rudp->config;
-	uint64_t ping_us = connection->heard_us + config->keepalive_us;
+	uint32_t patience_us =
+		connection->operations.open > 0 ? CONN_LISTEN_US : config->keepalive_us;
+	uint64_t ping_us = connection->heard_us + patience_us;
 
 	if (connection->state == RUDP_OPENING)
 		return connection->heard_us + config->silence_us;
@@ -136,7 +139,7 @@ static uint64_t timer_idle(struct rudp_connection *connection, uint64_t now_us)
 		return ping_us;
 	connection->ping_pending = true;
 	conn_wake(connection);
-	return now_us + config->keepalive_us;
+	return now_us + patience_us;
 }
 
 static void timer_alive(struct rudp_connection *connection, uint64_t now_us)

@@ -30,6 +30,28 @@ static void connection__doubtful_then_heard_again(void **state)
 	assert_int_equal(ends[1].placed, 1);
 }
 
+/* A reader whose request was acknowledged has nothing to send, and must notice all the same that nothing comes. */
+static void connection__doubtful_while_it_waits_for_a_read(void **state)
+{
+	struct packet packet;
+
+	(void)state;
+	submit(RUDP_READ, 100 * PAYLOAD);
+	packet = take(0); /* the request */
+	give(1, &packet);
+	packet = take(1); /* the first data, or an acknowledgement alone */
+	give(0, &packet);
+	assert_int_equal(ends[0].done, 0);
+	pass_black(30000);
+	assert_int_equal(ends[0].state, RUDP_DOUBTFUL);
+	for (int i = 0; i < 400 && (ends[0].done == 0 || ends[0].state == RUDP_DOUBTFUL); i++) {
+		settle();
+		pass(1000);
+	}
+	assert_int_equal(ends[0].state, RUDP_ESTABLISHED);
+	assert_int_equal(ends[0].completion.status, HAUL_OK);
+}
+
 static void connection__silence_ends_it(void **state)
 {
 	(void)state;
@@ -139,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(connection__doubtful_then_heard_again),
+		CASE(connection__doubtful_while_it_waits_for_a_read),
 		CASE(connection__silence_ends_it),
 		CASE(connection__idle_stays),
 		CASE(connection__opening_is_silent),
