@@ -9,7 +9,7 @@
 #   cluster_control_start NAME    start its control plane      cluster_data_start NAME   start its dataplane
 #   cluster_net_begin [MTU]       make a bridge in a namespace of the cluster's own; fails where that cannot be had
 #   cluster_net_join NAME         a namespace for NAME with an interface, wire, on the bridge; node NAME's dataplane runs there
-#   cluster_net_plug NAME         make that interface again, after it was deleted
+#   cluster_net_plug NAME [N]     make that interface again, after it was deleted; with N, another one: wireN, port-NAMEN
 #   cluster_net_exec NAME WORDS   run a command in that namespace; NAME may be bridge, where NAME's other end is port-NAME
 #   cluster_stop PROCESS          end one (redis, a.control, a.data): TERM, then KILL after 5 s
 #   cluster_kill PROCESS          end one by KILL
@@ -123,10 +123,11 @@ cluster_net_join() {
 }
 
 cluster_net_plug() {
-	cluster_net_exec bridge ip link add "port-$1" mtu "$CLUSTER_MTU" type veth \
-		peer name wire netns "haul-$$-$1" mtu "$CLUSTER_MTU" &&
-		cluster_net_exec bridge ip link set "port-$1" addrgenmode none master bridge up &&
-		cluster_net_exec "$1" ip link set wire addrgenmode none up
+	local port=port-$1${2-} wire=wire${2-}
+	cluster_net_exec bridge ip link add "$port" mtu "$CLUSTER_MTU" type veth \
+		peer name "$wire" netns "haul-$$-$1" mtu "$CLUSTER_MTU" &&
+		cluster_net_exec bridge ip link set "$port" addrgenmode none master bridge up &&
+		cluster_net_exec "$1" ip link set "$wire" addrgenmode none up
 }
 
 cluster_net_end() {

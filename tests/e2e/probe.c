@@ -6,8 +6,9 @@
  *   probe create NAME BYTES [READERS [WRITERS]]   own a segment until stdin ends; READY when it is there
  *   probe open NAME read|write|both               open it and close it
  *   probe write|read NAME OFFSET LENGTH [MS]      one operation, with a timeout of MS
- *   probe loop NAME SECONDS [MS]                  64 KiB WRITEs and READs with data verified, one after another; opens
- *                                                 again after STALE, attaches again after DISCONNECTED
+ *   probe loop NAME SECONDS [MS [BYTES]]          WRITEs and READs of BYTES, 64 KiB unless said, with data verified, one
+ *                                                 after another, in four places; opens again after STALE, attaches again
+ *                                                 after DISCONNECTED
  *
  * With PROBE_UID it becomes that user first. Lines: "OK ...", or "STATUS: reason" with the name of the error in capitals. `loop` ends with one line of counts;
  * its exit status is 1 when an operation did not end, ended twice, or read what was not written.
@@ -33,6 +34,7 @@ struct probe {
 	struct haul_remote remote;
 	bool is_open;
 	uint32_t timeout_ms;
+	uint32_t loop_bytes; /* of each operation of a loop; once, the most */
 	uint64_t counts[HAUL_ERROR_COUNT];
 	uint64_t opened;
 	uint64_t attached;
@@ -51,7 +53,7 @@ static int probe_attach(struct probe *probe)
 {
 	struct haul_options options = { .name = "probe", .timeout_ms = 8000 };
 	struct haul_segment_options memory = { .name = "probe/memory",
-					       .bytes = 4 * PROBE_LOOP_BYTES,
+					       .bytes = 4ull * probe->loop_bytes,
 					       .is_private = 1 };
 	int error = haul_attach(&options, &probe->haul);
 
@@ -89,7 +91,7 @@ static int probe_operate(struct probe *probe, bool is_read, uint64_t offset, uin
 	if (entry == NULL)
 		return -HAUL_INTERNAL;
 	if (is_read)
-		haul_prep_read(entry, &probe->memory, PROBE_LOOP_BYTES, &probe->remote, offset,
+		haul_prep_read(entry, &probe->memory, probe->loop_bytes, &probe->remote, offset,
 			       length);
 	else
 		haul_prep_write(entry, &probe->memory, 0, &probe->remote, offset, length);
@@ -161,9 +163,9 @@ static int probe_once(struct probe *probe, bool is_read, char **arguments)
 	return completion.status == HAUL_OK ? 0 : 1;
 }
 
-static void probe_fill(uint8_t *bytes, uint64_t seed)
+static void probe_fill(uint8_t *bytes, uint32_t length, uint64_t seed)
 {
-	for (uint32_t i = 0; i < PROBE_LOOP_BYTES; i += 8) {
+	for (uint32_t i = 0; i < length; i += 8) {
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 		memcpy(bytes + i, &seed, 8);
 	}
@@ -174,17 +176,18 @@ static int probe_round(struct probe *probe, uint64_t number)
 {
 	uint8_t *bytes = probe->memory.address;
 	struct haul_completion completion;
-	uint64_t offset = number % 4 * PROBE_LOOP_BYTES;
+	uint32_t length = probe->loop_bytes;
+	uint64_t offset = number % 4 * length;
 	int error;
 
-	probe_fill(bytes, number);
-	error = probe_operate(probe, false, offset, PROBE_LOOP_BYTES, &completion);
+	probe_fill(bytes, length, number);
+	error = probe_operate(probe, false, offset, length, &completion);
 	if (error != 0)
 		return error;
 	probe->counts[HAUL_OK]++;
-	memset(bytes + PROBE_LOOP_BYTES, 0x5a, PROBE_LOOP_BYTES);
-	error = probe_operate(probe, true, offset, PROBE_LOOP_BYTES, &completion);
-	if (error == 0 && memcmp(bytes, bytes + PROBE_LOOP_BYTES, PROBE_LOOP_BYTES) != 0)
+	memset(bytes + length, 0x5a, length);
+	error = probe_operate(probe, true, offset, length, &completion);
+	if (error == 0 && memcmp(bytes, bytes + length, length) != 0)
 		probe->wrong++;
 	return error;
 }
@@ -260,13 +263,15 @@ static int probe_run(struct probe *probe, int count, char **words)
 
 int main(int argc, char **argv)
 {
-	struct probe probe = { .timeout_ms = 10000 };
+	struct probe probe = { .timeout_ms = 10000, .loop_bytes = PROBE_LOOP_BYTES };
 	const char *uid = getenv("PROBE_UID");
 	int status;
 	int error;
 
 	if (uid != NULL && setuid((uid_t)strtoul(uid, NULL, 10)) != 0)
 		return 2;
+	if (argc > 5 && strcmp(argv[1], "loop") == 0)
+		probe.loop_bytes = (uint32_t)strtoul(argv[5], NULL, 0) / 8 * 8;
 	error = probe_attach(&probe);
 	if (error != 0)
 		return probe_say(&probe, error);
