@@ -180,7 +180,8 @@ enum haul_transport {
 	X(NOT_RESOLVED, 18, "the peer's address could not be resolved")                        \
 	X(NOTIFICATIONS_FULL, 19, "the target's notification ring was full")                   \
 	X(NOTIFIERS_FULL, 20, "the target has no room to remember one more notifier")          \
-	X(BATCHES, 21, "more batches are open than the completion ring can promise")
+	X(BATCHES, 21, "more batches are open than the completion ring can promise")           \
+	X(LOCAL_RIGHT, 22, "the local region is read-only")
 
 enum haul_reason {
 #define HAUL_REASON_ENUM(name, value, text) HAUL_REASON_##name = (value),
@@ -189,7 +190,7 @@ enum haul_reason {
 };
 
 /** The number of reasons; every value below it is defined. */
-#define HAUL_REASON_COUNT 22
+#define HAUL_REASON_COUNT 23
 
 /** State of a channel in its header. */
 enum haul_channel_state {

@@ -78,6 +78,11 @@ static enum haul_error entry_admit(const struct worker *worker, const struct cha
 			error == HAUL_RANGE ? HAUL_REASON_LOCAL_RANGE : HAUL_REASON_LOCAL_REGION;
 		return error;
 	}
+	if (entry->opcode == HAUL_OP_READ &&
+	    !region_is_writable(&worker->engine->regions, haul_u48_get(entry->local_region))) {
+		*reason_out = HAUL_REASON_LOCAL_RIGHT;
+		return HAUL_DENIED;
+	}
 	error = channel_resolve(channel, entry->remote_segment, entry_right(entry), remote_out);
 	if (error != HAUL_OK)
 		*reason_out = error == HAUL_DENIED ? HAUL_REASON_REMOTE_RIGHT

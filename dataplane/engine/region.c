@@ -137,6 +137,13 @@ static bool region_contains(const struct region *region, uint64_t offset, uint64
 	return offset <= region->spec.length && length <= region->spec.length - offset;
 }
 
+bool region_is_writable(const struct region_table *table, uint64_t handle)
+{
+	const struct region *region = region_find(table, handle);
+
+	return region != NULL && !region->spec.is_read_only;
+}
+
 enum haul_error region_check_local(const struct region_table *table, uint64_t handle,
 				   uint32_t owner, uint64_t offset, uint64_t length)
 {
@@ -160,7 +167,8 @@ static enum haul_error region_admit(const struct region_table *table, uint64_t *
 		counters[REGION_REFUSED_STALE]++;
 		return HAUL_STALE;
 	}
-	if (UNLIKELY(access->is_remote && (region->spec.rights & right) == 0)) {
+	if (UNLIKELY((access->is_remote && (region->spec.rights & right) == 0) ||
+		     (right == HAUL_RIGHT_WRITE && region->spec.is_read_only))) {
 		counters[REGION_REFUSED_DENIED]++;
 		return HAUL_DENIED;
 	}

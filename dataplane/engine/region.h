@@ -35,6 +35,7 @@ struct region_spec {
 	uint64_t length;         /**< bytes, not zero */
 	uint32_t owner;          /**< channel whose entries may name it as their local side */
 	uint32_t rights;         /**< HAUL_RIGHT_* that peers may have been granted; 0 = private */
+	bool is_read_only;       /**< nothing is placed here, for nobody: it is mapped so */
 	uint32_t segment;        /**< the control thread's number of the segment */
 	uint32_t fault_id;       /**< base/fault range; base/fault.h, FAULT_NONE = none */
 	struct notices *notices; /**< of the owner, outlives the region; NULL = none */
@@ -104,6 +105,9 @@ void region_retire(struct region_table *table, uint64_t handle);
 
 /** Give a retired region's slot back for another generation. Control thread. */
 void region_release(struct region_table *table, uint64_t handle);
+
+/** May bytes be placed in it? False also when the handle names no active region. Worker. */
+bool region_is_writable(const struct region_table *table, uint64_t handle);
 
 /** Is this an active region of that owner, with this range? For the local side of an entry. Worker. */
 enum haul_error region_check_local(const struct region_table *table, uint64_t handle,

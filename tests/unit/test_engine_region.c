@@ -215,6 +215,35 @@ static void region_place__wants_the_right_of_peers_only(void **state)
 	assert_int_equal(fixture->counters[REGION_REFUSED_DENIED], 2);
 }
 
+/* Its pages are mapped for reading: a single byte placed would end the daemon. */
+static void region_place__leaves_read_only_memory_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	struct region *region = &fixture->table.regions[region_slot(fixture->handle)];
+	struct transport_access access = access_of(fixture->handle, 0, 8);
+	struct transport_access target = access_of(fixture->handle, 16, 8);
+	uint8_t bytes[8];
+	uint64_t version;
+
+	region->spec.rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
+	assert_true(region_is_writable(&fixture->table, fixture->handle));
+	region->spec.is_read_only = true;
+	assert_false(region_is_writable(&fixture->table, fixture->handle));
+	assert_false(region_is_writable(&fixture->table, region_handle(0, 7)));
+	for (int i = 0; i < 2; i++) {
+		access.is_remote = target.is_remote = i == 0;
+		assert_int_equal(place(fixture, &access), HAUL_DENIED);
+		assert_int_equal(region_copy(&fixture->table, fixture->counters, &target, &access),
+				 HAUL_DENIED);
+		assert_int_equal(
+			region_source(&fixture->table, fixture->counters, &access, bytes, &version),
+			HAUL_OK);
+	}
+	assert_int_equal(fixture->counters[REGION_REFUSED_DENIED], 4);
+	region->spec.is_read_only = false;
+	assert_int_equal(place(fixture, &access), HAUL_OK);
+}
+
 static void region_place__tells_the_version_with_a_refusal(void **state)
 {
 	struct fixture *fixture = *state;
@@ -309,6 +338,7 @@ int main(void)
 		CASE(region_check_local__wants_owner_and_range),
 		CASE(region_place__refuses_ranges_that_wrap),
 		CASE(region_place__wants_the_right_of_peers_only),
+		CASE(region_place__leaves_read_only_memory_alone),
 		CASE(region_place__tells_the_version_with_a_refusal),
 		CASE(region_place__refuses_what_comes_late),
 		CASE(region_copy__checks_both_sides),
