@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* memfd_create's way to ask for pages of 2^21 bytes; the C library's header lacks it. */
@@ -138,6 +140,38 @@ int memfd_to_bytes(int fd, uint64_t bytes_max, void **bytes_out, size_t *length_
 	*bytes_out = bytes;
 	*length_out = length;
 	return 0;
+}
+
+int memfd_look(int fd, struct memfd_facts *facts_out)
+{
+	struct stat status;
+	struct statfs filesystem;
+	int seals = fcntl(fd, F_GET_SEALS);
+	int flags = fcntl(fd, F_GETFL);
+
+	if (seals < 0 || flags < 0)
+		return -EINVAL;
+	if (fstat(fd, &status) != 0 || fstatfs(fd, &filesystem) != 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode) || status.st_size < 0)
+		return -EINVAL;
+	*facts_out = (struct memfd_facts){
+		.bytes = (uint64_t)status.st_size,
+		.page_bytes = filesystem.f_type == HUGETLBFS_MAGIC ? (uint32_t)filesystem.f_bsize
+								   : PAGE_BYTES,
+		.keeps_size = (seals & F_SEAL_SHRINK) != 0,
+		.can_read = (flags & O_ACCMODE) != O_WRONLY,
+		.can_write = (flags & O_ACCMODE) == O_RDWR &&
+			     (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) == 0,
+	};
+	return 0;
+}
+
+int memfd_populate(void *address, uint64_t bytes, unsigned int flags)
+{
+	int advice = (flags & MEMFD_READ_ONLY) != 0 ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
+
+	return madvise(address, bytes, advice) == 0 ? 0 : -errno;
 }
 
 int memfd_map(int fd, uint64_t bytes, unsigned int flags, void **address_out)

@@ -7,13 +7,14 @@
 #ifndef BASE_MEMFD_H
 #define BASE_MEMFD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /** Flags of memfd_make. */
 #define MEMFD_HUGE 0x1u /**< of 2 MiB pages; bytes must be a multiple of them */
 
-/** Flags of memfd_map. */
+/** Flags of memfd_map, and the first one of memfd_populate. */
 #define MEMFD_READ_ONLY 0x1u
 #define MEMFD_POPULATE  0x2u /**< touch every page now, so that no later access faults or runs out */
 
@@ -38,6 +39,27 @@ int memfd_check(int fd, uint64_t bytes_max, uint64_t *bytes_out);
  * against writing) into memory of our own, freed by the caller. Returns 0 or -errno as memfd_check.
  */
 int memfd_to_bytes(int fd, uint64_t bytes_max, void **bytes_out, size_t *length_out);
+
+/** What a memfd of somebody else is. */
+struct memfd_facts {
+	uint64_t bytes;
+	uint32_t page_bytes; /**< of its pages: hugetlbfs has large ones */
+	bool keeps_size;     /**< sealed against shrinking: what is mapped stays */
+	bool can_read;       /**< the descriptor may be mapped for reading */
+	bool can_write;      /**< and for writing, by its mode and its seals */
+};
+
+/**
+ * Look at memory that an application has made. Never blocks: no other kind of file is looked at further than to see that
+ * it has no seals. Returns 0, -EINVAL when it is no memfd, or another -errno.
+ */
+int memfd_look(int fd, struct memfd_facts *facts_out);
+
+/**
+ * Have pages behind a mapping of a memfd, so that no later access to them runs out. Returns 0; -ENOMEM, -EFAULT or
+ * -EHWPOISON when they are not to be had; -EINVAL before Linux 5.14.
+ */
+int memfd_populate(void *address, uint64_t bytes, unsigned int flags);
 
 /** Map the whole memory, shared. Returns 0 or -errno. */
 int memfd_map(int fd, uint64_t bytes, unsigned int flags, void **address_out);

@@ -48,7 +48,7 @@ static void memory_free(struct memory *memory)
 
 	TAILQ_REMOVE(&memory->node->memories, memory, link);
 	client->segments--;
-	client->bytes -= memory->bytes;
+	client->bytes -= memory->pages.bytes;
 	free(memory);
 	client_release(client);
 }
@@ -58,11 +58,7 @@ static void memory_run_free(struct job *job)
 {
 	struct memory *memory = CONTAINER_OF(job, struct memory, job);
 
-	memfd_unmap(memory->address, memory->bytes);
-	if (memory->fd >= 0)
-		close(memory->fd);
-	memory->address = NULL;
-	memory->fd = -1;
+	pages_free(&memory->pages);
 }
 
 /* Retired, and something it waited for has come: erase the record that is left, then go. */
@@ -116,15 +112,15 @@ static void memory_answer_create(struct memory *memory)
 {
 	struct haul_attach_segment_create_answer message = { 0 };
 
-	message.bytes = memory->bytes;
+	message.bytes = memory->pages.bytes;
 	message.region = memory->region;
 	message.version = memory->version;
 	message.segment = memory->number;
-	message.page_bytes = memory->page_bytes;
-	client_answer(memory->client, HAUL_OK, &message, sizeof(message), &memory->fd, 1);
+	message.page_bytes = memory->pages.page_bytes;
+	client_answer(memory->client, HAUL_OK, &message, sizeof(message), &memory->pages.fd, 1);
 	/* The client has it, and we have the mapping. */
-	close(memory->fd);
-	memory->fd = -1;
+	close(memory->pages.fd);
+	memory->pages.fd = -1;
 }
 
 /* A memfd with the descriptor of a segment, as it stands now; or -errno. */
@@ -145,13 +141,13 @@ static int memory_describe(struct memory *memory)
 	descriptor.header.address_count = node_addresses(node, descriptor.addresses);
 	descriptor.header.incarnation = node->engine.options.incarnation;
 	descriptor.header.metadata_version = memory->version;
-	descriptor.header.bytes = memory->bytes;
+	descriptor.header.bytes = memory->pages.bytes;
 	memcpy(descriptor.header.segment, memory->name, sizeof(memory->name));
 	memcpy(descriptor.header.node, node->conf->node, sizeof(node->conf->node));
 	memcpy(descriptor.header.tenant, memory->client->tenant, strlen(memory->client->tenant));
 	memcpy(descriptor.header.readers, memory->readers, sizeof(memory->readers));
 	memcpy(descriptor.header.writers, memory->writers, sizeof(memory->writers));
-	descriptor.buffer.length = memory->bytes;
+	descriptor.buffer.length = memory->pages.bytes;
 	descriptor.buffer.region = memory->region;
 	descriptor.buffer.rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
 	descriptor.buffer.state = HAUL_BUFFER_ACTIVE;
@@ -278,53 +274,34 @@ static int memory_ask_erasure(struct memory *memory)
 	return error;
 }
 
-/* Long lane: memory, populated, so that no worker ever faults it in. Huge pages when there are enough. */
+/* Long lane: the memory, and its first pages; memory_made asks for the others. */
 static void memory_run_make(struct job *job)
 {
 	struct memory *memory = CONTAINER_OF(job, struct memory, job);
-	uint32_t huge_pages = memory->node->conf->huge_pages;
 
-	memory->fd = -ENOMEM;
-	memory->page_bytes = HUGE_PAGE_BYTES;
-	if (huge_pages != CONF_HUGE_OFF && memory->bytes % HUGE_PAGE_BYTES == 0) {
-		memory->fd = memfd_make("haul-segment", memory->bytes, MEMFD_HUGE);
-		if (memory->fd >= 0)
-			memory->error = memfd_map(memory->fd, memory->bytes, MEMFD_POPULATE,
-						  &memory->address);
-		if (memory->fd >= 0 && memory->error != 0) {
-			close(memory->fd);
-			memory->fd = -1;
-		}
-	}
-	if (memory->fd < 0 && huge_pages == CONF_HUGE_REQUIRE) {
-		memory->error = -ENOMEM;
-		return;
-	}
-	if (memory->fd < 0) {
-		memory->page_bytes = PAGE_BYTES;
-		memory->fd = memfd_make("haul-segment", memory->bytes, 0);
-		memory->error = memory->fd < 0 ? memory->fd
-					       : memfd_map(memory->fd, memory->bytes,
-							   MEMFD_POPULATE, &memory->address);
-	}
-	/* Memory that is swapped out would make a worker wait; where it may not be locked it is used all the same. */
-	if (memory->error == 0)
-		memory->is_locked = mlock(memory->address, memory->bytes) == 0;
+	pages_map(&memory->pages, memory->node->conf->huge_pages);
+	if (memory->pages.error == 0)
+		pages_populate(&memory->pages);
+}
+
+static void memory_run_populate(struct job *job)
+{
+	pages_populate(&CONTAINER_OF(job, struct memory, job)->pages);
 }
 
 /* Guard what a job has made, here, where all ranges are added and removed. */
 static void memory_guard(struct memory *memory)
 {
-	if (memory->error == 0)
-		memory->error = fault_range_add(memory->address, memory->bytes, memory->page_bytes,
-						&memory->fault_id);
+	if (memory->pages.error == 0)
+		memory->pages.error = fault_range_add(memory->pages.address, memory->pages.bytes,
+						      memory->pages.page_bytes, &memory->fault_id);
 }
 
 static bool memory_register(struct memory *memory)
 {
 	struct region_spec spec = {
-		.base = memory->address,
-		.length = memory->bytes,
+		.base = memory->pages.address,
+		.length = memory->pages.bytes,
 		.owner = memory->client->number,
 		.rights = memory->is_private ? 0 : HAUL_RIGHT_READ | HAUL_RIGHT_WRITE,
 		.segment = memory->number,
@@ -340,19 +317,25 @@ static void memory_made(struct job *job)
 {
 	struct memory *memory = CONTAINER_OF(job, struct memory, job);
 
+	if (memory->client->fd >= 0 && !pages_are_done(&memory->pages)) {
+		/* Behind what else waits in the lane. */
+		memory->job.run = memory_run_populate;
+		job_submit(&memory->node->lane_long, &memory->job);
+		return;
+	}
 	memory_guard(memory);
-	if (memory->error == 0 && !memory->is_locked) {
+	if (memory->pages.error == 0 && memory->pages.is_unlocked) {
 		log_limited(&memory->node->lock_limit, LOG_LEVEL_WARNING, "memory",
 			    "segment %s: %lu bytes cannot be locked: raise LimitMEMLOCK, or they "
 			    "may be swapped out",
-			    memory->name, (unsigned long)memory->bytes);
+			    memory->name, (unsigned long)memory->pages.bytes);
 	}
 	if (memory->client->fd < 0) {
 		memory_retire(memory);
-	} else if (memory->error != 0) {
+	} else if (memory->pages.error != 0) {
 		client_refuse(memory->client, HAUL_SYSTEM, "segment %s: %lu bytes of memory: %s%s",
-			      memory->name, (unsigned long)memory->bytes,
-			      strerrordesc_np(-memory->error),
+			      memory->name, (unsigned long)memory->pages.bytes,
+			      strerrordesc_np(-memory->pages.error),
 			      memory->node->conf->huge_pages == CONF_HUGE_REQUIRE
 				      ? "; huge_pages is \"require\" and there are not enough"
 				      : "");
@@ -489,16 +472,16 @@ void memory_create(struct client *client, const struct haul_attach_segment_creat
 	memory->state = MEMORY_MAKING;
 	memory->number = ++node->memory_number;
 	memory->is_private = (message->flags & HAUL_SEGMENT_PRIVATE) != 0;
-	memory->fd = -1;
+	memory->pages.fd = -1;
 	memory->fault_id = FAULT_NONE;
-	memory->bytes = memory_round(node->conf, message->bytes);
+	memory->pages.bytes = memory_round(node->conf, message->bytes);
 	memcpy(memory->name, message->name, sizeof(memory->name));
 	memcpy(memory->readers, message->readers, sizeof(memory->readers));
 	memcpy(memory->writers, message->writers, sizeof(memory->writers));
 	TAILQ_INSERT_TAIL(&node->memories, memory, link);
 	client->pending++;
 	client->segments++;
-	client->bytes += memory->bytes;
+	client->bytes += memory->pages.bytes;
 	memory->job.run = memory_run_make;
 	memory->job.done = memory_made;
 	job_submit(&node->lane_long, &memory->job);

@@ -14,6 +14,7 @@
 
 #include "api/haul_attach.h"
 #include "control/job.h"
+#include "control/pages.h"
 #include "control/quiesce.h"
 
 #include <stdbool.h>
@@ -42,16 +43,11 @@ struct memory {
 	uint32_t number; /**< for SEGMENT_DESTROY */
 	bool is_private;
 	bool is_published;    /**< Redis may have a record of it */
-	bool is_locked;       /**< by the job: its pages stay in memory */
 	bool is_wanted;       /**< the client waits for the answer to its SEGMENT_DESTROY */
 	bool is_freed;        /**< its pages are gone; only the record may be left */
 	uint64_t erase_at_us; /**< not before that is its record erased again */
 	uint32_t asked;       /**< requests to the control plane that name this struct */
-	int error;            /**< of the job */
-	int fd;
-	void *address;
-	uint64_t bytes;
-	uint32_t page_bytes;
+	struct pages pages;   /**< the job's while one is under way */
 	uint32_t fault_id;
 	uint64_t region;  /**< REGION_NONE = not added */
 	uint64_t version; /**< as last published */

@@ -411,12 +411,12 @@ static void memory_fault__ends_the_client(void **state)
 	memory = TAILQ_FIRST(&rig->node.memories);
 	/* No client can do this to sealed memory of small pages; huge ones that run out do it. */
 	assert_int_equal(ftruncate(gone, BYTES), 0);
-	assert_ptr_equal(mmap(memory->address, BYTES, PROT_READ | PROT_WRITE,
+	assert_ptr_equal(mmap(memory->pages.address, BYTES, PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_FIXED, gone, 0),
-			 memory->address);
+			 memory->pages.address);
 	assert_int_equal(ftruncate(gone, 0), 0);
 	close(gone);
-	assert_int_equal(*(volatile uint8_t *)memory->address, 0);
+	assert_int_equal(*(volatile uint8_t *)memory->pages.address, 0);
 	NODE_AWAIT(rig, client.header->state == HAUL_CHANNEL_CLOSED);
 	assert_int_equal(client.header->error, HAUL_FAULT);
 	client_submit(&client, &entry);
