@@ -39,7 +39,7 @@ struct haul_options {
 
 /** Memory of this process that the daemon may move, mapped and registered. */
 struct haul_memory {
-	void *address;       /**< start, page aligned */
+	void *address;       /**< start, page aligned; NULL for given memory: the caller maps it */
 	size_t bytes;        /**< mapped size, at least what was asked for */
 	uint64_t region;     /**< for the local side of entries */
 	uint64_t version;    /**< metadata_version that was published; 0 for private memory */
@@ -70,8 +70,16 @@ struct haul_remote {
 /** What to create; all zero but name and bytes is a good choice. */
 struct haul_segment_options {
 	const char *name; /**< unique in the cluster, 1 to 63 of [A-Za-z0-9._:/-] */
-	size_t bytes;     /**< rounded up to pages */
+	size_t bytes;     /**< rounded up to pages; of given memory a multiple of its pages */
 	int is_private;   /**< 1 = not published: for this attachment's own entries */
+	int is_read_only; /**< 1 = nothing is written to it through haul: not by others, nor by a READ */
+	/**
+	 * 1 = the memory is the application's own, the first `bytes` of the memfd behind `fd`: memfd_create with
+	 * MFD_ALLOW_SEALING, MFD_HUGETLB too if wanted, then F_ADD_SEALS with F_SEAL_SHRINK at least. fd must be open for
+	 * reading and writing, or is_read_only be set.
+	 */
+	int is_given;
+	int fd; /**< stays the caller's, who may close it after the call; not looked at without is_given */
 	/** Tenants that may read beside the owner's own, which always may: separated by commas; "*" all; NULL none. */
 	const char *readers;
 	const char *writers; /**< tenants that may write, likewise */
@@ -108,9 +116,17 @@ const char *haul_node(const struct haul *haul);
 /**
  * Create a segment: the daemon makes the memory, registers it, and publishes it unless it is private. Blocks up
  * to timeout_ms. The memory is zero. It stays mapped until haul_segment_destroy or haul_detach.
- * Errors: INVALID, EXISTS (the name is taken), QUOTA, BUSY (the daemon's own bounds), UNAVAILABLE (nothing was
- * published, nothing is kept), STALE (a later daemon has this node's name), VERSION and CORRUPT (of the record in
- * Redis), TIMEOUT, DISCONNECTED, SYSTEM (out of memory). *memory_out is untouched on an error.
+ *
+ * Given memory (is_given) is neither mapped nor unmapped in this process, and keeps its contents: it was the
+ * application's before and is after. The daemon maps the same pages until haul_segment_destroy has returned, or the
+ * attachment has ended and the last operation on it. Pages that were never touched are taken by the daemon, within its
+ * limits of memory (its cgroup); those that the application has touched before count against the application's. All of
+ * it counts for the user's quota. Holes punched into it are filled with zeros, or end the attachment with FAULT.
+ *
+ * Errors: INVALID (also of given memory: no memfd, not sealed, too small, not writable; haul_reason says which), EXISTS
+ * (the name is taken), QUOTA, BUSY (the daemon's own bounds), UNAVAILABLE (nothing was published, nothing is kept), STALE
+ * (a later daemon has this node's name), VERSION and CORRUPT (of the record in Redis), TIMEOUT, DISCONNECTED, SYSTEM (out
+ * of memory). *memory_out is untouched on an error.
  */
 int haul_segment_create(struct haul *haul, const struct haul_segment_options *options,
 			struct haul_memory *memory_out);

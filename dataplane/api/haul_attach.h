@@ -33,6 +33,10 @@ enum haul_attach_type {
 /** Flags of a segment; all others must be zero. */
 #define HAUL_SEGMENT_PRIVATE \
 	0x1u /**< not published: source and target of this client's own entries only */
+#define HAUL_SEGMENT_GIVEN \
+	0x2u /**< the memory is the client's: the message brings its memfd, the answer none */
+#define HAUL_SEGMENT_READ_ONLY \
+	0x4u /**< nothing is written to it by way of the daemon, by anybody */
 
 /** Room for a list of tenants, separated by commas; "*" is everybody. */
 #define HAUL_GRANT_BYTES 256u
@@ -65,9 +69,10 @@ struct haul_attach_hello_answer {
 	char tenant[HAUL_NAME_BYTES]; /**< what the daemon takes this client for */
 };
 
+/** With HAUL_SEGMENT_GIVEN it brings one descriptor: a memfd, sealed against shrinking. */
 struct haul_attach_segment_create {
 	struct haul_frame frame;
-	uint64_t bytes; /**< rounded up to pages by the daemon */
+	uint64_t bytes; /**< rounded up to pages by the daemon; given: a multiple of its pages */
 	uint32_t flags; /**< HAUL_SEGMENT_* */
 	uint32_t reserved;
 	char name[HAUL_NAME_BYTES]; /**< unique in the cluster; for a private one a label only */
@@ -76,7 +81,7 @@ struct haul_attach_segment_create {
 	char writers[HAUL_GRANT_BYTES]; /**< tenants that may write, likewise */
 };
 
-/** Brings one descriptor: the memory, sealed against shrinking and growing. */
+/** Brings one descriptor, unless the memory was given: the memory, sealed against shrinking and growing. */
 struct haul_attach_segment_create_answer {
 	struct haul_frame frame;
 	struct haul_attach_answer answer;

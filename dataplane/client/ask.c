@@ -161,8 +161,8 @@ static int ask_send(struct haul *haul, const struct question *question, uint64_t
 		haul->last_request = 1; /* 0 is nobody's */
 	frame_fill(question->message, HAUL_ATTACH_VERSION, question->type,
 		   (uint32_t)question->bytes, haul->last_request);
-	while ((error = seqpacket_send(haul->socket_fd, question->message, question->bytes, NULL,
-				       0)) == -EAGAIN) {
+	while ((error = seqpacket_send(haul->socket_fd, question->message, question->bytes,
+				       question->fds, question->fd_count)) == -EAGAIN) {
 		error = ask_wait(haul, POLLOUT, deadline_ns);
 		if (error != 0)
 			return error;

@@ -31,10 +31,10 @@
 /** How long the first wait polls the ring before it sleeps; later ones adapt it (reap.c). */
 #define CLIENT_SPIN_NS 20000u
 
-/** Memory of a segment that this attachment owns; in the list until it is unmapped. */
+/** Memory of a segment that this attachment owns; in the list until it is destroyed. */
 struct mapping {
 	struct mapping *next;
-	void *address;
+	void *address; /**< unmapped then; NULL = it was given, and is the application's to map */
 	size_t bytes;
 	uint32_t segment; /**< the daemon's number for it */
 };
@@ -101,7 +101,9 @@ struct haul {
 
 /** One request, and what the answer to it must bring when it succeeds. */
 struct question {
-	void *message;           /**< begins with its frame, which ask_exchange fills */
+	void *message;  /**< begins with its frame, which ask_exchange fills */
+	const int *fds; /**< descriptors to send along; the caller's */
+	unsigned int fd_count;
 	size_t bytes;            /**< of the message */
 	uint16_t type;           /**< enum haul_attach_type */
 	size_t answer_bytes;     /**< of the answer's struct */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Segments by way of the attach socket: memory of this process that the daemon made and both map, and segments of
+ * Segments by way of the attach socket: memory that the daemon made, or this process gave, and both map, and segments of
  * other nodes as handles for entries. Blocking calls, each with a deadline; ask.c does the waiting.
  */
 #include "base/error.h"
@@ -9,6 +9,7 @@
 #include "client/attachment.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,8 +41,15 @@ static int segment_fill_create(struct haul *haul, const struct haul_segment_opti
 	const char *name = options->name;
 	int error;
 
+	if (options->is_given && fcntl(options->fd, F_GETFD) < 0)
+		return client_fail(haul, HAUL_INVALID, "the memory given: %d is no descriptor",
+				   options->fd);
 	message->bytes = options->bytes;
 	message->flags = options->is_private ? HAUL_SEGMENT_PRIVATE : 0;
+	if (options->is_given)
+		message->flags |= HAUL_SEGMENT_GIVEN;
+	if (options->is_read_only)
+		message->flags |= HAUL_SEGMENT_READ_ONLY;
 	if (name == NULL && options->is_private)
 		name = "private"; /* a label only */
 	error = segment_copy_text(haul, "the name", name, message->name, sizeof(message->name));
@@ -70,27 +78,34 @@ static int segment_give_back(struct haul *haul, uint16_t type, uint32_t number,
 	return ask_exchange(haul, &question, &answer, deadline_ns);
 }
 
-/* Map what the daemon made. Returns NULL with the sentence kept when that fails. */
+/* Map the memfd that the daemon made. Returns 0 or -errno. */
+static int segment_map_fd(const struct haul_attach_segment_create_answer *created, int fd,
+			  void **address_out)
+{
+	uint64_t bytes = 0;
+	int error = memfd_check(fd, created->bytes, &bytes);
+
+	if (error == 0 && bytes != created->bytes)
+		error = -EBADMSG;
+	return error == 0 ? memfd_map(fd, bytes, MEMFD_POPULATE, address_out) : error;
+}
+
+/* Note what was created, mapped when the daemon made it (fd >= 0). Returns NULL with the sentence kept when that fails. */
 static struct mapping *segment_map(struct haul *haul,
 				   const struct haul_attach_segment_create_answer *created, int fd)
 {
 	struct mapping *mapping = calloc(1, sizeof(*mapping));
-	uint64_t bytes = 0;
-	int error = -ENOMEM;
+	int error = mapping != NULL ? 0 : -ENOMEM;
 
-	if (mapping != NULL)
-		error = memfd_check(fd, created->bytes, &bytes);
-	if (error == 0 && bytes != created->bytes)
-		error = -EBADMSG;
-	if (error == 0)
-		error = memfd_map(fd, bytes, MEMFD_POPULATE, &mapping->address);
+	if (error == 0 && fd >= 0)
+		error = segment_map_fd(created, fd, &mapping->address);
 	if (error != 0) {
 		free(mapping);
 		client_fail(haul, HAUL_SYSTEM, "the segment's %llu bytes cannot be mapped: %s",
 			    (unsigned long long)created->bytes, errno_text(error));
 		return NULL;
 	}
-	mapping->bytes = bytes;
+	mapping->bytes = created->bytes;
 	mapping->segment = created->segment;
 	return mapping;
 }
@@ -103,8 +118,10 @@ int haul_segment_create(struct haul *haul, const struct haul_segment_options *op
 		.message = &message,
 		.bytes = sizeof(message),
 		.type = HAUL_ATTACH_SEGMENT_CREATE,
+		.fds = &options->fd,
+		.fd_count = options->is_given ? 1 : 0,
 		.answer_bytes = sizeof(struct haul_attach_segment_create_answer),
-		.answer_fds = 1,
+		.answer_fds = options->is_given ? 0 : 1,
 	};
 	uint64_t deadline_ns = client_deadline_ns(haul);
 	const struct haul_attach_segment_create_answer *created;
@@ -119,8 +136,8 @@ int haul_segment_create(struct haul *haul, const struct haul_segment_options *op
 	if (error != 0)
 		return error;
 	created = &answer.message.create;
-	mapping = segment_map(haul, created, answer.fds[0]);
-	close(answer.fds[0]);
+	mapping = segment_map(haul, created, options->is_given ? -1 : answer.fds[0]);
+	seqpacket_close_fds(answer.fds, answer.fd_count);
 	if (mapping == NULL) {
 		/* The next call gives it back, so that the sentence stays that of this failure. */
 		haul->undo = (struct undo){ .type = HAUL_ATTACH_SEGMENT_DESTROY,

@@ -244,8 +244,9 @@ static enum haul_error client_check_hello(struct client *client,
 	} else if (memchr(message->name, 0, sizeof(message->name)) == NULL) {
 		client_refuse(client, HAUL_INVALID, "the application's name has no end");
 	} else if (channels >= quota.channels) {
-		client_refuse(client, HAUL_QUOTA, "uid %u may have %u channels and has them",
-			      client->uid, quota.channels);
+		client_refuse(client, HAUL_QUOTA,
+			      "uid %u has %u channels and asks for 1 more; it may have %u",
+			      client->uid, channels, quota.channels);
 	} else if (client->node->clients.channels >= client->node->conf->channels_max) {
 		client_refuse(client, HAUL_BUSY, "all %u channels of this daemon are in use",
 			      client->node->conf->channels_max);
@@ -298,10 +299,25 @@ static size_t client_request_bytes(uint16_t type)
 	}
 }
 
-static void client_dispatch(struct client *client, const struct haul_frame *frame)
+/* Is this the message that brings a descriptor? */
+static bool client_gives(const void *bytes, size_t length)
+{
+	const struct haul_attach_segment_create *message = bytes;
+
+	return length == sizeof(*message) && message->frame.type == HAUL_ATTACH_SEGMENT_CREATE &&
+	       (message->flags & HAUL_SEGMENT_GIVEN) != 0;
+}
+
+/* *fd is -1, or the descriptor that came along; who takes it sets it to -1. */
+static void client_dispatch(struct client *client, const struct haul_frame *frame, int *fd)
 {
 	const void *message = frame;
 
+	if (client_gives(frame, frame->length) && *fd < 0) {
+		client_refuse(client, HAUL_INVALID,
+			      "the memory is said to be given, but no descriptor came");
+		return;
+	}
 	if (client->rings == NULL && frame->type != HAUL_ATTACH_HELLO) {
 		client_refuse(client, HAUL_INVALID, "the first message must be HELLO, not type %u",
 			      frame->type);
@@ -312,7 +328,7 @@ static void client_dispatch(struct client *client, const struct haul_frame *fram
 		client_hello(client, message);
 		break;
 	case HAUL_ATTACH_SEGMENT_CREATE:
-		memory_create(client, message);
+		memory_create(client, message, fd);
 		break;
 	case HAUL_ATTACH_SEGMENT_DESTROY:
 		memory_destroy(client, message);
@@ -327,7 +343,7 @@ static void client_dispatch(struct client *client, const struct haul_frame *fram
 }
 
 /* A request as it was received: what is wrong with it is answered, and not fatal where it can be. */
-static void client_request(struct client *client, const void *bytes, size_t length)
+static void client_request(struct client *client, const void *bytes, size_t length, int *fd)
 {
 	const struct haul_frame *frame = bytes;
 	char reason[HAUL_REASON_BYTES];
@@ -347,7 +363,7 @@ static void client_request(struct client *client, const void *bytes, size_t leng
 		client_refuse(client, HAUL_INVALID, "a message of type %u has %zu bytes, not %zu",
 			      frame->type, client_request_bytes(frame->type), length);
 	} else {
-		client_dispatch(client, frame);
+		client_dispatch(client, frame, fd);
 	}
 }
 
@@ -362,15 +378,20 @@ static void client_on_readable(int fd, short what, void *argument)
 
 	unsigned int fd_count = 0;
 	ssize_t length;
+	int given = -1;
 
 	(void)what;
-	length = seqpacket_receive(fd, &message, sizeof(message), NULL, 0, &fd_count);
+	length = seqpacket_receive(fd, &message, sizeof(message), &given, 1, &fd_count);
 	if (length == -EAGAIN)
 		return;
 	if (length <= 0)
 		client_end(client, HAUL_DISCONNECTED, "its socket was closed");
+	else if (given >= 0 && !client_gives(&message, (size_t)length))
+		client_end(client, HAUL_INVALID, "it sent a descriptor that nobody asked for");
 	else
-		client_request(client, &message, (size_t)length);
+		client_request(client, &message, (size_t)length, &given);
+	if (given >= 0)
+		close(given);
 }
 
 /* May one more of this user connect? What is left of clients that have ended does not count: Redis may hold it long. */

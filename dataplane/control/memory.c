@@ -25,6 +25,9 @@
 /* How long to leave a record that could not be erased before it is tried again. */
 #define MEMORY_ERASE_PAUSE_US 1000000u
 
+/* Flags of a SEGMENT_CREATE. */
+#define MEMORY_FLAGS (HAUL_SEGMENT_PRIVATE | HAUL_SEGMENT_GIVEN | HAUL_SEGMENT_READ_ONLY)
+
 /* The legal transitions, one bit a target state. */
 static const uint8_t memory_transitions[MEMORY_STATE_COUNT] = {
 	[MEMORY_MAKING] = 1 << MEMORY_PUBLISHING | 1 << MEMORY_ACTIVE | 1 << MEMORY_RETIRING,
@@ -117,10 +120,17 @@ static void memory_answer_create(struct memory *memory)
 	message.version = memory->version;
 	message.segment = memory->number;
 	message.page_bytes = memory->pages.page_bytes;
-	client_answer(memory->client, HAUL_OK, &message, sizeof(message), &memory->pages.fd, 1);
+	client_answer(memory->client, HAUL_OK, &message, sizeof(message), &memory->pages.fd,
+		      memory->pages.is_given ? 0 : 1);
 	/* The client has it, and we have the mapping. */
 	close(memory->pages.fd);
 	memory->pages.fd = -1;
+}
+
+/* What peers may be granted. */
+static uint32_t memory_rights(const struct memory *memory)
+{
+	return memory->pages.is_read_only ? HAUL_RIGHT_READ : HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
 }
 
 /* A memfd with the descriptor of a segment, as it stands now; or -errno. */
@@ -149,7 +159,7 @@ static int memory_describe(struct memory *memory)
 	memcpy(descriptor.header.writers, memory->writers, sizeof(memory->writers));
 	descriptor.buffer.length = memory->pages.bytes;
 	descriptor.buffer.region = memory->region;
-	descriptor.buffer.rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
+	descriptor.buffer.rights = memory_rights(memory);
 	descriptor.buffer.state = HAUL_BUFFER_ACTIVE;
 	return memfd_from_bytes("haul-descriptor", &descriptor,
 				descriptor_bytes(1, descriptor.header.address_count));
@@ -303,7 +313,8 @@ static bool memory_register(struct memory *memory)
 		.base = memory->pages.address,
 		.length = memory->pages.bytes,
 		.owner = memory->client->number,
-		.rights = memory->is_private ? 0 : HAUL_RIGHT_READ | HAUL_RIGHT_WRITE,
+		.rights = memory->is_private ? 0 : memory_rights(memory),
+		.is_read_only = memory->pages.is_read_only,
 		.segment = memory->number,
 		.fault_id = memory->fault_id,
 		.notices = &memory->client->rings->channel.notices,
@@ -389,13 +400,19 @@ static struct memory_usage memory_usage(const struct client *client)
 	return usage;
 }
 
-/* Large segments are rounded up to huge pages, so that they may get them; all are when nothing else will do. */
-static uint64_t memory_round(const struct dataplane_conf *conf, uint64_t bytes)
+/*
+ * Large segments are rounded up to huge pages, so that they may get them; all are when nothing else will do. What is given
+ * is as large as it is.
+ */
+static uint64_t memory_round(const struct dataplane_conf *conf,
+			     const struct haul_attach_segment_create *message)
 {
-	bool is_huge = bytes >= HUGE_PAGE_BYTES || conf->huge_pages == CONF_HUGE_REQUIRE;
+	bool is_huge = message->bytes >= HUGE_PAGE_BYTES || conf->huge_pages == CONF_HUGE_REQUIRE;
 	uint64_t page_bytes = is_huge ? HUGE_PAGE_BYTES : PAGE_BYTES;
 
-	return (bytes + page_bytes - 1) / page_bytes * page_bytes;
+	if ((message->flags & HAUL_SEGMENT_GIVEN) != 0)
+		return message->bytes;
+	return (message->bytes + page_bytes - 1) / page_bytes * page_bytes;
 }
 
 /* Would it be more than the user, or the daemon, may have? Then the refusal has been answered. */
@@ -404,16 +421,18 @@ static bool memory_is_too_much(struct client *client,
 {
 	const struct dataplane_conf *conf = client->node->conf;
 	struct memory_usage usage = memory_usage(client);
-	uint64_t bytes = memory_round(conf, message->bytes);
+	uint64_t bytes = memory_round(conf, message);
 	struct dataplane_quota quota;
 
 	dataplane_conf_quota(conf, client->uid, &quota);
 	if (usage.segments >= quota.segments || bytes > quota.bytes ||
 	    usage.bytes > quota.bytes - bytes) {
-		client_refuse(client, HAUL_QUOTA,
-			      "uid %u has %u segments with %lu bytes; it may have %u with %lu",
-			      client->uid, usage.segments, (unsigned long)usage.bytes,
-			      quota.segments, (unsigned long)quota.bytes);
+		client_refuse(
+			client, HAUL_QUOTA,
+			"uid %u has %u segments with %lu bytes and asks for 1 more with %lu; it "
+			"may have %u with %lu",
+			client->uid, usage.segments, (unsigned long)usage.bytes,
+			(unsigned long)bytes, quota.segments, (unsigned long)quota.bytes);
 		return true;
 	}
 	if (usage.segments_all >= conf->segments_max) {
@@ -430,7 +449,7 @@ static enum haul_error memory_check(struct client *client,
 {
 	const struct dataplane_conf *conf = client->node->conf;
 
-	if (message->reserved != 0 || (message->flags & ~HAUL_SEGMENT_PRIVATE) != 0) {
+	if (message->reserved != 0 || (message->flags & ~MEMORY_FLAGS) != 0) {
 		client_refuse(client, HAUL_INVALID, "flags 0x%x and reserved 0x%x: unknown bits",
 			      message->flags, message->reserved);
 	} else if (!name_is_valid(message->name, sizeof(message->name))) {
@@ -455,29 +474,66 @@ static enum haul_error memory_check(struct client *client,
 	return HAUL_INVALID;
 }
 
-void memory_create(struct client *client, const struct haul_attach_segment_create *message)
+/* The struct for a request that has been checked; NULL when there is no memory for it. */
+static struct memory *memory_make(struct client *client,
+				  const struct haul_attach_segment_create *message)
+{
+	struct node *node = client->node;
+	struct memory *memory = calloc(1, sizeof(*memory));
+
+	if (memory == NULL)
+		return NULL;
+	memory->node = node;
+	memory->client = client;
+	memory->state = MEMORY_MAKING;
+	memory->number = ++node->memory_number;
+	memory->is_private = (message->flags & HAUL_SEGMENT_PRIVATE) != 0;
+	memory->fault_id = FAULT_NONE;
+	memory->pages.fd = -1;
+	memory->pages.bytes = memory_round(node->conf, message);
+	memory->pages.is_given = (message->flags & HAUL_SEGMENT_GIVEN) != 0;
+	memory->pages.is_read_only = (message->flags & HAUL_SEGMENT_READ_ONLY) != 0;
+	memcpy(memory->name, message->name, sizeof(memory->name));
+	memcpy(memory->readers, message->readers, sizeof(memory->readers));
+	memcpy(memory->writers, message->writers, sizeof(memory->writers));
+	return memory;
+}
+
+/* Is the memory that came fit to be used? Then it is the segment's; else the refusal has been answered. */
+static bool memory_take_given(struct memory *memory, int *given)
+{
+	char reason[HAUL_REASON_BYTES];
+	enum haul_error error;
+
+	error = pages_check_given(*given, memory->pages.bytes, memory->pages.is_read_only,
+				  &memory->pages.page_bytes, reason);
+	if (error != HAUL_OK) {
+		client_refuse(memory->client, error, "segment %s: the memory given: %.120s",
+			      memory->name, reason);
+		return false;
+	}
+	memory->pages.fd = *given;
+	*given = -1;
+	return true;
+}
+
+void memory_create(struct client *client, const struct haul_attach_segment_create *message,
+		   int *given)
 {
 	struct node *node = client->node;
 	struct memory *memory;
 
 	if (memory_check(client, message) != HAUL_OK)
 		return;
-	memory = calloc(1, sizeof(*memory));
+	memory = memory_make(client, message);
 	if (memory == NULL) {
 		client_refuse(client, HAUL_SYSTEM, "segment %s: out of memory", message->name);
 		return;
 	}
-	memory->node = node;
-	memory->client = client;
-	memory->state = MEMORY_MAKING;
-	memory->number = ++node->memory_number;
-	memory->is_private = (message->flags & HAUL_SEGMENT_PRIVATE) != 0;
-	memory->pages.fd = -1;
-	memory->fault_id = FAULT_NONE;
-	memory->pages.bytes = memory_round(node->conf, message->bytes);
-	memcpy(memory->name, message->name, sizeof(memory->name));
-	memcpy(memory->readers, message->readers, sizeof(memory->readers));
-	memcpy(memory->writers, message->writers, sizeof(memory->writers));
+	if (memory->pages.is_given && !memory_take_given(memory, given)) {
+		free(memory);
+		return;
+	}
 	TAILQ_INSERT_TAIL(&node->memories, memory, link);
 	client->pending++;
 	client->segments++;

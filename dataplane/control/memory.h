@@ -58,8 +58,12 @@ struct memory {
 
 TAILQ_HEAD(memory_list, memory);
 
-/** SEGMENT_CREATE and SEGMENT_DESTROY of a client; both answer it, now or later. */
-void memory_create(struct client *client, const struct haul_attach_segment_create *message);
+/**
+ * SEGMENT_CREATE and SEGMENT_DESTROY of a client; both answer it, now or later. *given is the memory that comes with
+ * HAUL_SEGMENT_GIVEN, else -1; when it is taken over, -1 is left there.
+ */
+void memory_create(struct client *client, const struct haul_attach_segment_create *message,
+		   int *given);
 void memory_destroy(struct client *client, const struct haul_attach_segment_destroy *message);
 
 /** The client is gone: refuse its regions at once and free them in time. */

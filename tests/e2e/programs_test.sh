@@ -17,6 +17,7 @@ read -ra flags <<<"$(pkg-config --cflags --libs haul)"
 strict=(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
 
 gcc -std=c11 "${strict[@]}" "$E2E_TOP/docs/examples/first.c" "${flags[@]}" -o "$CLUSTER_DIR/first"
+gcc -std=c11 "${strict[@]}" "$E2E_TOP/docs/examples/memory.c" "${flags[@]}" -o "$CLUSTER_DIR/memory"
 g++ -std=c++17 "${strict[@]}" "$E2E_TOP/docs/examples/batch.cpp" "${flags[@]}" -o "$CLUSTER_DIR/batch"
 # The headers alone are for older C++ too.
 echo '#include <haul/haul.h>' | g++ -std=c++11 "${strict[@]}" -fsyntax-only -x c++ - "${flags[@]}"
@@ -32,3 +33,4 @@ cluster_node a 'transports = [ "local" ];'
 cluster_node_start a
 expect '^read back: hello from haul$' "$CLUSTER_DIR/first"
 expect '^32 WRITEs, 32000 bytes, one completion after [0-9]+ us$' "$CLUSTER_DIR/batch"
+expect '^filled before, written by haul$' "$CLUSTER_DIR/memory"

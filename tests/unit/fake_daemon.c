@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Numbers that the fake daemon hands out. */
@@ -272,6 +273,11 @@ static void fake_create(struct fake_daemon *fake, const struct haul_attach_segme
 				      .fd_count = 1 };
 
 	fake->create = *request;
+	if ((request->flags & HAUL_SEGMENT_GIVEN) != 0) {
+		answer.fd_count = 0;
+		fake_send(fake, &request->frame, &answer);
+		return;
+	}
 	answer.fds[0] = fake_memory(fake, HAUL_ATTACH_SEGMENT_CREATE, message.bytes);
 	fake_send(fake, &request->frame, &answer);
 	close(answer.fds[0]);
@@ -332,7 +338,9 @@ static void fake_request(struct fake_daemon *fake)
 {
 	_Alignas(8) uint8_t bytes[HAUL_FRAME_BYTES_MAX];
 	unsigned int fd_count = 0;
-	ssize_t length = seqpacket_receive(fake->client, bytes, sizeof(bytes), NULL, 0, &fd_count);
+	int given = -1;
+	ssize_t length =
+		seqpacket_receive(fake->client, bytes, sizeof(bytes), &given, 1, &fd_count);
 
 	if (length == -EAGAIN)
 		return;
@@ -342,6 +350,13 @@ static void fake_request(struct fake_daemon *fake)
 	}
 	/* One at a time: what the real daemon punishes must not happen at all. */
 	MUST(fake->held_bytes == 0);
+	if (given >= 0) {
+		struct stat status;
+
+		MUST(fstat(given, &status) == 0);
+		atomic_store(&fake->given_inode, status.st_ino);
+		close(given);
+	}
 	fake_answer_request(fake, bytes);
 }
 

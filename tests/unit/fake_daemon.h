@@ -73,6 +73,7 @@ struct fake_daemon {
 	atomic_bool is_stopping;
 	atomic_bool is_speaking;       /**< send the answer that was held back */
 	atomic_bool is_closing;        /**< close the channel with a sentence */
+	atomic_ullong given_inode;     /**< of the memory that came with a SEGMENT_CREATE */
 	atomic_bool is_holding;        /**< take entries, but complete none */
 	atomic_bool is_blind;          /**< do not even look at the rings */
 	atomic_uint notify;            /**< notifications to deliver in all */

@@ -8,6 +8,10 @@
 #include "fake_daemon.h"
 #include "unit.h"
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 static struct fake_daemon fake;
 static struct haul *haul;
 
@@ -83,6 +87,37 @@ static void haul_segment_create__private(void **state)
 	assert_int_equal(fake.create.flags, HAUL_SEGMENT_PRIVATE);
 	assert_string_equal(fake.create.name, "private");
 	assert_int_equal(memory.version, 0);
+}
+
+/* Memory of the application's own is sent along, and neither mapped nor unmapped here. */
+static void haul_segment_create__given(void **state)
+{
+	struct haul_segment_options options = {
+		.name = "given", .bytes = 8192, .is_given = 1, .is_read_only = 1
+	};
+	struct haul_memory memory;
+	struct stat status;
+	char *mine;
+
+	(void)state;
+	options.fd = memfd_create("mine", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(options.fd, 8192), 0);
+	assert_int_equal(fstat(options.fd, &status), 0);
+	mine = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, options.fd, 0);
+	assert_int_equal(haul_segment_create(haul, &options, &memory), 0);
+	assert_int_equal(fake.create.flags, HAUL_SEGMENT_GIVEN | HAUL_SEGMENT_READ_ONLY);
+	assert_int_equal(atomic_load(&fake.given_inode), status.st_ino);
+	assert_null(memory.address);
+	assert_int_equal(memory.bytes, 8192);
+	assert_int_equal(close(options.fd), 0);
+	assert_int_equal(haul_segment_destroy(haul, &memory), 0);
+	assert_int_equal(atomic_load(&fake.given_back), 7);
+	mine[8191] = 1;
+	munmap(mine, 8192);
+	/* It is closed now: said here, before anything is asked. */
+	assert_int_equal(haul_segment_create(haul, &options, &memory), -HAUL_INVALID);
+	assert_non_null(strstr(haul_reason(haul), "is no descriptor"));
+	assert_int_equal(atomic_load(&fake.requests[HAUL_ATTACH_SEGMENT_CREATE]), 1);
 }
 
 static void haul_segment_create__texts_that_do_not_fit(void **state)
@@ -283,6 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(haul_segment_create__and_destroy, setup, teardown),
 		cmocka_unit_test_setup_teardown(haul_segment_create__private, setup, teardown),
+		cmocka_unit_test_setup_teardown(haul_segment_create__given, setup, teardown),
 		cmocka_unit_test_setup_teardown(haul_segment_create__texts_that_do_not_fit, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(haul_segment_create__refused, setup, teardown),

@@ -120,7 +120,7 @@ static void client_hello__is_bounded_by_quota_and_daemon(void **state)
 		(struct dataplane_quota){ .uid = -1, .channels = 1, .segments = 9, .bytes = 1 };
 	node_rig_start(rig);
 	client_attach(rig, &clients[0], 2);
-	expect_refused(&wish, HAUL_QUOTA, "may have 1 channels");
+	expect_refused(&wish, HAUL_QUOTA, "has 1 channels and asks for 1 more; it may have 1");
 	rig->conf.quotas[0].channels = 9;
 	client_attach(rig, &clients[1], 2);
 	expect_refused(&wish, HAUL_BUSY, "all 2 channels");

@@ -144,7 +144,7 @@ static void memory_create__refuses_what_is_malformed(void **state)
 	rig->conf.segment_bytes_max = BYTES;
 	start();
 	wish = good;
-	wish.flags = 2;
+	wish.flags = 8;
 	expect_refused(&wish, HAUL_INVALID, "unknown bits");
 	wish = good;
 	wish.reserved = 1;
@@ -204,6 +204,48 @@ static void memory_create__is_bounded_by_quota_and_daemon(void **state)
 	addresses[0] = client_create_private(rig, &client, 4097, &region, &segments[0]);
 	munmap(addresses[0], 8192);
 	munmap(addresses[1], 4096);
+	client_die(&client);
+}
+
+/* All clients of a user together, and each refusal has what is there, what is asked for, and the limit. */
+static void memory_create__counts_all_clients_of_a_user(void **state)
+{
+	struct haul_attach_segment_create wish = { .bytes = 8192,
+						   .flags = HAUL_SEGMENT_PRIVATE,
+						   .name = "s" };
+	struct haul_attach_hello hello = { .abi_version = HAUL_ABI_VERSION, .name = "third" };
+	struct node_client other;
+	union node_message answer;
+	uint64_t region;
+	uint32_t segment;
+	char words[HAUL_REASON_BYTES];
+	int third;
+
+	(void)state;
+	rig->conf.quota_count = 1;
+	rig->conf.quotas[0] = (struct dataplane_quota){
+		.uid = getuid(), .channels = 2, .segments = 9, .bytes = 4 * 4096
+	};
+	start();
+	client_attach(rig, &other, 8);
+	munmap(client_create_private(rig, &other, 12288, &region, &segment), 12288);
+	(void)snprintf(words, sizeof(words),
+		       "uid %u has 1 segments with 12288 bytes and asks for 1 more with 8192; it "
+		       "may have 9 with 16384",
+		       getuid());
+	expect_refused(&wish, HAUL_QUOTA, words);
+	third = client_connect(rig);
+	client_send(third, HAUL_ATTACH_HELLO, &hello, sizeof(hello), 1);
+	assert_true(client_receive(rig, third, &answer, (int[4]){ 0 }, &(unsigned int){ 0 }) > 0);
+	assert_int_equal(answer.frame.status, HAUL_QUOTA);
+	(void)snprintf(words, sizeof(words),
+		       "uid %u has 2 channels and asks for 1 more; it may have 2", getuid());
+	assert_string_equal(answer.plain.answer.reason, words);
+	close(third);
+	/* What the other one had is there again when it has gone. */
+	client_die(&other);
+	NODE_AWAIT(rig, rig->node.clients.channels == 1 && TAILQ_EMPTY(&rig->node.memories));
+	munmap(client_create_private(rig, &client, 8192, &region, &segment), 8192);
 	client_die(&client);
 }
 
@@ -486,6 +528,7 @@ int main(void)
 		CASE(memory_create__publishes_a_whole_descriptor),
 		CASE(memory_create__refuses_what_is_malformed),
 		CASE(memory_create__is_bounded_by_quota_and_daemon),
+		CASE(memory_create__counts_all_clients_of_a_user),
 		CASE(memory_create__says_when_pages_are_not_to_be_had),
 		CASE(memory_create__refused_by_redis_leaves_nothing),
 		CASE(memory_create__refused_to_a_client_that_does_not_listen),

@@ -72,6 +72,36 @@ static void memfd_check__refuses_without_seals(void **state)
 	close(null_fd);
 }
 
+static void memfd_look__sees_mode_and_seals(void **state)
+{
+	struct memfd_facts facts;
+	int fd = memfd_create("test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	void *address;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 8193), 0);
+	assert_int_equal(memfd_look(fd, &facts), 0);
+	assert_int_equal(facts.bytes, 8193);
+	assert_int_equal(facts.page_bytes, 4096);
+	assert_false(facts.keeps_size);
+	assert_true(facts.can_read && facts.can_write);
+	assert_int_equal(memfd_map(fd, 8192, 0, &address), 0);
+	assert_int_equal(memfd_populate(address, 8192, 0), 0);
+	memfd_unmap(address, 8192);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_WRITE), 0);
+	assert_int_equal(memfd_look(fd, &facts), 0);
+	assert_true(facts.keeps_size && facts.can_read);
+	assert_false(facts.can_write);
+	assert_int_equal(memfd_map(fd, 8192, MEMFD_READ_ONLY, &address), 0);
+	assert_int_equal(memfd_populate(address, 8192, MEMFD_READ_ONLY), 0);
+	memfd_unmap(address, 8192);
+	assert_int_equal(memfd_look(null_fd, &facts), -EINVAL);
+	assert_int_equal(memfd_look(-1, &facts), -EINVAL);
+	close(null_fd);
+	close(fd);
+}
+
 static void memfd_from_bytes__comes_back_the_same(void **state)
 {
 	const char text[] = "a descriptor";
@@ -115,6 +145,7 @@ int main(void)
 		cmocka_unit_test(memfd_make__refuses),
 		cmocka_unit_test(memfd_check__what_was_made),
 		cmocka_unit_test(memfd_check__refuses_without_seals),
+		cmocka_unit_test(memfd_look__sees_mode_and_seals),
 		cmocka_unit_test(memfd_from_bytes__comes_back_the_same),
 		cmocka_unit_test(memfd_to_bytes__refuses_what_may_change),
 	};
