@@ -26,6 +26,13 @@
  */
 #define WORKER_SLEEP_STEP_US 1u
 
+/*
+ * From sleeps of this length on an adaptive worker, too, sleeps until something comes, where everything can wake it: a
+ * wake-up is no later than the end of such a sleep, and costs nothing while nothing comes. Shorter ones are over before
+ * ports have been armed and disarmed for them, and a peer does not have to ring. Some 5 ms after the last work.
+ */
+#define WORKER_DOZE_FROM_US 100u
+
 /* Events looked at after a sleep: they only say that it is time to go round. */
 #define WORKER_EVENTS 8
 
@@ -461,7 +468,8 @@ static void worker_idle(struct worker *worker)
 		ring_pause();
 		return;
 	}
-	if (options->idle_policy == IDLE_INTERRUPT && doze(worker))
+	if ((options->idle_policy == IDLE_INTERRUPT || worker->sleep_us >= WORKER_DOZE_FROM_US) &&
+	    doze(worker))
 		return;
 	worker->sleep_us = MIN(worker->sleep_us + WORKER_SLEEP_STEP_US, options->idle_sleep_max_us);
 	deadline_us = worker_next_deadline_us(worker);

@@ -214,6 +214,29 @@ static void doze__is_ended_by_each_doorbell(void **state)
 }
 
 /* Commands, and the two rounds of a quiescent point, without any time of polling in between. */
+/* The adaptive policy's short sleeps grow into one that has no end, and begin again with each packet. */
+static void doze__follows_short_sleeps(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = dozy_rig(&channel);
+
+	(void)state;
+	rig->engine.options.idle_policy = IDLE_ADAPTIVE;
+	rig->engine.options.idle_sleep_max_us = 500;
+	assert_int_equal(worker_start(rig->worker, -1), 0);
+	for (uint32_t i = 1; i <= 20; i++) {
+		uint64_t sleeps = __atomic_load_n(&rig->counters[WORKER_SLEEPS], __ATOMIC_RELAXED);
+
+		await_sleep(rig);
+		assert_true(__atomic_load_n(&rig->counters[WORKER_SLEEPS], __ATOMIC_RELAXED) >
+			    sleeps);
+		arrive(&rig->udp);
+		await(&rig->udp.found, i);
+	}
+	worker_stop(rig->worker);
+	dozy_destroy(rig, channel);
+}
+
 static void doze__is_ended_by_the_control_thread(void **state)
 {
 	struct channel *channel;
@@ -269,6 +292,7 @@ int main(void)
 		cmocka_unit_test(doze__ends_with_the_next_deadline),
 		cmocka_unit_test(doze__is_ended_by_each_packet),
 		cmocka_unit_test(doze__is_ended_by_each_doorbell),
+		cmocka_unit_test(doze__follows_short_sleeps),
 		cmocka_unit_test(doze__is_ended_by_the_control_thread),
 		cmocka_unit_test(doze__is_ended_by_a_stop),
 	};
