@@ -25,6 +25,7 @@ static json_t *peer_make(const struct haul_peer_row *row)
 	(void)json_object_set_new(
 		peer, "congestion_control",
 		json_bytes(row->congestion_control, sizeof(row->congestion_control)));
+	(void)json_object_set_new(peer, "mtu_bytes", json_u64(row->mtu_bytes));
 	(void)json_object_set_new(peer, "window_packets", json_u64(row->window_packets));
 	(void)json_object_set_new(peer, "rtt_target_us", json_u64(row->rtt_target_us));
 	return peer;

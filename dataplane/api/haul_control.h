@@ -180,6 +180,7 @@ struct haul_peer_row {
 	uint64_t bytes_out;
 	uint64_t bytes_in;
 	uint64_t retransmissions;
+	uint64_t mtu_bytes;          /**< IP packets that the path carries; 0 = not known */
 	uint64_t window_packets;     /**< that may be on the way; 0 = no bound by packets */
 	uint64_t rtt_target_us;      /**< that congestion control aims at; 0 = at none */
 	char congestion_control[16]; /**< its name; empty = none */

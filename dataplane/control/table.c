@@ -44,6 +44,7 @@ static void table_fill_peer(const struct node *node, const struct worker *worker
 	row->bytes_out = stats.bytes_out;
 	row->bytes_in = stats.bytes_in;
 	row->retransmissions = stats.retransmissions;
+	row->mtu_bytes = stats.mtu_bytes;
 	row->window_packets = stats.window_packets;
 	row->rtt_target_us = stats.rtt_target_us;
 	if (stats.congestion_name != NULL)

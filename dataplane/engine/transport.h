@@ -57,8 +57,9 @@ struct rail_stats {
 	uint64_t bytes_out;
 	uint64_t bytes_in;
 	uint64_t retransmissions;
-	uint64_t window_packets;     /**< of congestion control; 0 = the transport has none */
-	uint64_t rtt_target_us;      /**< that it aims at; 0 = at none */
+	uint64_t mtu_bytes;      /**< IP packets that the path is known to carry; 0 = not known */
+	uint64_t window_packets; /**< of congestion control; 0 = the transport has none */
+	uint64_t rtt_target_us;  /**< that it aims at; 0 = at none */
 	const char *congestion_name; /**< its name, of static storage; NULL = none */
 };
 

@@ -405,6 +405,7 @@ static void udp_worker_copy_stats(struct transport_worker *worker)
 		rudp_connection_stats(connection->rudp, &stats);
 		worker->stats[connection->rail].rtt_us = stats.rtt_us;
 		worker->stats[connection->rail].retransmissions = stats.packets_again;
+		worker->stats[connection->rail].mtu_bytes = stats.mtu_bytes;
 		worker->stats[connection->rail].window_packets = stats.window_packets;
 		worker->stats[connection->rail].rtt_target_us = stats.rtt_target_us;
 		worker->stats[connection->rail].congestion_name = stats.congestion_name;

@@ -38,6 +38,8 @@ static const struct list_column list_peer_columns[] = {
 	{ "STATE", "state", FIELD_TEXT, TABLE_LEFT },
 	{ "SINCE", "since_ms", FIELD_MS, TABLE_RIGHT },
 	{ "RTT", "rtt_us", FIELD_US, TABLE_RIGHT },
+	{ "MTU", "mtu_bytes", FIELD_TEXT, TABLE_RIGHT },
+	{ "WINDOW", "window_packets", FIELD_TEXT, TABLE_RIGHT },
 	{ "SEGMENTS", "segments", FIELD_TEXT, TABLE_RIGHT },
 	{ "OUT", "bytes_out", FIELD_SIZE, TABLE_RIGHT },
 	{ "IN", "bytes_in", FIELD_SIZE, TABLE_RIGHT },
