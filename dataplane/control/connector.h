@@ -25,6 +25,6 @@ int connector_start(struct node *node);
 void connector_stop(struct node *node);
 
 /** Count the ways to a peer that has just been met, before any worker sees it. */
-void connector_count_ways(struct node *node, uint32_t peer);
+void connector_count_ways(struct node *node, uint32_t index);
 
 #endif

@@ -9,7 +9,7 @@
 /* Costs beyond this, 60 kB/s, are all the same; so a rank never overflows. */
 #define RAIL_COST_MAX_PS (1u << 24)
 /* A slice with less before it says more of the path's delay than of its rate. */
-#define RAIL_SAMPLE_BYTES (256u * 1024u)
+#define RAIL_SAMPLE_BYTES (UINT64_C(256) * 1024)
 /* A new sample counts for a quarter: one late slice does not turn the picture. */
 #define RAIL_SAMPLE_SHIFT 2
 /* A measure this old is worth less: the rail gets another chance, down to what one core copies, 10 GB/s. */

@@ -150,9 +150,13 @@ static void impair_push(struct impair *impair, struct rte_mbuf *mbuf, uint64_t d
 	struct impair_held held = { .due_us = due_us, .order = impair->order++, .mbuf = mbuf };
 	uint32_t at = impair->held_count++;
 
-	while (at > 0 && impair_is_before(&held, &impair->held[(at - 1) / 2])) {
-		impair->held[at] = impair->held[(at - 1) / 2];
-		at = (at - 1) / 2;
+	while (at > 0) {
+		uint32_t above = (at - 1) / 2;
+
+		if (!impair_is_before(&held, &impair->held[above]))
+			break;
+		impair->held[at] = impair->held[above];
+		at = above;
 	}
 	impair->held[at] = held;
 }

@@ -345,8 +345,8 @@ void port_take_down(struct port *port)
 
 void port_tell(struct port *port, bool is_open)
 {
+	/* Release: everything written before is seen by who sees the state. */
 	if (is_open)
-		/* Release: everything written before is seen by who sees the state. */
 		atomic_store_explicit(&port->state, PORT_UP, memory_order_release);
 	else if (port_state(port) == PORT_OPENING)
 		atomic_store_explicit(&port->state, PORT_FAILED, memory_order_release);

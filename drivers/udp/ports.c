@@ -53,10 +53,11 @@ static void udp_port_log_up(const struct port *port)
 		: port->sum == FRAME_SUM_WHOLE ? "made here"
 					       : "made by the port",
 		port->queues);
-	if (port->is_bell_wanted && port->bell.kind == BELL_NONE)
+	if (port->is_bell_wanted && port->bell.kind == BELL_NONE) {
 		log_info("udp",
 			 "port %s: its device wakes nobody: idle workers sleep in short steps",
 			 conf->name);
+	}
 }
 
 /* The set of ports that are up has changed: workers that sleep are to look. */

@@ -187,12 +187,14 @@ int main(int argc, char **argv)
 				"[--together]\n");
 		return 2;
 	}
-	times_ns = calloc(options.once_count, sizeof(*times_ns));
 	perf_node_join(&a, &b, &options.node);
-	if (times_ns == NULL || !perf_pin(0))
+	times_ns = perf_pin(0) ? calloc(options.once_count, sizeof(*times_ns)) : NULL;
+	if (times_ns == NULL)
 		return 1;
-	if (!options.is_together && pthread_create(&target, NULL, ops_target, NULL) != 0)
+	if (!options.is_together && pthread_create(&target, NULL, ops_target, NULL) != 0) {
+		free(times_ns);
 		return 1;
+	}
 	ops_rate(&options);
 	for (uint32_t round = 0; round < options.rounds; round++)
 		ops_round(&options, times_ns);
