@@ -153,7 +153,7 @@ static void hostile_noise(struct haul_entry *entry, uint64_t *seed, uint64_t kee
 	entry->user_data = keep;
 	/* Some of it nearly right, to get past the first checks. */
 	if (hostile_random(seed) % 2 != 0) {
-		entry->opcode %= 3;
+		entry->opcode %= 4;
 		entry->flags = 0;
 		entry->reserved = 0;
 		entry->batch = 0;
@@ -161,6 +161,14 @@ static void hostile_noise(struct haul_entry *entry, uint64_t *seed, uint64_t kee
 		entry->value = 0;
 		entry->length %= 100000;
 		entry->timeout_ms = 2000;
+	}
+	if (entry->opcode == HAUL_OP_CANCEL && hostile_random(seed) % 2 != 0) {
+		uint64_t user_data = entry->user_data;
+
+		memset(entry, 0, sizeof(*entry));
+		haul_prep_cancel(entry, (enum haul_match)(hostile_random(seed) % 5),
+				 hostile_random(seed) % 2 != 0 ? 0 : user_data - 1);
+		entry->user_data = user_data;
 	}
 }
 
@@ -216,6 +224,44 @@ static int hostile_batches(struct hostile *hostile)
 		haul_seen(haul, (unsigned int)count);
 	}
 	return hostile_ok("odd batches");
+}
+
+/* As many cancellations as the ring takes, most of the same operations, and of each other. */
+static int hostile_cancels(struct hostile *hostile)
+{
+	const struct haul_completion *completions;
+	struct haul *haul = hostile->haul;
+	uint64_t completed = 0;
+	uint64_t submitted = 0;
+
+	while (submitted < HOSTILE_ROUNDS || haul_open_operations(haul) > 0) {
+		struct haul_entry *entry;
+		int count;
+
+		while (submitted < HOSTILE_ROUNDS && (entry = haul_entry_next(haul)) != NULL) {
+			uint64_t random = hostile_random(&hostile->seed);
+
+			if (random % 4 == 0)
+				haul_prep_write(entry, &hostile->memory, 0, &hostile->remote, 0,
+						1 << 20);
+			else
+				haul_prep_cancel(entry,
+						 random % 8 == 1 ? HAUL_MATCH_ALL
+								 : HAUL_MATCH_USER_DATA,
+						 random % 8 == 1 ? 0 : random >> 8 & 3);
+			entry->user_data = random >> 16 & 3;
+			submitted++;
+		}
+		if (haul_submit(haul) < 0)
+			return hostile_fail("the channel was closed", 0);
+		count = haul_wait(haul, HOSTILE_LIMIT_US, &completions);
+		if (count <= 0)
+			return hostile_fail("an entry was not answered", count);
+		completed += (uint64_t)count;
+		haul_seen(haul, (unsigned int)count);
+	}
+	return completed == HOSTILE_ROUNDS ? hostile_ok("each cancellation was answered once")
+					   : hostile_fail("answers", (int)completed);
 }
 
 static void *hostile_flip_entries(void *argument)
@@ -306,6 +352,76 @@ static int hostile_holes(struct hostile *hostile)
 	pthread_join(thread, NULL);
 	return count > 0 ? hostile_ok("holes in memory")
 			 : hostile_fail("an operation hangs", count);
+}
+
+/* Give memory that is not fit to be given: refused with a word of why, and the channel lives on. */
+static int hostile_give(struct hostile *hostile, int fd, const char *words)
+{
+	struct haul_segment_options options = {
+		.bytes = HOSTILE_MEMORY_BYTES, .is_private = 1, .is_given = 1, .fd = fd
+	};
+	struct haul_memory memory;
+	int error = fd < 0 ? -errno : haul_segment_create(hostile->haul, &options, &memory);
+
+	if (fd >= 0)
+		close(fd);
+	if (error == -HAUL_INVALID && strstr(haul_reason(hostile->haul), words) != NULL)
+		return 0;
+	printf("the reason: %s\n", haul_reason(hostile->haul));
+	return hostile_fail(words, error);
+}
+
+static int hostile_memfd(uint64_t bytes, int seals)
+{
+	int fd = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, seals) == 0 ? fd : -1;
+}
+
+/* The same memory, opened again with another mode. */
+static int hostile_reopen(int fd, int flags)
+{
+	char path[64];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, flags | O_CLOEXEC);
+	close(fd);
+	return again;
+}
+
+/* Memory of this client's own: none that may vanish is taken, and what is taken is punched, grown and unmapped. */
+static int hostile_given(struct hostile *hostile)
+{
+	const uint64_t bytes = HOSTILE_MEMORY_BYTES;
+	struct haul_segment_options options = { .bytes = bytes,
+						.is_private = 1,
+						.is_given = 1,
+						.fd = hostile_memfd(bytes, F_SEAL_SHRINK) };
+	int error;
+
+	if (hostile_give(hostile, hostile_memfd(bytes, F_SEAL_GROW), "F_SEAL_SHRINK") != 0 ||
+	    hostile_give(hostile, hostile_memfd(bytes / 2, F_SEAL_SHRINK), "of a memfd of") != 0 ||
+	    hostile_give(hostile, hostile_memfd(0, F_SEAL_SHRINK), "of a memfd of 0") != 0 ||
+	    hostile_give(hostile, open("/dev/zero", O_RDWR | O_CLOEXEC), "no memfd") != 0 ||
+	    hostile_give(hostile, open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "no memfd") != 0 ||
+	    hostile_give(hostile, dup(hostile->haul->wake_fd), "no memfd") != 0 ||
+	    hostile_give(hostile, dup(hostile->haul->doorbell_fd), "no memfd") != 0 ||
+	    hostile_give(hostile, hostile_reopen(hostile_memfd(bytes, F_SEAL_SHRINK), O_RDONLY),
+			 "reading and writing") != 0 ||
+	    hostile_give(hostile, hostile_memfd(bytes, F_SEAL_SHRINK | F_SEAL_WRITE),
+			 "sealed against writing") != 0)
+		return 1;
+	error = haul_segment_create(hostile->haul, &options, &hostile->memory);
+	if (error != 0)
+		return hostile_fail(haul_reason(hostile->haul), error);
+	hostile->memory.address =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, options.fd, 0);
+	if (ftruncate(options.fd, (off_t)bytes / 2) == 0)
+		return hostile_fail("the seal does not hold", 0);
+	if (ftruncate(options.fd, (off_t)bytes * 2) != 0)
+		return hostile_fail("ftruncate", errno);
+	return hostile_holes(hostile);
 }
 
 /* A hole where the rings were: all indexes are zero again. */
@@ -543,7 +659,9 @@ static const struct {
 	{ "garbage", hostile_garbage },
 	{ "batches", hostile_batches },
 	{ "flip", hostile_flip },
+	{ "cancels", hostile_cancels },
 	{ "holes", hostile_holes },
+	{ "given", hostile_given },
 	{ "ring-hole", hostile_ring_hole },
 	{ "flood", hostile_flood },
 	{ "block-wake", hostile_block_wake },
