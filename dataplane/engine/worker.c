@@ -12,6 +12,7 @@
 #include "engine/doze.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -32,6 +33,12 @@
  * ports have been armed and disarmed for them, and a peer does not have to ring. Some 5 ms after the last work.
  */
 #define WORKER_DOZE_FROM_US 100u
+
+/*
+ * A sleep as short as this ends before the kernel has given the processor to anybody: who waits for it there, perhaps the
+ * very peer whose answer would be next, gets it by a yield.
+ */
+#define WORKER_YIELD_UNTIL_US 20u
 
 /* Events looked at after a sleep: they only say that it is time to go round. */
 #define WORKER_EVENTS 8
@@ -472,6 +479,8 @@ static void worker_idle(struct worker *worker)
 	    doze(worker))
 		return;
 	worker->sleep_us = MIN(worker->sleep_us + WORKER_SLEEP_STEP_US, options->idle_sleep_max_us);
+	if (worker->sleep_us < WORKER_YIELD_UNTIL_US)
+		sched_yield();
 	deadline_us = worker_next_deadline_us(worker);
 	if (deadline_us > worker->now_us)
 		worker_sleep(worker, MIN(worker->sleep_us, deadline_us - worker->now_us));
