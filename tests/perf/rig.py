@@ -96,8 +96,10 @@ class Cluster:
         self.folder = tempfile.mkdtemp(prefix="haul-compare.")
         self.owners = []
         self.daemons = []
-        self.namespaces = Namespaces(mtu) if device.startswith("net_af") else None
+        self.namespaces = None
         try:
+            if device.startswith("net_af"):
+                self.namespaces = Namespaces(mtu)
             self.begin(workers, lines)
         except BaseException:
             self.end()
@@ -163,7 +165,7 @@ class Cluster:
 
     def bench(self, node, segment, seconds, *words):
         """One row of haul-bench on a node against a segment."""
-        output = run([f"{self.build}/tools/haul-bench", "--json", "--duration", str(seconds), *words, "run", segment],
+        output = run([f"{self.build}/tools/haul-bench", "--json", "-", "--duration", str(seconds), *words, "run", segment],
                      env=self.environment(node), timeout=seconds + 60)
         return json.loads(output)[0]
 
