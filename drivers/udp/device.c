@@ -8,6 +8,7 @@
 #include <rte_common.h>
 #include <rte_mbuf.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,12 @@
 
 /* AF_XDP: the kernel takes packet buffers of this to a page, and nothing beyond. */
 #define DEVICE_XDP_CHUNK_BYTES 2048u
+
+/* memif: buffers of a ring are neighbours, so they begin on cache lines. */
+#define DEVICE_MEMIF_UNIT_BYTES 64u
+
+/* Where the kernel lists the devices of the bus. */
+#define DEVICE_PCI_FOLDER "/sys/bus/pci/devices/"
 
 /* Wires that are memory of this host: what arrives is what was sent. */
 static const char *const device_memory_wires[] = { DEVICE_VIRTIO_USER, "net_vhost", "net_ring",
@@ -99,11 +106,77 @@ void device_options(const struct udp_port_conf *conf, char options_out[UDP_DEVIC
 	int length = snprintf(options_out, UDP_DEVICE_BYTES, "%s", given == NULL ? "" : given + 1);
 	uint32_t slot = device_slot_bytes(conf);
 
-	if (!device_is_made_by(conf, DEVICE_AF_PACKET) || given == NULL ||
-	    strstr(given, ",framesz=") != NULL)
+	if (given == NULL)
 		return;
-	snprintf(options_out + length, UDP_DEVICE_BYTES - (size_t)length, ",framesz=%u,blocksz=%u",
-		 slot, slot * DEVICE_SLOTS_A_BLOCK);
+	if (device_is_made_by(conf, DEVICE_AF_PACKET) && strstr(given, ",framesz=") == NULL) {
+		snprintf(options_out + length, UDP_DEVICE_BYTES - (size_t)length,
+			 ",framesz=%u,blocksz=%u", slot, slot * DEVICE_SLOTS_A_BLOCK);
+	}
+	/* It says that it carries 1518 bytes, but carries what a buffer of its rings holds. */
+	if (device_is_made_by(conf, DEVICE_MEMIF) && strstr(given, ",bsize=") == NULL) {
+		snprintf(options_out + length, UDP_DEVICE_BYTES - (size_t)length, ",bsize=%u",
+			 RTE_ALIGN_CEIL(conf->mtu_bytes + FRAME_ETHERNET_BYTES + DEVICE_EXTRA_BYTES,
+					DEVICE_MEMIF_UNIT_BYTES));
+	}
+}
+
+bool device_tells_mtu(const struct udp_port_conf *conf)
+{
+	return !device_is_made_by(conf, DEVICE_AF_PACKET) && !device_is_made_by(conf, DEVICE_MEMIF);
+}
+
+/* "0000:01:00.0", and no more. */
+bool device_is_pci(const struct udp_port_conf *conf)
+{
+	static const char shape[] = "xxxx:xx:xx.x";
+	const char *device = conf->device;
+
+	for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+		if (shape[i] == 'x' ? !isxdigit((unsigned char)device[i]) : device[i] != shape[i])
+			return false;
+	}
+	return device[sizeof(shape) - 1] == '\0' || device[sizeof(shape) - 1] == ',';
+}
+
+/* Drivers of the kernel that DPDK works with: those that hand a device over, and those that share it. */
+static bool device_is_driver_usable(const char *driver)
+{
+	static const char *const drivers[] = { "vfio-pci", "uio_pci_generic", "igb_uio",
+					       "mlx5_core", "mlx4_core" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+		if (strcmp(driver, drivers[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool device_pci_check(const struct udp_port_conf *conf, char *wrong_out, size_t size)
+{
+	char name[UDP_DEVICE_BYTES];
+	char path[sizeof(DEVICE_PCI_FOLDER) + sizeof(name) + sizeof("/driver")];
+	char driver[256];
+	const char *last;
+	ssize_t length;
+
+	device_name(conf, name);
+	snprintf(path, sizeof(path), "%s%s", DEVICE_PCI_FOLDER, name);
+	if (access(path, F_OK) != 0) {
+		snprintf(wrong_out, size,
+			 "there is no PCI device %s; those that there are stand in %s", name,
+			 DEVICE_PCI_FOLDER);
+		return false;
+	}
+	snprintf(path, sizeof(path), "%s%s/driver", DEVICE_PCI_FOLDER, name);
+	length = readlink(path, driver, sizeof(driver) - 1);
+	driver[MAX(length, 0)] = '\0';
+	last = strrchr(driver, '/');
+	last = last == NULL ? driver : last + 1;
+	if (device_is_driver_usable(last))
+		return true;
+	snprintf(wrong_out, size, "PCI device %s has %s%s; bind it to vfio-pci", name,
+		 last[0] == '\0' ? "no driver" : "the driver ", last);
+	return false;
 }
 
 bool device_interface(const struct udp_port_conf *conf, char name_out[UDP_DEVICE_BYTES])
@@ -121,7 +194,14 @@ bool device_keeps_buffers(const struct udp_port_conf *conf)
 
 bool device_must_relink(const struct udp_port_conf *conf)
 {
-	return device_is_made_by(conf, DEVICE_MEMIF) && strstr(conf->device, "role=server") == NULL;
+	return device_is_made_by(conf, DEVICE_MEMIF) &&
+	       strstr(conf->device, ",role=server") == NULL;
+}
+
+static bool device_is_memif_server(const struct udp_port_conf *conf)
+{
+	return device_is_made_by(conf, DEVICE_MEMIF) &&
+	       strstr(conf->device, ",role=server") != NULL;
 }
 
 bool device_server_path(const struct udp_port_conf *conf, struct sockaddr_un *address_out)
@@ -135,9 +215,9 @@ bool device_server_path(const struct udp_port_conf *conf, struct sockaddr_un *ad
 			     sizeof(address_out->sun_path));
 }
 
-int device_knock(const struct sockaddr_un *address)
+static int device_knock_as(int type, const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int error = 0;
 
 	if (fd < 0)
@@ -148,14 +228,23 @@ int device_knock(const struct sockaddr_un *address)
 	return error;
 }
 
+int device_knock(const struct sockaddr_un *address)
+{
+	return device_knock_as(SOCK_STREAM, address);
+}
+
 void device_remove_stale_socket(const struct udp_port_conf *conf)
 {
+	int type = device_is_memif_server(conf) ? SOCK_SEQPACKET : SOCK_STREAM;
 	struct sockaddr_un address;
 	struct stat status;
 
-	if (!device_server_path(conf, &address) || lstat(address.sun_path, &status) != 0)
+	if (!device_server_path(conf, &address) &&
+	    (type == SOCK_STREAM ||
+	     !device_option(conf->device, ",socket=", address.sun_path, sizeof(address.sun_path))))
 		return;
-	if (S_ISSOCK(status.st_mode) && device_knock(&address) == -ECONNREFUSED)
+	if (lstat(address.sun_path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+	    device_knock_as(type, &address) == -ECONNREFUSED)
 		unlink(address.sun_path);
 }
 

@@ -34,6 +34,15 @@ void device_options(const struct udp_port_conf *conf, char options_out[UDP_DEVIC
 /** Bytes of a packet buffer, its headroom included. */
 uint16_t device_room_bytes(const struct udp_port_conf *conf);
 
+/** Can its PMD be asked for an MTU? Others carry what their buffers hold, and say something else. */
+bool device_tells_mtu(const struct udp_port_conf *conf);
+
+/** Is it a PCI address? */
+bool device_is_pci(const struct udp_port_conf *conf);
+
+/** Is there such a PCI device, with a driver of the kernel that DPDK works with? Else what is wrong, and what would be right. */
+bool device_pci_check(const struct udp_port_conf *conf, char *wrong_out, size_t size);
+
 /** The interface of the kernel that it stands on; false when it is on none. */
 bool device_interface(const struct udp_port_conf *conf, char name_out[UDP_DEVICE_BYTES]);
 

@@ -135,6 +135,20 @@ static bool eal_arg_is_given(const struct eal_options *options, const char *pref
 	return false;
 }
 
+/*
+ * Ports attach their devices by themselves, one at a time. EAL takes all that there are when it is told of none, so it is
+ * told of one that no host has for a port: the root of the bus.
+ */
+static void eal_arg_pci(const struct eal_options *options)
+{
+	if (eal_arg_is_given(options, "-a") || eal_arg_is_given(options, "--allow"))
+		return;
+	if (options->has_pci)
+		eal_arg("-a0000:00:00.0");
+	else
+		eal_arg("--no-pci");
+}
+
 static void eal_args(const struct eal_options *options)
 {
 	eal.count = 0;
@@ -155,8 +169,7 @@ static void eal_args(const struct eal_options *options)
 		eal_arg("--no-huge");
 		eal_arg("--no-shconf");
 	}
-	if (!eal_arg_is_given(options, "-a") && !eal_arg_is_given(options, "--allow"))
-		eal_arg("--no-pci");
+	eal_arg_pci(options);
 	if (!eal_arg_is_given(options, "--log-level"))
 		eal_arg("--log-level=*:notice");
 	for (uint32_t i = 0; i < options->arg_count; i++)

@@ -18,6 +18,7 @@ struct eal_options {
 	const char *node;   /**< makes this process's names unique */
 	uint32_t memory_mb; /**< MiB to take */
 	enum udp_huge_pages huge_pages;
+	bool has_pci; /**< devices of the bus will be asked for; none is touched before */
 	const char (*args)[UDP_EAL_ARG_BYTES]; /**< further arguments */
 	uint32_t arg_count;
 };

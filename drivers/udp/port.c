@@ -87,6 +87,8 @@ static int port_attach(struct port *port)
 		port->is_adopted = true;
 		return 0;
 	}
+	if (device_is_pci(conf) && !device_pci_check(conf, port->reason, sizeof(port->reason)))
+		return -ENODEV;
 	device_remove_stale_socket(conf);
 	if (device_is_virtual(conf)) {
 		char options[UDP_DEVICE_BYTES];
@@ -204,8 +206,7 @@ static int port_configure(struct port *port, struct rte_eth_dev_info *info,
 		port_fail(port, "the interface has a lesser MTU", EMSGSIZE);
 		return -EMSGSIZE;
 	}
-	/* The PMD of AF_PACKET says that it carries 1500 bytes, but carries what its slots hold. */
-	if (!device_is_made_by(port->conf, DEVICE_AF_PACKET))
+	if (device_tells_mtu(port->conf))
 		conf->rxmode.mtu = port->conf->mtu_bytes;
 	conf->intr_conf.lsc = (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 	queues_spread(info, queues, conf);

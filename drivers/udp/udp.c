@@ -8,6 +8,7 @@
 #include "drivers/udp/conf.h"
 #include "drivers/udp/control.h"
 #include "drivers/udp/counters.h"
+#include "drivers/udp/device.h"
 #include "drivers/udp/eal.h"
 
 #include <errno.h>
@@ -77,8 +78,11 @@ static int udp_open_eal(struct transport *transport)
 		.args = conf->eal_args,
 		.arg_count = conf->eal_arg_count,
 	};
-	int error = eal_start(&options);
+	int error;
 
+	for (uint32_t i = 0; i < conf->port_count; i++)
+		options.has_pci |= device_is_pci(&conf->ports[i]);
+	error = eal_start(&options);
 	transport->has_eal = error == 0;
 	return error;
 }

@@ -47,6 +47,10 @@ static void device_options__adds_slots_for_af_packet(void **state)
 	assert_string_equal(options, "iface=eth1,framesz=9216,blocksz=36864");
 	device_options(device("net_af_packet0,iface=eth1,framesz=4096", 9000), options);
 	assert_string_equal(options, "iface=eth1,framesz=4096");
+	device_options(device("net_memif0,role=server,socket=/tmp/x", 9000), options);
+	assert_string_equal(options, "role=server,socket=/tmp/x,bsize=9088");
+	device_options(device("net_memif0,socket=/tmp/x,bsize=4096", 9000), options);
+	assert_string_equal(options, "socket=/tmp/x,bsize=4096");
 	device_options(device("net_ring_a", 1500), options);
 	assert_string_equal(options, "");
 }
@@ -97,6 +101,36 @@ static void device_remove_stale_socket__leaves_one_that_lives(void **state)
 	rmdir(folder);
 }
 
+static void device_must_relink__is_for_clients_of_memif(void **state)
+{
+	(void)state;
+	assert_true(device_must_relink(device("net_memif0,role=client,socket=/tmp/x", 1500)));
+	assert_true(device_must_relink(device("net_memif0,socket=/tmp/x", 1500)));
+	assert_false(device_must_relink(device("net_memif0,role=server,socket=/tmp/x", 1500)));
+	assert_false(device_must_relink(device("net_vhost0,iface=/tmp/x", 1500)));
+}
+
+static void device_is_pci__knows_an_address(void **state)
+{
+	(void)state;
+	assert_true(device_is_pci(device("0000:3b:00.0", 1500)));
+	assert_true(device_is_pci(device("0000:3B:00.1,rx_vec_en=0", 1500)));
+	assert_false(device_is_pci(device("0000:3b:00.0x", 1500)));
+	assert_false(device_is_pci(device("3b:00.0", 1500)));
+	assert_false(device_is_pci(device("", 1500)));
+	assert_false(device_is_pci(device("net_ring_a", 1500)));
+}
+
+static void device_pci_check__says_what_is_wrong(void **state)
+{
+	char wrong[256];
+
+	(void)state;
+	assert_false(device_pci_check(device("fffe:ff:1f.7", 1500), wrong, sizeof(wrong)));
+	assert_string_equal(wrong, "there is no PCI device fffe:ff:1f.7; those that there are "
+				   "stand in /sys/bus/pci/devices/");
+}
+
 static void device_is_memory_wire__but_not_the_kernels_vhost(void **state)
 {
 	(void)state;
@@ -116,6 +150,9 @@ int main(void)
 		cmocka_unit_test(device_room_bytes__holds_what_the_pmd_wants),
 		cmocka_unit_test(device_server_path__is_of_those_that_wait),
 		cmocka_unit_test(device_remove_stale_socket__leaves_one_that_lives),
+		cmocka_unit_test(device_must_relink__is_for_clients_of_memif),
+		cmocka_unit_test(device_is_pci__knows_an_address),
+		cmocka_unit_test(device_pci_check__says_what_is_wrong),
 		cmocka_unit_test(device_is_memory_wire__but_not_the_kernels_vhost),
 	};
 
