@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Goal: an address of a port is taken only as an address with its prefix, and only one that a port can have; the table
- * refuses two ports of one name.
+ * refuses two ports of one name, and stands in the shipped file.
  * Method: strings, good and odd, given to the functions that the loader calls.
  */
 #include "drivers/udp/conf.h"
@@ -120,12 +120,49 @@ static void udp_conf_table__refuses_damage_that_nobody_would_see(void **state)
 	assert_null(port_table()->check(&port));
 }
 
+/* A line of the shipped file's group; without its sign. */
+static const char *without_sign(char *line)
+{
+	assert_int_equal(line[0], '#');
+	return line + (line[1] == ' ' ? 2 : 1);
+}
+
+/* So that a build without this transport reads it too. */
+static void udp_conf_table__stands_in_the_shipped_file_as_comments(void **state)
+{
+	struct conf_section section = { &udp_conf_table, NULL };
+	FILE *shipped = fopen(CONF_DIRECTORY "/dataplane.conf", "r");
+	FILE *printed = tmpfile();
+	char expected[1024];
+	char line[1024];
+
+	(void)state;
+	assert_non_null(shipped);
+	assert_non_null(printed);
+	conf_print(printed, &section, 1);
+	rewind(printed);
+	do {
+		assert_non_null(fgets(line, sizeof(line), shipped));
+	} while (strcmp(line, "# udp = {\n") != 0);
+	do {
+		assert_non_null(fgets(expected, sizeof(expected), printed));
+	} while (strcmp(expected, "udp = {\n") != 0);
+	do {
+		assert_string_equal(without_sign(line), expected);
+		assert_int_equal(fgets(expected, sizeof(expected), printed) == NULL,
+				 fgets(line, sizeof(line), shipped) == NULL);
+	} while (!feof(printed));
+	fclose(shipped);
+	fclose(printed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(udp_conf_address__reads_address_and_prefix),
 		cmocka_unit_test(udp_conf_address__refuses_what_is_none),
 		cmocka_unit_test(udp_conf_table__refuses_a_name_twice),
+		cmocka_unit_test(udp_conf_table__stands_in_the_shipped_file_as_comments),
 		cmocka_unit_test(udp_conf_table__refuses_damage_that_nobody_would_see),
 		cmocka_unit_test(udp_conf_cc__by_name_or_wire),
 	};
