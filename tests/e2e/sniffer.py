@@ -1,25 +1,29 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""sniffer.py VLAN INTERFACE...: reads every frame that comes in by the interfaces until SIGTERM, and holds each against
+"""sniffer.py VLAN INTERFACE...: sees every frame that comes in by the interfaces until SIGTERM, and holds each against
 docs/protocol.md: types, reserved bits, lengths, checksums, tags. Complaints, at most 20, go to standard output; the last line
-has the counts. The exit status is 1 after a complaint. Frames of who is no port of haul (another UDP port) are let pass.
+has the counts. The exit status is 1 after a complaint, and when a frame was missed: the kernel puts them into a ring that holds
+seconds of what a test sends (packet_mmap of Linux, version 3). Frames of who is no port of haul (another UDP port) are let pass.
 """
 
 import collections
+import mmap
+import select
 import signal
 import socket
 import struct
 import sys
+import time
 
 HAUL_PORT = 7471
 SOURCE_PORTS = 256  # right behind it: connections begin there
 QUESTIONS = (0x81, 0x83)  # HELLO and CONNECT
 COMPLAINTS_MAX = 20
-BUFFER_BYTES = 256 << 20
+BLOCK_BYTES, BLOCKS = 1 << 20, 768
+RETIRE_MS = 60
 
-SO_RCVBUFFORCE = 33
-SOL_PACKET, PACKET_STATISTICS, PACKET_AUXDATA = 263, 6, 8
-PACKET_OUTGOING = 4
+SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, PACKET_IGNORE_OUTGOING = 263, 5, 6, 10, 23
+TPACKET_V3, STATUS_USER, PACKET_OUTGOING = 2, 1, 4
 STATUS_VLAN_VALID, STATUS_SUM_NOT_READY = 0x10, 0x8
 
 # Handshake packets: their whole length, and the parts of them that are zero.
@@ -211,46 +215,85 @@ class Sniffer:
                 print("WRONG: %s: %s" % (wrong, data[:96].hex()), flush=True)
 
 
-def receive(sock, sniffer, wanted):
-    data, ancillary, _, sender = sock.recvmsg(65536, 64)
-    if sender[0] not in wanted or sender[2] == PACKET_OUTGOING:
-        return
-    tag, sum_is_ready = 0, True
-    for level, kind, value in ancillary:
-        if level == SOL_PACKET and kind == PACKET_AUXDATA:
-            status, _, _, _, _, tci, _ = struct.unpack("=IIIHHHH", value[:20])
+class Ring:
+    """Blocks that the kernel fills with frames, one after another; each is given back when it has been read."""
+
+    def __init__(self, sock):
+        # tpacket_req3: blocks, frames (which have no size of their own here), and when a block that is not full is given.
+        request = struct.pack("=7I", BLOCK_BYTES, BLOCKS, BLOCK_BYTES, BLOCKS, RETIRE_MS, 0, 0)
+        sock.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
+        sock.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
+        self.memory = mmap.mmap(sock.fileno(), BLOCK_BYTES * BLOCKS)
+        self.block = 0
+
+    def frames(self):
+        """Of the next block: (frame, interface, kind, status, tag) each; ends at once when there is none."""
+        base = self.block * BLOCK_BYTES
+        status, count, at = struct.unpack_from("=III", self.memory, base + 8)
+        if not status & STATUS_USER:
+            return
+        at += base
+        for _ in range(count):
+            # tpacket3_hdr, and sockaddr_ll behind it
+            following, _, _, snapped, length, status, mac, _, _, tci = struct.unpack_from("=6IHHII", self.memory, at)
+            interface, _, kind = struct.unpack_from("=iHB", self.memory, at + 52)
+            check(snapped == length, "only", snapped, "bytes of", length, "were seen")
+            yield self.memory[at + mac : at + mac + snapped], interface, kind, status, tci
+            at += following
+        struct.pack_into("=I", self.memory, base + 8, 0)
+        self.block = (self.block + 1) % BLOCKS
+
+    def take_block(self, sniffer, wanted):
+        """True when there was one."""
+        before = self.block
+        for data, interface, kind, status, tci in self.frames():
+            if interface not in wanted or kind == PACKET_OUTGOING:
+                continue
             tag = tci & 0xFFF if status & STATUS_VLAN_VALID else 0
-            sum_is_ready = not status & STATUS_SUM_NOT_READY
-    if data[12:14] == b"\x81\x00":
-        tag, data = number(data, 14, 2) & 0xFFF, data[:12] + data[16:]
-    sniffer.take(data, tag, sum_is_ready)
+            if data[12:14] == b"\x81\x00":
+                tag, data = number(data, 14, 2) & 0xFFF, data[:12] + data[16:]
+            sniffer.take(data, tag, not status & STATUS_SUM_NOT_READY)
+        return self.block != before
 
 
-def stop(_signal, _frame):
-    raise KeyboardInterrupt
+class Wanted:
+    """The numbers of the interfaces, which come while the sniffer runs, and may be made again."""
+
+    def __init__(self, names):
+        self.names = set(names)
+        self.known = {}
+
+    def __contains__(self, interface):
+        if interface not in self.known:
+            try:
+                self.known[interface] = socket.if_indextoname(interface) in self.names
+            except OSError:
+                return False
+        return self.known[interface]
 
 
 def main():
     sniffer = Sniffer(int(sys.argv[1]))
+    wanted = Wanted(sys.argv[2:])
+    stopping = []
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
-        sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        ring = Ring(sock)
+        sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        ready = select.poll()
+        ready.register(sock, select.POLLIN)
         print("READY", flush=True)
-        try:
-            signal.signal(signal.SIGTERM, stop)
-            while True:
-                receive(sock, sniffer, sys.argv[2:])
-        except KeyboardInterrupt:
-            sock.setblocking(False)
-        try:
-            while True:  # what is in the socket yet
-                receive(sock, sniffer, sys.argv[2:])
-        except BlockingIOError:
+        while not stopping:
+            if not ring.take_block(sniffer, wanted):
+                ready.poll(100)
+        # What is in the ring yet, when the last block has been given, full or not.
+        time.sleep(4 * RETIRE_MS / 1000)
+        while ring.take_block(sniffer, wanted):
             pass
-        missed = struct.unpack("=II", sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
+        missed = struct.unpack("=III", sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12))[1]
     counts = " ".join("%s=%d" % (name.replace(" ", "-"), count) for name, count in sorted(sniffer.counts.items()))
     print("SNIFFED wrong=%d missed=%d %s" % (sniffer.complaints, missed, counts))
-    return 1 if sniffer.complaints else 0
+    return 1 if sniffer.complaints or missed else 0
 
 
 if __name__ == "__main__":
