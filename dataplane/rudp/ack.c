@@ -204,20 +204,39 @@ static void ack_progress(struct rudp_connection *connection, uint32_t count, str
 		conn_state_set(connection, RUDP_ESTABLISHED);
 }
 
+/* Only an acknowledgement that raises the largest number tells counts that are newer than the last. */
+static void ack_marks(struct rudp_connection *connection, const struct wire_ack *ack,
+		      const struct cc_ack *told)
+{
+	int64_t marks =
+		ecn_validate(&connection->ecn, ack, told->packets, connection->packets_sent);
+
+	if (marks < 0) {
+		conn_unmark(connection);
+	} else if (marks > 0) {
+		connection->rudp->counters[RUDP_COUNTER_ECN_MARKED] += (uint64_t)marks;
+		connection->cc.ops->marked(&connection->cc, (uint32_t)marks, told);
+	}
+}
+
 bool ack_receive(struct rudp_connection *connection, const struct wire_ack *ack, uint64_t now_us)
 {
 	struct sent *sent = &connection->sent;
 	uint32_t largest = ack->ranges[0].last;
 	struct cc_ack told = { .now_us = now_us, .in_flight = sent->in_flight };
 	uint32_t count = 0;
+	bool is_newest;
 
 	if (!seq32_before(largest, sent->next))
 		return false;
+	is_newest = seq32_before(connection->largest_acked, largest);
 	ack_largest(connection, ack, &told);
 	for (uint32_t i = 0; i < ack->count; i++)
 		count += ack_range(connection, &ack->ranges[i], now_us);
 	if (count > 0)
 		ack_progress(connection, count, &told);
+	if (connection->ecn.is_on && is_newest && count > 0)
+		ack_marks(connection, ack, &told);
 	ack_detect_loss(connection, now_us);
 	ack_retire(connection);
 	return true;

@@ -7,6 +7,7 @@
 #ifndef RUDP_CC_H
 #define RUDP_CC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cc;
@@ -24,11 +25,14 @@ struct cc_ack {
 /** One algorithm. No entry is NULL. */
 struct cc_ops {
 	const char *name; /**< as in the configuration */
+	bool is_marked;   /**< its packets are sent as ECN-capable: it answers to marks */
 	/** window_packets and packets_max are set to the connection's bound; the rest is zero. */
 	void (*init)(struct cc *cc);
 	void (*acked)(struct cc *cc, const struct cc_ack *ack);
 	/** packets were declared lost; the newest of them was sent at sent_us. */
 	void (*lost)(struct cc *cc, uint32_t packets, uint64_t sent_us, uint64_t now_us);
+	/** So many of the packets of an acknowledgement, which was told to `acked` before, were marked on their way. */
+	void (*marked)(struct cc *cc, uint32_t packets, const struct cc_ack *ack);
 	/** A packet declared lost has been acknowledged after all. */
 	void (*spurious)(struct cc *cc, uint64_t now_us);
 	/** So many probes in a row are unanswered, two or more; nothing was declared lost. */

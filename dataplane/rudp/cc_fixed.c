@@ -24,6 +24,13 @@ static void cc_fixed_lost(struct cc *cc, uint32_t packets, uint64_t sent_us, uin
 	(void)now_us;
 }
 
+static void cc_fixed_marked(struct cc *cc, uint32_t packets, const struct cc_ack *ack)
+{
+	(void)cc;
+	(void)packets;
+	(void)ack;
+}
+
 static void cc_fixed_spurious(struct cc *cc, uint64_t now_us)
 {
 	(void)cc;
@@ -42,6 +49,7 @@ const struct cc_ops cc_fixed = {
 	.init = cc_fixed_init,
 	.acked = cc_fixed_acked,
 	.lost = cc_fixed_lost,
+	.marked = cc_fixed_marked,
 	.spurious = cc_fixed_spurious,
 	.timeout = cc_fixed_timeout,
 };

@@ -76,6 +76,14 @@ static void newreno_lost(struct cc *cc, uint32_t packets, uint64_t sent_us, uint
 	newreno->timeout_us = 0;
 }
 
+/* A mark is one event for all losses and marks of its round trip, as in RFC 9002, 7.1: nothing was lost, so nothing is undone. */
+static void newreno_marked(struct cc *cc, uint32_t packets, const struct cc_ack *ack)
+{
+	(void)packets;
+	if (ack->sent_us != 0 && ack->sent_us > newreno_of(cc)->recovery_us)
+		newreno_lost(cc, 0, ack->sent_us, ack->now_us);
+}
+
 static void newreno_spurious(struct cc *cc, uint64_t now_us)
 {
 	struct newreno *newreno = newreno_of(cc);
@@ -95,9 +103,11 @@ static void newreno_timeout(struct cc *cc, uint32_t probes, uint64_t now_us)
 
 const struct cc_ops cc_newreno = {
 	.name = "newreno",
+	.is_marked = true,
 	.init = newreno_init,
 	.acked = newreno_acked,
 	.lost = newreno_lost,
+	.marked = newreno_marked,
 	.spurious = newreno_spurious,
 	.timeout = newreno_timeout,
 };

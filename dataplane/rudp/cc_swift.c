@@ -16,6 +16,9 @@
  * - Losses are no sign of congestion while the delay says that there is none, unless they are many: then a buffer
  *   overflows that is smaller than the target. Buffers of shared switches are larger, and optics, NIC rings and
  *   wires lose some in any case.
+ * - Marks (ECN) are a switch's own word for a queue that Swift may not see yet: a round with marks does not grow, and cuts
+ *   as DCTCP (Alizadeh et al., SIGCOMM 2010) does, by half the smoothed share of marked packets, or by the delay if
+ *   that is more. The paper has no marks; its largest cut for any one of them would halve for a single packet's.
  * - Doubling at first, until the delay leaves the minimum: 16 packets would need a millisecond to fill a 25 Gbit/s
  *   path otherwise.
  * - After some rounds without any queue it grows by an eighth a round, as Timely's hyperactive increase does in its
@@ -59,6 +62,8 @@
 #define SWIFT_STALL_TARGETS 4u
 /* Samples in a row that end the doubling: one may be late. */
 #define SWIFT_HIGH_SAMPLES 3u
+/* DCTCP's gain: the share of marked packets is smoothed over so many rounds. */
+#define SWIFT_MARKS_SHARE 16u
 /* Losses are counted over so many packets, and are too many from one in SWIFT_LOSS_SHARE on. */
 #define SWIFT_LOSS_PACKETS 64u
 #define SWIFT_LOSS_SHARE   12u
@@ -77,6 +82,9 @@ struct swift {
 	uint32_t acked;        /* packets of the count of losses */
 	uint32_t lost;
 	uint32_t cut_lost;    /* losses that cut the window, without the spurious */
+	uint32_t round_acked; /* packets of the round ... */
+	uint32_t round_marks; /* ... and those that were marked */
+	uint32_t marks;       /* the smoothed share of these, SWIFT_ONE = all */
 	uint16_t base_rounds; /* above the target with the least window */
 	uint8_t timeouts;     /* unanswered probes at timeout_us; 0 = answered for */
 	uint8_t high_samples;
@@ -142,6 +150,7 @@ static void swift_init(struct cc *cc)
 	swift->base_us = UINT32_MAX;
 	swift->round_rtt_us = UINT32_MAX;
 	swift->is_starting = true;
+	swift->marks = SWIFT_ONE;
 	swift_set(cc, SWIFT_WINDOW_INITIAL);
 }
 
@@ -231,6 +240,29 @@ static void swift_pace(struct cc *cc, const struct cc_ack *ack, uint32_t target_
 		cc->pace_ns = 0;
 }
 
+/* As DCTCP: by half the share of marked packets, of the window that the round began with; the delay may have cut more. */
+static void swift_answer_marks(struct cc *cc, uint32_t window)
+{
+	struct swift *swift = swift_of(cc);
+	uint64_t cut;
+
+	if (swift->round_acked > 0) {
+		uint32_t share =
+			(uint32_t)((uint64_t)swift->round_marks * SWIFT_ONE / swift->round_acked);
+
+		swift->marks -= swift->marks / SWIFT_MARKS_SHARE;
+		swift->marks += MIN(share, SWIFT_ONE) / SWIFT_MARKS_SHARE;
+	}
+	if (swift->round_marks > 0) {
+		cut = (uint64_t)window * swift->marks / (2 * SWIFT_ONE);
+		swift->is_starting = false;
+		swift->calm_rounds = 0;
+		swift_set(cc, MIN(swift->window, window - (uint32_t)cut));
+	}
+	swift->round_acked = 0;
+	swift->round_marks = 0;
+}
+
 /* The least delay of a round decides. */
 static void swift_round(struct cc *cc, const struct cc_ack *ack)
 {
@@ -239,11 +271,13 @@ static void swift_round(struct cc *cc, const struct cc_ack *ack)
 	uint32_t target_us = swift_target_us(swift);
 	bool is_above = rtt_us > target_us;
 	bool is_stall = rtt_us > SWIFT_STALL_TARGETS * target_us && !swift->was_above;
+	uint32_t window = swift->window;
 
 	if (is_above && !is_stall)
 		swift_decrease(cc, rtt_us, target_us);
-	else if (!is_above)
+	else if (!is_above && swift->round_marks == 0)
 		swift_increase(cc, rtt_us);
+	swift_answer_marks(cc, window);
 	swift_count_losses(cc, is_above && !is_stall);
 	swift_pace(cc, ack, target_us);
 	cc->target_us = target_us;
@@ -258,6 +292,7 @@ static void swift_acked(struct cc *cc, const struct cc_ack *ack)
 	struct swift *swift = swift_of(cc);
 
 	swift->acked += ack->packets;
+	swift->round_acked += ack->packets;
 	swift->is_used |= ack->in_flight >= cc->window_packets;
 	if (ack->rtt_us != 0) {
 		swift->base_us = MIN(swift->base_us, ack->rtt_us);
@@ -287,6 +322,16 @@ static void swift_lost(struct cc *cc, uint32_t packets, uint64_t sent_us, uint64
 	swift->timeouts = 0;
 }
 
+/* The round's end answers, as to delay. A mark in the beginning ends the doubling at once. */
+static void swift_marked(struct cc *cc, uint32_t packets, const struct cc_ack *ack)
+{
+	struct swift *swift = swift_of(cc);
+
+	(void)ack;
+	swift->round_marks += packets;
+	swift->is_starting = false;
+}
+
 static void swift_spurious(struct cc *cc, uint64_t now_us)
 {
 	struct swift *swift = swift_of(cc);
@@ -308,9 +353,11 @@ static void swift_timeout(struct cc *cc, uint32_t probes, uint64_t now_us)
 
 const struct cc_ops cc_swift = {
 	.name = "swift",
+	.is_marked = true,
 	.init = swift_init,
 	.acked = swift_acked,
 	.lost = swift_lost,
+	.marked = swift_marked,
 	.spurious = swift_spurious,
 	.timeout = swift_timeout,
 };

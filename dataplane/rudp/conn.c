@@ -44,6 +44,7 @@ void conn_init(struct rudp_connection *connection, uint64_t now_us)
 	connection->cc.ops = params->cc != NULL ? params->cc : config->cc;
 	conn_payload_set(connection);
 	connection->cc.ops->init(&connection->cc);
+	connection->ecn.is_on = connection->cc.ops->is_marked;
 	timer_init(&connection->timer, timer_fire_connection);
 	/* The first ping brings the peer's tick and a round-trip time before the first operation. */
 	connection->ping_pending = true;
@@ -63,6 +64,16 @@ void conn_payload_set(struct rudp_connection *connection)
 	/* The half of the numbers that new chunks do not use has room for all that are on the way, in pieces. */
 	cc_bound(&connection->cc, MIN(connection->rudp->config.window_packets,
 				      connection->params.packets / 2 / pieces));
+}
+
+void conn_unmark(struct rudp_connection *connection)
+{
+	struct rudp *rudp = connection->rudp;
+
+	connection->ecn.is_on = false;
+	rudp_count(rudp, RUDP_COUNTER_ECN_FAILED);
+	if (rudp->callbacks.unmark != NULL)
+		rudp->callbacks.unmark(rudp->context, connection);
 }
 
 void conn_wake(struct rudp_connection *connection)

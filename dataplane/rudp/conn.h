@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/wheel.h"
 #include "rudp/cc.h"
+#include "rudp/ecn.h"
 #include "rudp/list.h"
 #include "rudp/loss.h"
 #include "rudp/mtu.h"
@@ -96,6 +97,7 @@ struct rudp_connection {
 	uint64_t packets_again;    /**< for rudp_connection_stats */
 	uint64_t packets_spurious; /**< for rudp_connection_stats */
 	struct mtu mtu;
+	struct ecn ecn;
 	struct ranges ranges;
 	struct window window;
 	struct pieces pieces;
@@ -152,6 +154,8 @@ void conn_abort(struct rudp_connection *connection, struct operation *operation,
 		uint16_t reason, uint64_t now_us);
 /** Data packets are as large as the path is known to carry, from now on. */
 void conn_payload_set(struct rudp_connection *connection);
+/** Packets are not marked as ECN-capable any more. */
+void conn_unmark(struct rudp_connection *connection);
 /** DONE has news. */
 void conn_done_due(struct rudp_connection *connection, uint64_t now_us);
 

@@ -25,6 +25,7 @@ struct recv {
 	uint32_t length;   /* of the payload */
 	uint32_t identity; /* number of its chunk's first transmission */
 	uint64_t now_us;
+	uint8_t ecn; /* of the IP header */
 };
 
 enum rudp_packet_kind rudp_packet_kind(const void *packet, size_t bytes)
@@ -82,7 +83,8 @@ static void recv_settle(const struct recv *recv)
 		recv_settle_piece(recv);
 	else
 		window_set(&connection->window, recv->identity);
-	ranges_add(&connection->ranges, recv->header.number);
+	if (LIKELY(ranges_add(&connection->ranges, recv->header.number)))
+		connection->ecn.seen[recv->ecn & ECN_MASK]++;
 	if (recv->header.number == connection->window.next - 1)
 		connection->largest_us = recv->now_us - rudp_away_us(recv->rudp, recv->now_us);
 	recv_owe_ack(connection);
@@ -492,13 +494,15 @@ static enum rudp_receive recv_dispatch(struct recv *recv, const uint8_t *packet,
 	return recv->header.type == WIRE_WRITE ? recv_write(recv) : recv_read_data(recv);
 }
 
-enum rudp_receive rudp_receive(struct rudp *rudp, uint64_t now_us,
-			       const struct rudp_address *address, const void *packet, size_t bytes)
+enum rudp_receive rudp_receive_marked(struct rudp *rudp, uint64_t now_us,
+				      const struct rudp_address *address, const void *packet,
+				      size_t bytes, uint8_t ecn)
 {
 	struct recv recv;
 
 	recv.rudp = rudp;
 	recv.now_us = now_us;
+	recv.ecn = ecn;
 	rudp_count(rudp, RUDP_COUNTER_PACKETS_RECEIVED);
 	if (bytes > RUDP_DATAGRAM_BYTES_MAX || !wire_header_parse(packet, bytes, &recv.header))
 		return recv_malformed(&recv);

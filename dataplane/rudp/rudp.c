@@ -185,6 +185,11 @@ struct rudp_connection *rudp_connection_find(struct rudp *rudp, uint32_t handle)
 	return connection->state != 0 && connection->generation == handle >> 16 ? connection : NULL;
 }
 
+bool rudp_connection_is_marked(const struct rudp_connection *connection)
+{
+	return connection->ecn.is_on;
+}
+
 void *rudp_connection_user(const struct rudp_connection *connection)
 {
 	return connection->user;

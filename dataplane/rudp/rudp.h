@@ -100,7 +100,7 @@ struct rudp_completion {
 	enum rudp_kind kind; /**< of the request */
 };
 
-/** Calls out of rudp; none may be NULL. Statuses are positive enum haul_error, 0 = HAUL_OK. */
+/** Calls out of rudp; none but `unmark` may be NULL. Statuses are positive enum haul_error, 0 = HAUL_OK. */
 struct rudp_callbacks {
 	/**
 	 * Target: checks generation, right and range, then the clock against not_after_us, copies once.
@@ -132,6 +132,8 @@ struct rudp_callbacks {
 	/** After RUDP_GONE the connection's pointer is dead; its user pointer may be freed. */
 	void (*state)(void *context, struct rudp_connection *connection, enum rudp_state state,
 		      enum rudp_end_reason reason);
+	/** Its packets are not to be sent as ECN-capable any more: rudp_connection_is_marked has become false. */
+	void (*unmark)(void *context, struct rudp_connection *connection);
 };
 
 /** One worker's limits and surroundings. */
@@ -182,6 +184,8 @@ void rudp_connection_close(struct rudp_connection *connection, uint64_t now_us);
 uint32_t rudp_connection_handle(const struct rudp_connection *connection);
 /** The connection of a handle, NULL when it is gone. */
 struct rudp_connection *rudp_connection_find(struct rudp *rudp, uint32_t handle);
+/** Are its packets to be sent as ECT(0)? Until `unmark` says otherwise. */
+bool rudp_connection_is_marked(const struct rudp_connection *connection);
 void *rudp_connection_user(const struct rudp_connection *connection);
 const struct rudp_params *rudp_connection_params(const struct rudp_connection *connection);
 enum rudp_state rudp_connection_state(const struct rudp_connection *connection);
@@ -212,11 +216,19 @@ uint64_t rudp_packet_connection(const void *packet);
 
 /**
  * Takes in a packet of the kinds CONNECTION and RESET. The packet is only read, and free afterwards.
- * RUDP_RECEIVE_UNKNOWN asks for a reset: hand {address, id} to the control thread, rate limited.
+ * `ecn` is the two bits of its IP header, as there. RUDP_RECEIVE_UNKNOWN asks for a reset: hand {address, id} to the control thread, rate limited.
  */
-enum rudp_receive rudp_receive(struct rudp *rudp, uint64_t now_us,
-			       const struct rudp_address *address, const void *packet,
-			       size_t bytes);
+enum rudp_receive rudp_receive_marked(struct rudp *rudp, uint64_t now_us,
+				      const struct rudp_address *address, const void *packet,
+				      size_t bytes, uint8_t ecn);
+
+/** The same for a packet of which the IP header is not known. */
+static inline enum rudp_receive rudp_receive(struct rudp *rudp, uint64_t now_us,
+					     const struct rudp_address *address, const void *packet,
+					     size_t bytes)
+{
+	return rudp_receive_marked(rudp, now_us, address, packet, bytes, 0);
+}
 /**
  * A connection that wants to send, the longest waiting first; NULL = none. Called in each round: the time since
  * the last call of this, or of rudp_advance, tells how long the packets of the next round may have waited for this

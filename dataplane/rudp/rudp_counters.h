@@ -24,6 +24,8 @@
 	X(MTU_PROBES_LOST, "mtu_probes_lost", "packets", "of those, lost: the path carries less")  \
 	X(BLACK_HOLES, "black_holes", "times", "a path carried less than before")                  \
 	X(PIECES, "pieces", "packets", "of chunks that were cut after that, sent")                 \
+	X(ECN_MARKED, "ecn_marked", "packets", "of this node, that met a queue and were marked")   \
+	X(ECN_FAILED, "ecn_failed", "connections", "whose path does not leave marks alone")        \
 	X(DUPLICATE, "duplicate", "packets", "received, whose content had been placed before")     \
 	X(TOO_OLD, "too_old", "packets", "received, with a number below the window")               \
 	X(STALE_TICK, "stale_tick", "packets", "write data dropped, older than four ticks")        \

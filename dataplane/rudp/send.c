@@ -422,6 +422,7 @@ static void send_ack(struct rudp_connection *connection, struct send_frames *fra
 	if (connection->ranges.count == 0)
 		return;
 	ranges_ack(&connection->ranges, &ack);
+	ecn_tell(&connection->ecn, &ack);
 	ack.delay_us = (uint32_t)MIN(now_us - connection->largest_us, (uint64_t)UINT16_MAX);
 	send_frame(frames, wire_ack_write(frames->out, frames->room, &ack), 0);
 }

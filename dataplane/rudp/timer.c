@@ -89,6 +89,10 @@ static void timer_probe(struct rudp_connection *connection, uint64_t now_us)
 	uint32_t origin = number - packet->age;
 
 	timer_doubt(connection, now_us);
+	/* Nothing has ever come through: perhaps since it is marked. */
+	if (UNLIKELY(connection->ecn.is_on && !connection->ecn.is_heard) &&
+	    connection->loss.probes >= ECN_PROBES_MAX)
+		conn_unmark(connection);
 	connection->loss.probes++;
 	connection->last_sent_us = now_us;
 	rudp_count(connection->rudp, RUDP_COUNTER_PROBES);

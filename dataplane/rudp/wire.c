@@ -11,6 +11,8 @@
 
 #define ACK_FIXED_BYTES  12u
 #define ACK_RANGE_BYTES  4u
+#define ACK_COUNTS       0x80u
+#define ACK_COUNTS_BYTES 8u
 #define DONE_FIXED_BYTES 8u
 #define AGE_MASK         (WIRE_AGE_LIMIT - 1u)
 #define OPERATION_MASK   ((1u << WIRE_OPERATION_BITS) - 1u)
@@ -120,22 +122,32 @@ void wire_notice_write(uint8_t *payload, const struct rudp_notice *notice)
 	wire_u64_write(payload + 24, (uint64_t)notice->worker << 56);
 }
 
-/* type 1, ranges below the topmost 1, delay 2, largest 4, below it 2, zero 2, then {gap 2, count 2}. */
+/*
+ * type 1, ranges below the topmost 1, delay 2, largest 4, below it 2, zero 2, with ACK_COUNTS {ECT(0) 4, CE 4}, then
+ * {gap 2, count 2}.
+ */
 static int ack_parse(const uint8_t *in, size_t room, struct wire_ack *out)
 {
 	size_t bytes;
 	uint32_t first;
 
-	if (room < ACK_FIXED_BYTES || in[1] >= WIRE_RANGES_MAX)
+	if (room < ACK_FIXED_BYTES || (in[1] & ~ACK_COUNTS) >= WIRE_RANGES_MAX)
 		return -1;
-	bytes = ACK_FIXED_BYTES + in[1] * (size_t)ACK_RANGE_BYTES;
+	out->count = (in[1] & ~ACK_COUNTS) + 1u;
+	out->has_counts = (in[1] & ACK_COUNTS) != 0;
+	bytes = ACK_FIXED_BYTES + (out->count - 1) * (size_t)ACK_RANGE_BYTES +
+		(out->has_counts ? ACK_COUNTS_BYTES : 0u);
 	if (room < bytes || wire_u16_read(in + 10) != 0)
 		return -1;
-	out->count = in[1] + 1u;
 	out->delay_us = wire_u16_read(in + 2);
 	out->ranges[0].last = wire_u32_read(in + 4);
 	out->ranges[0].first = first = out->ranges[0].last - wire_u16_read(in + 8);
 	in += ACK_FIXED_BYTES;
+	if (out->has_counts) {
+		out->ect0 = wire_u32_read(in);
+		out->ce = wire_u32_read(in + 4);
+		in += ACK_COUNTS_BYTES;
+	}
 	for (uint32_t i = 1; i < out->count; i++, in += ACK_RANGE_BYTES) {
 		uint16_t gap = wire_u16_read(in);
 		uint16_t count = wire_u16_read(in + 2);
@@ -236,19 +248,25 @@ int wire_frame_parse(const uint8_t **cursor, const uint8_t *end, struct wire_fra
 
 size_t wire_ack_write(uint8_t *out, size_t room, const struct wire_ack *ack)
 {
-	size_t bytes = ACK_FIXED_BYTES + (ack->count - 1u) * (size_t)ACK_RANGE_BYTES;
+	size_t bytes = ACK_FIXED_BYTES + (ack->count - 1u) * (size_t)ACK_RANGE_BYTES +
+		       (ack->has_counts ? ACK_COUNTS_BYTES : 0u);
 	uint32_t first = ack->ranges[0].first;
 
 	ASSERT(ack->count >= 1 && ack->count <= WIRE_RANGES_MAX);
 	if (room < bytes)
 		return 0;
 	out[0] = WIRE_FRAME_ACK;
-	out[1] = (uint8_t)(ack->count - 1);
+	out[1] = (uint8_t)((ack->count - 1) | (ack->has_counts ? ACK_COUNTS : 0u));
 	wire_u16_write(out + 2, (uint16_t)MIN(ack->delay_us, (uint32_t)UINT16_MAX));
 	wire_u32_write(out + 4, ack->ranges[0].last);
 	wire_u16_write(out + 8, (uint16_t)(ack->ranges[0].last - first));
 	wire_u16_write(out + 10, 0);
 	out += ACK_FIXED_BYTES;
+	if (ack->has_counts) {
+		wire_u32_write(out, ack->ect0);
+		wire_u32_write(out + 4, ack->ce);
+		out += ACK_COUNTS_BYTES;
+	}
 	for (uint32_t i = 1; i < ack->count; i++, out += ACK_RANGE_BYTES) {
 		const struct wire_range *range = &ack->ranges[i];
 

@@ -100,6 +100,9 @@ struct wire_range {
 struct wire_ack {
 	uint32_t count;    /**< ranges, 1 to WIRE_RANGES_MAX */
 	uint32_t delay_us; /**< since the largest came, saturates at 65535 */
+	uint32_t ect0;     /**< with has_counts: numbers ever acknowledged that came as ECT(0) */
+	uint32_t ce;       /**< likewise, with a mark */
+	bool has_counts;   /**< the frame has them */
 	struct wire_range ranges[WIRE_RANGES_MAX]; /**< the topmost first */
 };
 

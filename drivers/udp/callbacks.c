@@ -176,6 +176,14 @@ static void udp_state(void *context, struct rudp_connection *connection, enum ru
 	TAILQ_INSERT_TAIL(&worker->news, mine, news);
 }
 
+static void udp_unmark(void *context, struct rudp_connection *connection)
+{
+	struct udp_connection *mine = rudp_connection_user(connection);
+
+	(void)context;
+	frame_template_mark(&mine->template, false);
+}
+
 const struct rudp_callbacks udp_callbacks = {
 	.place = udp_place,
 	.notify = udp_notify,
@@ -185,4 +193,5 @@ const struct rudp_callbacks udp_callbacks = {
 	.deliver = udp_deliver,
 	.done = udp_done,
 	.state = udp_state,
+	.unmark = udp_unmark,
 };

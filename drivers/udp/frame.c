@@ -16,6 +16,7 @@
 #define AT_TYPE       12u
 
 /* IPv4, without options. */
+#define AT_IP4_ECN      1u
 #define AT_IP4_LENGTH   2u
 #define AT_IP4_FRAGMENT 6u
 #define AT_IP4_TTL      8u
@@ -30,6 +31,7 @@
 #define IP4_ICMP           1u
 
 /* IPv6, without extensions. */
+#define AT_IP6_ECN    1u
 #define AT_IP6_LENGTH 4u
 #define AT_IP6_NEXT   6u
 #define AT_IP6_HOPS   7u
@@ -43,6 +45,11 @@
 #define IP_HOPS      64u
 #define IP_HOPS_LINK 255u /* what has never left the link */
 #define IP_UDP       17u
+
+/* ECT(0), in a byte whose low two bits are those of ECN; IPv6 has them four bits higher. */
+#define IP_ECN_MASK   3u
+#define IP_ECN_ECT0   2u
+#define IP6_ECN_SHIFT 4u
 
 /* UDP. */
 #define AT_UDP_TARGET_PORT 2u
@@ -106,6 +113,10 @@ static inline __attribute__((always_inline)) enum frame_verdict frame_parse_udp(
 	datagram_out->source_port = get16(udp);
 	datagram_out->target_port = target_port;
 	datagram_out->family = ends_bytes == IP4_ENDS_BYTES ? 4 : 6;
+	datagram_out->ecn =
+		ends_bytes == IP4_ENDS_BYTES
+			? ends[(int)AT_IP4_ECN - (int)AT_IP4_SOURCE] & IP_ECN_MASK
+			: ends[(int)AT_IP6_ECN - (int)AT_IP6_SOURCE] >> IP6_ECN_SHIFT & IP_ECN_MASK;
 	return FRAME_UDP;
 }
 
@@ -344,6 +355,19 @@ void frame_template_make(struct frame_template *template, const struct frame_pat
 	put16(udp + AT_UDP_TARGET_PORT, path->target_port);
 	if (path->target_mac != NULL)
 		frame_template_resolve(template, path->target_mac);
+}
+
+void frame_template_mark(struct frame_template *template, bool is_marked)
+{
+	uint8_t *udp = template->header + FRAME_TEMPLATE_BYTES - FRAME_UDP_BYTES;
+	uint8_t bits = is_marked ? IP_ECN_ECT0 : 0;
+
+	if (template->family == 4) {
+		udp[(int)AT_IP4_ECN - (int)FRAME_IPV4_BYTES] = bits;
+		template->ip_sum = octets_sum(udp - FRAME_IPV4_BYTES, FRAME_IPV4_BYTES);
+	} else {
+		udp[(int)AT_IP6_ECN - (int)FRAME_IPV6_BYTES] = (uint8_t)(bits << IP6_ECN_SHIFT);
+	}
 }
 
 void frame_template_resolve(struct frame_template *template, const uint8_t *mac)

@@ -87,6 +87,7 @@ struct frame_datagram {
 	uint16_t source_port;  /**< host order */
 	uint16_t target_port;  /**< host order */
 	uint8_t family;        /**< 4 or 6 */
+	uint8_t ecn;           /**< the two bits of its IP header, RFC 3168 */
 };
 
 /** Look at a frame. *datagram_out is set only for FRAME_UDP. */
@@ -133,6 +134,9 @@ struct frame_path {
 };
 
 void frame_template_make(struct frame_template *template, const struct frame_path *path);
+
+/** Packets are ECN-capable, ECT(0), from now on, or not any more. */
+void frame_template_mark(struct frame_template *template, bool is_marked);
 
 /** The destination has this MAC from now on. */
 void frame_template_resolve(struct frame_template *template, const uint8_t *mac);

@@ -60,8 +60,8 @@ static void udp_receive_connection(struct transport_worker *worker, const struct
 				   const struct rudp_address *address,
 				   const struct frame_datagram *datagram)
 {
-	if (UNLIKELY(rudp_receive(worker->rudp, worker->now_us, address, datagram->payload,
-				  datagram->bytes) == RUDP_RECEIVE_UNKNOWN)) {
+	if (UNLIKELY(rudp_receive_marked(worker->rudp, worker->now_us, address, datagram->payload,
+					 datagram->bytes, datagram->ecn) == RUDP_RECEIVE_UNKNOWN)) {
 		struct udp_event event = { .kind = UDP_EVENT_UNKNOWN,
 					   .port = queue->port->index,
 					   .bytes = datagram->bytes,

@@ -245,6 +245,7 @@ static int udp_worker_add(struct transport_worker *worker, const struct udp_comm
 		return error;
 	}
 	connection->state = (uint8_t)rudp_connection_state(connection->rudp);
+	frame_template_mark(&connection->template, rudp_connection_is_marked(connection->rudp));
 	TAILQ_INSERT_TAIL(&worker->connections, connection, link);
 	if (command->rail != UDP_NO_RAIL)
 		worker->rails[command->rail] = connection;

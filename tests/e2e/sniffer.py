@@ -94,6 +94,7 @@ class Sniffer:
         check(is_zero(ip[length:]), "padding is not zero")
         check(fold(ip[:20]) == 0xFFFF, "wrong IPv4 checksum")
         check(number(ip, 6, 2) & 0x3FFF == 0, "a fragment")
+        check(ip[1] in (0, 2, 3) or ip[9] != 17, "type of service %#04x" % ip[1])
         if ip[9] == 1:
             self.counts["icmp"] += 1
             check(fold(ip[20:length]) == 0xFFFF, "wrong ICMP checksum")
@@ -107,6 +108,7 @@ class Sniffer:
         length = number(ip, 4, 2)
         check(40 + length <= len(ip), "IPv6 length", length, "in", len(ip))
         body, ends = ip[40 : 40 + length], ip[8:40]
+        check(number(ip, 0, 2) & 0xFFF in (0, 0x20, 0x30) or ip[6] != 17, "traffic class of", number(ip, 0, 2))
         if ip[6] == 58:
             self.counts["icmp6"] += 1
             check(fold(ends + struct.pack("!II", length, 58) + body) == 0xFFFF, "wrong ICMPv6 checksum")
@@ -144,6 +146,10 @@ class Sniffer:
             self.handshake(packet, *HANDSHAKE[kind])
             return
         check(kind in (1, 2, 3, 4), "unknown type %#04x" % kind)
+        if kind in (1, 2) and flags & 8:
+            self.counts["PIECE"] += 1
+            check(flags & 7 == 0 and number(packet, 16, 4) & 0xFFF and len(packet) <= 32 + 1152, "odd PIECE")
+            flags = 0
         check(flags & ~{1: 3, 3: 1}.get(kind, 0) == 0, "type", kind, "with flags %#04x" % flags)
         check(not is_zero(packet[5:12]), "no connection id")
         if kind == 4:
@@ -183,10 +189,13 @@ class Sniffer:
                 return
             check(kind == 1 or is_numbered, "frame", kind, "in a packet without number")
             if kind == 1:
-                size = 12 + 4 * (frames[at + 1] if left >= 2 else 0)
-                check(left >= size and frames[at + 1] <= 31, "ACK is too short or long")
+                ranges = frames[at + 1] if left >= 2 else 0
+                pairs = at + (20 if ranges & 0x80 else 12)
+                size = pairs - at + 4 * (ranges & 0x7F)
+                check(left >= size and ranges & 0x7F <= 31, "ACK is too short or long")
+                check(ranges & 0x80 == 0 or not is_zero(frames[at + 12 : pairs]), "ACK with counts of nothing")
                 check(number(frames, at + 10, 2) == 0, "ACK with reserved bytes")
-                for pair in range(at + 12, at + size, 4):
+                for pair in range(pairs, at + size, 4):
                     check(number(frames, pair, 2) and number(frames, pair + 2, 2), "ACK with an empty range")
             elif kind == 2:
                 size = 4

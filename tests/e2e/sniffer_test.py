@@ -40,11 +40,14 @@ def is_good(frame, tag=0, vlan=0):
 
 PING = bytes((2, 0, 0, 0)) + bytes(12)
 ACK = bytes((1, 1, 0, 9)) + bytes(4) + bytes((0, 3, 0, 0)) + bytes((0, 1, 0, 2))
+COUNTED = b"\1\x81" + ACK[2:12] + bytes((0, 0, 0, 9, 0, 0, 0, 1)) + ACK[12:]
+PIECE = bytes((0, 0, 0, 1)) + bytes(12) + b"a piece"
 WRITE = packet(1, 1, bytes(16) + b"payload")
 NOTICE = struct.pack("!QQIIB7x", 1 << 62, 5, 6, 1 << 30, 3)
 HELLO = struct.pack("!BBH4sHHI", 0x81, 0, 128, b"haul", 1, 1, 0) + bytes(range(16)) + bytes(96)
 
-GOOD = (WRITE, packet(1, 3, bytes(16) + NOTICE), packet(2, 0, bytes(16) + b"x"), packet(3, 1, PING), packet(3, 0, ACK), HELLO)
+GOOD = (WRITE, packet(1, 3, bytes(16) + NOTICE), packet(2, 0, bytes(16) + b"x"), packet(3, 1, PING), packet(3, 0, ACK), packet(3, 0, COUNTED),
+        packet(1, 0xD8, PIECE), packet(2, 0x18, PIECE), HELLO)
 BAD = (
     packet(1, 4, bytes(16) + b"x"),  # a flag that is none
     packet(1, 3, bytes(16) + b"x"),  # no notice
@@ -55,6 +58,11 @@ BAD = (
     packet(1, 3, bytes(16) + b"\x80" + NOTICE[1:]),
     packet(1, 3, bytes(16) + NOTICE[:23] + b"\1" + NOTICE[24:]),  # too many bytes
     packet(1, 0, bytes(16)),  # no payload
+    packet(1, 0xD0, PIECE),  # which piece, but no piece
+    packet(1, 0x09, PIECE),  # ONLY, and a piece
+    packet(1, 0x08, bytes(16) + b"x"),  # a piece of a first transmission
+    packet(3, 0, COUNTED[:12] + bytes(8) + COUNTED[20:]),  # counts of nothing
+    packet(3, 0, COUNTED[:16]),
     packet(2, 0, bytes(9) + b"\1" + bytes(7)),  # a region in READ DATA
     packet(2, 1, bytes(17)),
     packet(3, 0, PING),  # PING without a number

@@ -262,8 +262,8 @@ static void fuzz_receive(struct fuzz *fuzz, const uint8_t *packet, size_t bytes)
 		break;
 	case RUDP_PACKET_CONNECTION:
 	case RUDP_PACKET_RESET:
-		if (rudp_receive(fuzz->rudp, fuzz->now_us, &fuzz->address, copy + 1, bytes) ==
-		    RUDP_RECEIVE_UNKNOWN)
+		if (rudp_receive_marked(fuzz->rudp, fuzz->now_us, &fuzz->address, copy + 1, bytes,
+					(uint8_t)(bytes & 3)) == RUDP_RECEIVE_UNKNOWN)
 			handshake_reset(fuzz->handshake, fuzz->now_us, &fuzz->address,
 					rudp_packet_connection(copy + 1), bytes);
 		break;
@@ -276,7 +276,10 @@ static void fuzz_receive(struct fuzz *fuzz, const uint8_t *packet, size_t bytes)
 /* Frames whose fields come from the script; raw bytes seldom make one. Returns their bytes. */
 static size_t fuzz_frame(struct fuzz *fuzz, uint8_t *out, size_t room)
 {
-	struct wire_ack ack = { .count = 1 + script(fuzz, 1) % 4 };
+	struct wire_ack ack = { .count = 1 + script(fuzz, 1) % 4,
+				.has_counts = script(fuzz, 1) % 2 == 0,
+				.ect0 = script(fuzz, 1),
+				.ce = script(fuzz, 1) };
 	struct wire_done done = { .low_water = script(fuzz, 1) % 40, .words = script(fuzz, 1) % 3 };
 	struct wire_refuse refuse = { .operation = script(fuzz, 1) % 40,
 				      .status = script(fuzz, 1) % 24 };

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "random.h"
 #include "rudp/cc.h"
+#include "rudp/ecn.h"
 #include "rudp/rudp.h"
 #include "rudp/rudp_counters.h"
 
@@ -48,6 +49,7 @@ struct packet {
 	uint32_t from;
 	uint32_t to;
 	uint32_t bytes;
+	uint8_t ecn; /* the two bits of the IP header */
 	uint8_t data[DATAGRAM_ROOM];
 };
 
@@ -377,6 +379,9 @@ static void fabric_switch(struct fabric *fabric, struct packet *packet)
 		packet_put(fabric, packet);
 		return;
 	}
+	if (fabric->config->mark_bytes != 0 && packet->ecn != ECN_NOT_ECT &&
+	    queued >= fabric->config->mark_bytes)
+		packet->ecn = ECN_CE;
 	fabric->bottleneck_ps = fabric->now_ps + wait_ps + bytes * fabric->ps_per_byte;
 	fabric_deliver(fabric, packet, fabric->bottleneck_ps);
 }
@@ -444,6 +449,8 @@ static bool host_transmit(struct host *host, uint64_t now_us)
 				break;
 			}
 			packet->from = host->index;
+			packet->ecn =
+				rudp_connection_is_marked(connection) ? ECN_ECT0 : ECN_NOT_ECT;
 			packet->to = host_peer(host, connection);
 			host_pay(host);
 			sent++;
@@ -480,7 +487,8 @@ static void host_receive(struct host *host, uint64_t now_us)
 		struct packet *packet = host->inbox[i];
 		struct rudp_address address = host_address(packet->from);
 
-		rudp_receive(host->rudp, now_us, &address, packet->data, packet->bytes);
+		rudp_receive_marked(host->rudp, now_us, &address, packet->data, packet->bytes,
+				    packet->ecn);
 		packet_put(host->fabric, packet);
 		host_pay(host);
 	}

@@ -26,6 +26,7 @@ struct fabric_config {
 	uint32_t warm_us;         /**< virtual time until measuring begins */
 	uint32_t measure_us;      /**< and how long it takes */
 	uint32_t buffer_bytes;    /**< of the bottleneck, wire bytes; 0 = no limit */
+	uint32_t mark_bytes;      /**< ECN-capable packets behind so many are marked; 0 = none is */
 	uint32_t rate_mbit;       /**< of the bottleneck */
 	uint32_t round_trip_us;   /**< of the empty fabric, without hosts and serialisation */
 	uint32_t loss_ppm;        /**< of each packet, in both directions */

@@ -5,8 +5,13 @@
  */
 #include "link.h"
 
+#include "rudp/ecn.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+/* Queues are bytes, and told in packets of this size: a small packet finds as much room as a large one. */
+#define LINK_PACKET_BYTES UINT64_C(1500)
 
 static bool packet_before(const struct link_packet *a, const struct link_packet *b)
 {
@@ -75,10 +80,10 @@ void link_queue_destroy(struct link_queue *queue)
 	memset(queue, 0, sizeof(*queue));
 }
 
-static void link_deliver(struct link *link, uint64_t at_us, const uint8_t *data, size_t bytes,
+static void link_deliver(struct link *link, struct link_packet packet, const uint8_t *data,
 			 bool is_garbled)
 {
-	struct link_packet packet = { .at_us = at_us, .to = link->to, .bytes = (uint32_t)bytes };
+	size_t bytes = packet.bytes;
 
 	packet.data = malloc(bytes);
 	if (packet.data == NULL)
@@ -99,8 +104,8 @@ static void link_deliver(struct link *link, uint64_t at_us, const uint8_t *data,
 	queue_put(link->queue, packet);
 }
 
-/* When the last byte has left; UINT64_MAX = the queue is full. */
-static uint64_t link_departure_us(struct link *link, uint64_t now_us, size_t bytes)
+/* When the last byte has left; UINT64_MAX = the queue is full. A long queue marks. */
+static uint64_t link_departure_us(struct link *link, uint64_t now_us, size_t bytes, uint8_t *ecn)
 {
 	uint64_t start_us8 = now_us * 8;
 
@@ -110,8 +115,12 @@ static uint64_t link_departure_us(struct link *link, uint64_t now_us, size_t byt
 		uint64_t queued =
 			(link->busy_until_us8 - start_us8) * link->config.bytes_per_us / 8;
 
-		if (link->config.queue_packets != 0 && queued / bytes >= link->config.queue_packets)
+		if (link->config.queue_packets != 0 &&
+		    queued >= link->config.queue_packets * LINK_PACKET_BYTES)
 			return UINT64_MAX;
+		if (link->config.mark_packets != 0 && *ecn != ECN_NOT_ECT &&
+		    queued >= link->config.mark_packets * LINK_PACKET_BYTES)
+			*ecn = ECN_CE;
 		start_us8 = link->busy_until_us8;
 	}
 	link->busy_until_us8 = start_us8 + bytes * 8 / link->config.bytes_per_us;
@@ -147,16 +156,18 @@ static bool link_loses(struct link *link, uint64_t now_us)
 	       random_chance(link->random, config->corrupt_ppm);
 }
 
-void link_send(struct link *link, uint64_t now_us, const uint8_t *data, size_t bytes)
+void link_send(struct link *link, uint64_t now_us, const uint8_t *data, size_t bytes, uint8_t ecn)
 {
 	const struct link_config *config = &link->config;
-	uint64_t at_us = link_departure_us(link, now_us, bytes);
+	uint64_t at_us = link_departure_us(link, now_us, bytes, &ecn);
+	struct link_packet packet = { .to = link->to, .bytes = (uint32_t)bytes };
 
 	link->counts.sent++;
 	if (at_us == UINT64_MAX || !link_carries(link, now_us, bytes) || link_loses(link, now_us)) {
 		link->counts.dropped++;
 		return;
 	}
+	packet.ecn = config->bleaches != 0 ? ECN_NOT_ECT : ecn;
 	at_us += config->delay_us;
 	if (config->jitter_us != 0)
 		at_us += random_below(link->random, config->jitter_us + 1);
@@ -166,8 +177,10 @@ void link_send(struct link *link, uint64_t now_us, const uint8_t *data, size_t b
 		at_us += 1 + random_below(link->random, config->reorder_us);
 	if (random_chance(link->random, config->late_ppm))
 		at_us += random_below(link->random, config->late_us);
-	link_deliver(link, at_us, data, bytes, random_chance(link->random, config->garbage_ppm));
-	if (random_chance(link->random, config->duplicate_ppm))
-		link_deliver(link, at_us + random_below(link->random, config->duplicate_us + 1),
-			     data, bytes, false);
+	packet.at_us = at_us;
+	link_deliver(link, packet, data, random_chance(link->random, config->garbage_ppm));
+	if (!random_chance(link->random, config->duplicate_ppm))
+		return;
+	packet.at_us += random_below(link->random, config->duplicate_us + 1);
+	link_deliver(link, packet, data, false);
 }

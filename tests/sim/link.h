@@ -28,6 +28,8 @@ struct link_config {
 	uint32_t late_us;        /**< for late_ppm */
 	uint32_t bytes_per_us;   /**< bandwidth; 0 = infinite */
 	uint32_t queue_packets;  /**< waiting for bandwidth; more are dropped */
+	uint32_t mark_packets;   /**< ECN-capable ones behind so many are marked; 0 = none is */
+	uint32_t bleaches;       /**< 1 = takes the marks away, and the capability */
 	uint32_t carries_bytes;  /**< larger datagrams are dropped; 0 = none is too large */
 	uint32_t shrunk_bytes;   /**< the same, in each other period of shrink_us; 0 = as before */
 	uint32_t shrink_us;      /**< the first period is at full size; 0 = shrunk for good ... */
@@ -47,6 +49,7 @@ struct link_packet {
 	uint64_t sequence; /**< tells two of one time apart */
 	uint32_t to;       /**< node */
 	uint32_t bytes;
+	uint8_t ecn;   /**< the two bits of the IP header */
 	uint8_t *data; /**< freed by whoever takes the packet */
 };
 
@@ -69,7 +72,7 @@ struct link {
 	bool in_burst;
 };
 
-void link_send(struct link *link, uint64_t now_us, const uint8_t *data, size_t bytes);
+void link_send(struct link *link, uint64_t now_us, const uint8_t *data, size_t bytes, uint8_t ecn);
 /** Arrival of the next packet, UINT64_MAX = none. */
 uint64_t link_queue_next_us(const struct link_queue *queue);
 /** Takes the next packet; there is one. */

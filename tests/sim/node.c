@@ -7,6 +7,7 @@
 
 #include "api/haul_error.h"
 #include "base/check.h"
+#include "rudp/ecn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -197,8 +198,8 @@ static void node_take(struct node *node, struct node *peer, const struct link_pa
 		return;
 	case RUDP_PACKET_CONNECTION:
 	case RUDP_PACKET_RESET:
-		if (rudp_receive(node->rudp, now_us, &peer->address, packet->data, packet->bytes) ==
-		    RUDP_RECEIVE_UNKNOWN)
+		if (rudp_receive_marked(node->rudp, now_us, &peer->address, packet->data,
+					packet->bytes, packet->ecn) == RUDP_RECEIVE_UNKNOWN)
 			handshake_reset(node->handshake, now_us, &peer->address,
 					rudp_packet_connection(packet->data), packet->bytes);
 		return;
@@ -405,11 +406,12 @@ static void node_transmit(struct node *node)
 
 	while ((bytes = handshake_transmit(node->handshake, *node->now_us, &address, buffer,
 					   sizeof(buffer))) > 0)
-		link_send(node->link, *node->now_us, buffer, bytes);
+		link_send(node->link, *node->now_us, buffer, bytes, ECN_NOT_ECT);
 	while ((connection = rudp_next_to_send(node->rudp, *node->now_us)) != NULL) {
 		while ((bytes = rudp_transmit(connection, *node->now_us, NULL, buffer,
 					      sizeof(buffer))) > 0)
-			link_send(node->link, *node->now_us, buffer, bytes);
+			link_send(node->link, *node->now_us, buffer, bytes,
+				  rudp_connection_is_marked(connection) ? ECN_ECT0 : ECN_NOT_ECT);
 	}
 }
 
@@ -455,6 +457,12 @@ static void node_expect(struct node *node)
 	if ((expects & SCENARIO_NO_LOSS) != 0 &&
 	    node->counters[RUDP_COUNTER_LOST] + node->counters[RUDP_COUNTER_RETRANSMITTED] != 0)
 		memory_violation(memory, "sent twice on a perfect wire", 0);
+	if ((expects & SCENARIO_NONE_LOST) != 0 && node->counters[RUDP_COUNTER_LOST] != 0)
+		memory_violation(memory, "lost where nothing is dropped", 0);
+	if ((expects & SCENARIO_MARKS) != 0 && node->counters[RUDP_COUNTER_ECN_MARKED] == 0)
+		memory_violation(memory, "nothing was marked", 0);
+	if ((expects & SCENARIO_UNMARKED) != 0 && node->counters[RUDP_COUNTER_ECN_FAILED] == 0)
+		memory_violation(memory, "marks that vanish were not missed", 0);
 	if ((expects & SCENARIO_PIECES) != 0 && node->counters[RUDP_COUNTER_PIECES] == 0)
 		memory_violation(memory, "nothing went in pieces", 0);
 	if ((expects & SCENARIO_NOTIFIES) != 0 && memory->notified == 0)

@@ -8,13 +8,16 @@
 #include "link.h"
 
 /** What must be true at the end, beside the properties that always hold. */
-#define SCENARIO_ALL_OK     0x01u /**< every operation ended with HAUL_OK */
-#define SCENARIO_NO_LOSS    0x02u /**< nothing was declared lost or sent again */
-#define SCENARIO_REFUSES    0x04u /**< some operation ended with HAUL_STALE */
-#define SCENARIO_STALE_TICK 0x08u /**< some packet was dropped for its tick */
-#define SCENARIO_LENIENT    0x10u /**< contents are not compared: the wire changes them unseen */
-#define SCENARIO_PIECES     0x20u /**< some chunk went in pieces */
-#define SCENARIO_NOTIFIES   0x40u /**< some notification was delivered */
+#define SCENARIO_ALL_OK     0x01u  /**< every operation ended with HAUL_OK */
+#define SCENARIO_NO_LOSS    0x02u  /**< nothing was declared lost or sent again */
+#define SCENARIO_REFUSES    0x04u  /**< some operation ended with HAUL_STALE */
+#define SCENARIO_STALE_TICK 0x08u  /**< some packet was dropped for its tick */
+#define SCENARIO_LENIENT    0x10u  /**< contents are not compared: the wire changes them unseen */
+#define SCENARIO_PIECES     0x20u  /**< some chunk went in pieces */
+#define SCENARIO_NOTIFIES   0x40u  /**< some notification was delivered */
+#define SCENARIO_NONE_LOST  0x80u  /**< nothing was declared lost; probes may have been sent */
+#define SCENARIO_MARKS      0x100u /**< packets of each node were marked */
+#define SCENARIO_UNMARKED   0x200u /**< each node found that marks do not come through */
 
 struct scenario {
 	const char *name;
@@ -41,6 +44,7 @@ struct scenario {
 	uint32_t close_us;        /**< a node closes its connection about this often */
 	uint32_t think_us;        /**< idle time between operations, up to */
 	uint32_t mtu_bytes;       /**< that both ends have found at the end; 0 = any */
+	const char *cc;           /**< whatever the command line says; NULL = as that says */
 	uint32_t expects;         /**< SCENARIO_* */
 };
 

@@ -88,6 +88,15 @@ static void sabotage_freshness(uint8_t *data, size_t bytes, uint64_t now_us)
 		wire_u16_write(data + 2, (uint16_t)(now_us / RUDP_TICK_US));
 }
 
+/* Marks and the capability stay, but who sends does not hear of them. */
+static void sabotage_marks(struct node *node)
+{
+	if (node->connection != NULL && node->connection->state < RUDP_ENDED) {
+		node->connection->ecn.seen[ECN_ECT0] += node->connection->ecn.seen[ECN_CE];
+		node->connection->ecn.seen[ECN_CE] = 0;
+	}
+}
+
 static void sim_sabotage(struct sim *sim)
 {
 	for (uint32_t i = 0; i < 2; i++) {
@@ -95,6 +104,8 @@ static void sim_sabotage(struct sim *sim)
 			sim->nodes[i].sabotage = sabotage_window;
 		else if (strcmp(options.sabotage, "pieces") == 0)
 			sim->nodes[i].sabotage = sabotage_pieces;
+		else if (strcmp(options.sabotage, "marks") == 0)
+			sim->nodes[i].sabotage = sabotage_marks;
 		else if (strcmp(options.sabotage, "fence") == 0)
 			sim->nodes[i].tamper = sabotage_fence;
 		else if (strcmp(options.sabotage, "freshness") == 0)
@@ -131,7 +142,9 @@ static void sim_init(struct sim *sim, const struct scenario *scenario, uint64_t 
 		sim->nodes[i].now_us = &sim->now_us;
 	}
 	for (uint32_t i = 0; i < 2; i++) {
-		sim->nodes[i].cc = options.cc != NULL ? cc_find(options.cc) : NULL;
+		const char *cc = scenario->cc != NULL ? scenario->cc : options.cc;
+
+		sim->nodes[i].cc = cc != NULL ? cc_find(cc) : NULL;
 		node_init(&sim->nodes[i], scenario, &sim->nodes[!i]);
 		sim->nodes[i].memory.uid_next = &sim->uid_next;
 	}
@@ -216,7 +229,8 @@ static void sim_report(struct sim *sim, const struct scenario *scenario, uint64_
 		if (memory->violations == 0)
 			continue;
 		stale_count += strstr(memory->violation, "stale byte") != NULL ||
-			       strstr(memory->violation, "twice") != NULL;
+			       strstr(memory->violation, "twice") != NULL ||
+			       strstr(memory->violation, "lost where") != NULL;
 		printf("FAILED %s seed %" PRIu64 " node %u: %s\n"
 		       "  replay: sim --scenario %s --seed %" PRIu64 "%s%s%s%s\n",
 		       scenario->name, seed, i, memory->violation, scenario->name, seed,
@@ -253,7 +267,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME]\n"
-		"           [--sabotage window|pieces|fence|freshness|generation|notifier]\n"
+		"           [--sabotage window|pieces|marks|fence|freshness|generation|notifier]\n"
 		"           [--list] [--verbose]\n");
 	return 2;
 }
