@@ -10,6 +10,7 @@
  *     fuzz_rudp [--seconds N] [--seed S] [FILE...]
  */
 #include "base/check.h"
+#include "rudp/cc.h"
 #include "rudp/handshake.h"
 #include "rudp/handshake_wire.h"
 #include "rudp/rudp.h"
@@ -210,6 +211,7 @@ static void fuzz_create(struct fuzz *fuzz)
 		.datagram_bytes = DATAGRAM_BYTES,
 		.worker = 1,
 		.now_us = fuzz->now_us,
+		.cc = cc_find(cc_name(script(fuzz, 1) % 3)),
 		.callbacks = &callbacks,
 		.context = fuzz,
 	};
