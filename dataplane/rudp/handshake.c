@@ -199,12 +199,16 @@ void handshake_reset(struct handshake *handshake, uint64_t now_us,
 						       (uint64_t)HANDSHAKE_RESETS_BURST);
 		handshake->resets_us = now_us;
 	}
-	if (bytes < WIRE_RESET_BYTES || handshake->resets_left == 0)
+	if (bytes < WIRE_RESET_BYTES || handshake->resets_left == 0 ||
+	    (connection == handshake->reset_id &&
+	     now_us - handshake->reset_us < HANDSHAKE_RESET_AGAIN_US))
 		return;
 	answer = handshake_answer(handshake, address);
 	if (answer == NULL)
 		return;
 	handshake->resets_left--;
+	handshake->reset_id = connection;
+	handshake->reset_us = now_us;
 	handshake_count(handshake, HANDSHAKE_COUNTER_RESETS);
 	wire_header_write(answer->packet, &header);
 	cookie_token(handshake->config.key, connection, answer->packet + WIRE_HEADER_BYTES);

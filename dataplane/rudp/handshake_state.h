@@ -21,6 +21,8 @@
 /** Resets: so many at once, and so many a second. */
 #define HANDSHAKE_RESETS_BURST  64u
 #define HANDSHAKE_RESETS_SECOND 1000u
+/** And one connection not twice in a row within this: what comes at once was sent before the first could be heard. */
+#define HANDSHAKE_RESET_AGAIN_US 10000u
 /** How long an accepted CONNECT is remembered: until its cookie is no good any more. */
 #define HANDSHAKE_REMEMBER_US (UINT64_C(2) * COOKIE_WINDOW_US)
 
@@ -73,6 +75,8 @@ struct handshake {
 	uint32_t answer_tail; /**< free-running */
 	uint32_t resets_left; /**< tokens of the rate limit */
 	uint64_t resets_us;   /**< when they were last filled up */
+	uint64_t reset_id;    /**< of the last one */
+	uint64_t reset_us;    /**< and when it was sent */
 	uint64_t counters_own[HANDSHAKE_COUNTER_COUNT];
 };
 

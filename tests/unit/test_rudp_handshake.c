@@ -526,6 +526,27 @@ static void handshake_drop__is_silent(void **state)
 	sides_stop(&a, &b);
 }
 
+/* A whole ring of packets for one that is over is answered once, and again when there still are some later. */
+static void handshake_reset__once_for_a_burst(void **state)
+{
+	struct side a;
+	struct side b;
+
+	(void)state;
+	sides_start(&a, &b);
+	for (uint64_t i = 0; i < 100; i++) {
+		handshake_reset(b.handshake, NOW_US + i * 99, &a.address, 7, 100);
+		assert_int_equal(side_send(&b, NOW_US).bytes > 0, i == 0);
+	}
+	handshake_reset(b.handshake, NOW_US + 9900, &a.address, 8, 100);
+	assert_true(side_send(&b, NOW_US).bytes > 0);
+	handshake_reset(b.handshake, NOW_US + 9901, &a.address, 7, 100);
+	assert_true(side_send(&b, NOW_US).bytes > 0);
+	handshake_reset(b.handshake, NOW_US + 19901, &a.address, 7, 100);
+	assert_true(side_send(&b, NOW_US).bytes > 0);
+	sides_stop(&a, &b);
+}
+
 static void handshake_reset__carries_the_token_and_is_limited(void **state)
 {
 	struct side a;
@@ -546,8 +567,8 @@ static void handshake_reset__carries_the_token_and_is_limited(void **state)
 	/* Never longer than its cause. */
 	handshake_reset(b.handshake, NOW_US, &a.address, 1, WIRE_RESET_BYTES - 1);
 	assert_int_equal(side_send(&b, NOW_US).bytes, 0);
-	for (int i = 0; i < 1000; i++) {
-		handshake_reset(b.handshake, NOW_US, &a.address, 1, 100);
+	for (uint64_t i = 2; i < 1000; i++) {
+		handshake_reset(b.handshake, NOW_US, &a.address, i, 100);
 		sent += side_send(&b, NOW_US).bytes > 0;
 	}
 	assert_in_range(sent, 1, 64);
@@ -572,6 +593,7 @@ int main(void)
 		cmocka_unit_test(handshake_accepted__lets_the_answer_go),
 		cmocka_unit_test(handshake_connect__ends_by_its_deadline),
 		cmocka_unit_test(handshake_drop__is_silent),
+		cmocka_unit_test(handshake_reset__once_for_a_burst),
 		cmocka_unit_test(handshake_reset__carries_the_token_and_is_limited),
 	};
 
