@@ -90,6 +90,31 @@ static void own_counter(const struct counter_value *value, void *argument)
 	counter_put(argument, "controlplane", value);
 }
 
+/* The workers one by one: who is busy. */
+static void worker_counter(const struct counter_value *value, void *argument)
+{
+	if (strcmp(value->group, "worker") == 0)
+		(void)json_object_set_new(argument, value->name, json_u64(value->value));
+}
+
+static void workers_put(json_t *body, const char *path)
+{
+	json_t *workers = json_array();
+	struct counters_view *view = NULL;
+
+	if (counters_open(path, &view) == 0) {
+		for (unsigned int i = 0; i < counters_threads(view); i++) {
+			json_t *worker = json_object();
+
+			(void)json_object_set_new(worker, "worker", json_integer(i));
+			counters_each_of(view, i, worker_counter, worker);
+			(void)json_array_append_new(workers, worker);
+		}
+	}
+	counters_close(view);
+	(void)json_object_set_new(body, "workers", workers);
+}
+
 void route_stats(struct reply *reply, const char *rest)
 {
 	const struct http_scene *scene = reply_scene(reply);
@@ -99,5 +124,6 @@ void route_stats(struct reply *reply, const char *rest)
 	stats_each(scene, own_counter, counters);
 	dataplane_put(counters, body, scene->conf->counters_file);
 	(void)json_object_set_new(body, "counters", counters);
+	workers_put(body, scene->conf->counters_file);
 	reply_json(reply, 200, body);
 }

@@ -58,6 +58,8 @@ static json_t *channel_make(const struct haul_channel_row *row)
 	(void)json_object_set_new(channel, "process", json_u64(row->process));
 	(void)json_object_set_new(channel, "operations", json_u64(row->operations));
 	(void)json_object_set_new(channel, "open", json_u64(row->open));
+	(void)json_object_set_new(channel, "bytes", json_u64(row->bytes));
+	(void)json_object_set_new(channel, "time_us", json_u64(row->time_us));
 	return channel;
 }
 

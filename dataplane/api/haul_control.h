@@ -203,6 +203,8 @@ struct haul_channel_row {
 	uint64_t process;    /**< pid at attach */
 	uint64_t operations; /**< accepted since attach */
 	uint64_t open;       /**< not completed yet */
+	uint64_t bytes;      /**< of those that were completed */
+	uint64_t time_us;    /**< that these took together */
 };
 
 #ifdef __cplusplus

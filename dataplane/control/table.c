@@ -116,6 +116,8 @@ static uint32_t table_channels(struct node *node, struct haul_channel_row *rows)
 		row->process = (uint64_t)client->pid;
 		row->operations = client->rings->channel.accepted;
 		row->open = row->operations - client->rings->channel.completed;
+		row->bytes = client->rings->channel.bytes;
+		row->time_us = client->rings->channel.time_us;
 		count++;
 	}
 	return count;

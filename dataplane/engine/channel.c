@@ -284,6 +284,8 @@ void channel_complete(struct channel *channel, const struct channel_result *resu
 	struct batch *batch;
 
 	channel->completed++;
+	channel->bytes += completion.bytes;
+	channel->time_us += completion.time_us;
 	if (result->batch == 0) {
 		channel_write(channel, &completion);
 		return;

@@ -78,6 +78,8 @@ struct channel {
 	/* Written by the worker, read by anybody for listings. */
 	uint64_t accepted;
 	uint64_t completed;
+	uint64_t bytes;   /**< of all that were completed */
+	uint64_t time_us; /**< that all of them took together */
 };
 
 /** Handle given to the client: index + 1 in the low half, so that 0 is none, and the generation above. */

@@ -80,13 +80,14 @@ static void doze_wait(struct worker *worker)
 	timeout.tv_nsec = (long)(sleep_us * CLOCK_NS_PER_US % CLOCK_NS_PER_S);
 	worker->counters[WORKER_SLEEPS]++;
 	epoll_pwait2(worker->epoll_fd, events, DOZE_EVENTS, &timeout, NULL);
+	worker_count_sleep(worker);
 }
 
 bool doze(struct worker *worker)
 {
 	if (!doze_enter(worker))
 		return false;
-	if (worker_round(worker, clock_now_us()) > 0) {
+	if (worker_round(worker, clock_sync_us()) > 0) {
 		worker->busy_at_us = worker->now_us;
 		worker->sleep_us = 0;
 	} else if (doze_is_quiet(worker) &&

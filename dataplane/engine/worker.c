@@ -54,6 +54,8 @@ _Static_assert(ENGINE_RAIL_NUMBERS <= UINT16_MAX, "a slice has room for a rail's
 static const struct counter_spec worker_counter_specs[WORKER_COUNTER_COUNT] = {
 	[WORKER_ROUNDS] = { "rounds", "rounds", "times the poll loop went round" },
 	[WORKER_SLEEPS] = { "sleeps", "sleeps", "times it slept since there was no work" },
+	[WORKER_BUSY_US] = { "busy_us", "microseconds", "that rounds took which found work" },
+	[WORKER_SLEPT_US] = { "slept_us", "microseconds", "for which it slept" },
 	[WORKER_ENTRIES] = { "entries", "entries", "entries taken from submission rings" },
 	[WORKER_ENTRIES_REFUSED] = { "entries_refused", "entries",
 				     "entries that were malformed or named what they may not" },
@@ -445,6 +447,14 @@ static bool worker_has_entries(const struct worker *worker)
 	return false;
 }
 
+void worker_count_sleep(struct worker *worker)
+{
+	uint64_t now_us = clock_now_us();
+
+	if (now_us > worker->now_us)
+		worker->counters[WORKER_SLEPT_US] += now_us - worker->now_us;
+}
+
 static void worker_sleep(struct worker *worker, uint64_t sleep_us)
 {
 	struct timespec timeout = { .tv_nsec = (long)(sleep_us * CLOCK_NS_PER_US) };
@@ -457,6 +467,7 @@ static void worker_sleep(struct worker *worker, uint64_t sleep_us)
 		worker->counters[WORKER_SLEEPS]++;
 		/* Doorbells are edge-triggered, so nobody has to empty them. */
 		epoll_pwait2(worker->epoll_fd, events, WORKER_EVENTS, &timeout, NULL);
+		worker_count_sleep(worker);
 	}
 	worker_show_sleep(worker, 0);
 }
@@ -489,12 +500,18 @@ static void worker_idle(struct worker *worker)
 static void *worker_main(void *argument)
 {
 	struct worker *worker = argument;
+	bool is_busy = false;
 
 	/* Sleeps of microseconds mean nothing with the default slack of 50 us. */
 	prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);
 	worker->busy_at_us = clock_now_us();
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
-		if (worker_round(worker, clock_sync_us()) > 0) {
+		uint64_t now_us = clock_sync_us();
+
+		if (is_busy && now_us > worker->now_us)
+			worker->counters[WORKER_BUSY_US] += now_us - worker->now_us;
+		is_busy = worker_round(worker, now_us) > 0;
+		if (is_busy) {
 			worker->busy_at_us = worker->now_us;
 			worker->sleep_us = 0;
 		} else {

@@ -101,6 +101,8 @@ struct worker_request {
 enum worker_counter {
 	WORKER_ROUNDS,
 	WORKER_SLEEPS,
+	WORKER_BUSY_US,
+	WORKER_SLEPT_US,
 	WORKER_ENTRIES,
 	WORKER_ENTRIES_REFUSED,
 	WORKER_OPERATIONS_OK,
@@ -205,6 +207,9 @@ bool worker_has_passed(const struct worker *worker, uint64_t mark);
 
 /** When something is due by time: the wheel's next timer or a transport's; UINT64_MAX = nothing. */
 uint64_t worker_next_deadline_us(struct worker *worker);
+
+/** A sleep has ended that began with this round. */
+void worker_count_sleep(struct worker *worker);
 
 /** Tell clients whether to ring their doorbells: 1 = yes. */
 void worker_show_sleep(struct worker *worker, uint32_t value);

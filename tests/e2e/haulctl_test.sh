@@ -65,7 +65,13 @@ expect '^worker +entries_refused +0' haulctl stats --all worker
 expect '^ok +redis' haulctl doctor
 expect ', 0 fail$' haulctl doctor
 
+expect '^WORKER +BUSY +ASLEEP' haulctl top --once --interval 0.2
+expect '^memory +local +up' haulctl top --interval 0.2 --count 2
+leaves 2 haulctl top --all
+leaves 2 haulctl status --once
+
 echo "- as JSON"
+same 'top' '0 True' "$(json 'str(v["workers"][0]["worker"]) + " " + str(0 <= v["workers"][0]["busy"] <= 1 and v["seconds"] >= 0.2)' top --once --interval 0.2)"
 same 'segment show' '1048576 0' "$(json 'v["bytes"] + " " + v["buffers"][0]["offset"]' segment show models/kv)"
 same 'node list' 'a b' "$(json '" ".join(n["name"] for n in v["nodes"])' node list)"
 same 'stats region' region "$(json '" ".join({c["group"] for c in v["counters"]})' stats region)"

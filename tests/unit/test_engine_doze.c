@@ -18,7 +18,7 @@
 #define LIMIT_US UINT64_C(10000000)
 
 /* Trains of wake-ups: each one may fall anywhere into the worker's going to sleep. */
-#define WAKEUPS 20000u
+#define WAKEUPS 4000u
 
 static struct rig *dozy_rig(struct channel **channel_out)
 {
@@ -195,11 +195,12 @@ static void doze__is_ended_by_each_doorbell(void **state)
 	struct haul_entry entry = { .opcode = HAUL_OP_NOP };
 	struct haul_completion completion;
 	uint64_t seed = unit_seed();
-	uint64_t until_us = clock_now_us() + LIMIT_US;
 
 	(void)state;
 	assert_int_equal(worker_start(rig->worker, -1), 0);
 	for (uint32_t i = 1; i <= WAKEUPS; i++) {
+		uint64_t until_us = clock_now_us() + LIMIT_US;
+
 		for (uint64_t pauses = unit_random_below(&seed, 2000); pauses > 0; pauses--)
 			ring_pause();
 		rig_submit(channel, &entry);
@@ -241,12 +242,12 @@ static void doze__is_ended_by_the_control_thread(void **state)
 	struct worker_command command = { .kind = WORKER_PEER_FORGET };
 	struct worker_request request;
 	uint64_t seed = unit_seed();
-	uint64_t until_us = clock_now_us() + LIMIT_US;
 
 	(void)state;
 	assert_int_equal(worker_start(rig->worker, -1), 0);
 	await_sleep(rig);
 	for (uint32_t i = 1; i <= WAKEUPS / 10; i++) {
+		uint64_t until_us = clock_now_us() + LIMIT_US;
 		uint64_t mark;
 
 		for (uint64_t pauses = unit_random_below(&seed, 2000); pauses > 0; pauses--)

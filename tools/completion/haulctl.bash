@@ -32,10 +32,13 @@ _haulctl() {
 		;;
 	--timeout | --interval | --count) return ;;
 	esac
-	[ "${words[0]-}" != stats ] || options+=' --interval --count --all'
+	case ${words[0]-} in
+	stats) options+=' --interval --count --all' ;;
+	top) options+=' --interval --count --once' ;;
+	esac
 	case "$current:${words[*]}" in
 	-*) choices=("$options") ;;
-	*:) choices=('status node segment peer transport channel stats doctor') ;;
+	*:) choices=('status node segment peer transport channel stats top doctor') ;;
 	*:segment) choices=('list show') ;;
 	*:node | *:peer | *:transport | *:channel) choices=('list') ;;
 	*:'segment show') mapfile -t choices < <(_haulctl_names segment list) ;;

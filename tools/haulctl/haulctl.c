@@ -64,6 +64,14 @@ static const struct haulctl_command haulctl_commands[] = {
 	  "  --count N           end after N intervals\n"
 	  "  --all               also counters that are 0 or have not moved\n",
 	  stats_run },
+	{ "top", NULL, NULL, "a live screen of what moves",
+	  "Workers, channels, peers and ports of this node with their rates, until q or Ctrl-C. BUSY is the share of\n"
+	  "time that a worker's rounds with work took; MEAN is what an operation of a channel took on average.\n"
+	  "\n"
+	  "  --interval SECONDS  between two looks (default 1)\n"
+	  "  --count N           end after N of them\n"
+	  "  --once              one, as plain text; plain text is also what no terminal gets\n",
+	  top_run },
 	{ "doctor", NULL, NULL, "checks of this node and its host",
 	  "One line a check: ok, warn (it works, but worse than it could) or fail, what was found, and below it what\n"
 	  "would be right. The exit status is 1 when a check fails.\n",
@@ -175,11 +183,15 @@ static int haulctl_run(const struct haulctl *haulctl, char **words, int count, b
 		return haulctl_wrong(words[most], "one word too many");
 	if (command->argument != NULL && command->argument[0] != '[' && count < most)
 		return haulctl_wrong(command->noun, "a name is missing");
-	if (command->run != stats_run &&
-	    (haulctl->interval_us > 0 || haulctl->count > 0 || haulctl->is_all))
+	if (command->run != stats_run && command->run != top_run &&
+	    (haulctl->interval_us > 0 || haulctl->count > 0))
 		return haulctl_wrong(command->noun,
-				     "--interval, --count and --all are for stats alone");
-	if (haulctl->count > 0 && haulctl->interval_us == 0)
+				     "--interval and --count are for stats and top alone");
+	if (command->run != stats_run && haulctl->is_all)
+		return haulctl_wrong(command->noun, "--all is for stats alone");
+	if (command->run != top_run && haulctl->is_once)
+		return haulctl_wrong(command->noun, "--once is for top alone");
+	if (command->run == stats_run && haulctl->count > 0 && haulctl->interval_us == 0)
 		return haulctl_wrong("--count", "goes with --interval");
 	return command->run(haulctl, words + used);
 }
@@ -221,6 +233,7 @@ static bool haulctl_parse(struct haulctl *haulctl, int argc, char **argv, int *w
 		{ "interval", required_argument, NULL, 'i' },
 		{ "count", required_argument, NULL, 'n' },
 		{ "all", no_argument, NULL, 'a' },
+		{ "once", no_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -241,6 +254,8 @@ static bool haulctl_parse(struct haulctl *haulctl, int argc, char **argv, int *w
 			is_good = haulctl_parse_count(optarg, &haulctl->count);
 		else if (option == 'a')
 			haulctl->is_all = true;
+		else if (option == 'o')
+			haulctl->is_once = true;
 		else if (option == 'h' || option == 'v')
 			*wanted_out = option;
 		else

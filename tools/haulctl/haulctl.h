@@ -23,11 +23,12 @@ struct haulctl {
 	FILE *out;
 	const char *socket_path; /**< the control plane's http_socket */
 	uint64_t timeout_us;     /**< of one question */
-	uint64_t interval_us;    /**< of stats; 0 = once */
+	uint64_t interval_us;    /**< of stats and top; 0 = once, or top's own */
 	unsigned int count;      /**< of intervals; 0 = until interrupted */
 	unsigned int width;      /**< of the terminal; 0 = none */
 	bool is_json;            /**< print JSON instead of tables */
 	bool is_all;             /**< stats: also counters that are 0 */
+	bool is_once;            /**< top: one interval, as plain text */
 };
 
 /** A command; arguments ends with NULL. */
@@ -41,6 +42,7 @@ haulctl_fn list_transports;
 haulctl_fn list_channels;
 haulctl_fn segment_show;
 haulctl_fn stats_run;
+haulctl_fn top_run;
 haulctl_fn doctor_run;
 
 #endif

@@ -64,6 +64,7 @@ static const struct list_column list_channel_columns[] = {
 	{ "PROCESS", "process", FIELD_TEXT, TABLE_RIGHT },
 	{ "OPERATIONS", "operations", FIELD_TEXT, TABLE_RIGHT },
 	{ "OPEN", "open", FIELD_TEXT, TABLE_RIGHT },
+	{ "BYTES", "bytes", FIELD_SIZE, TABLE_RIGHT },
 };
 
 static const struct list_column list_buffer_columns[] = {
