@@ -71,39 +71,3 @@ const char *errno_text(int error)
 
 	return text != NULL ? text : "unknown error";
 }
-
-int error_from_errno(int error)
-{
-	switch (errno_positive(error)) {
-	case 0:
-		return HAUL_OK;
-	case EINVAL:
-	case EMSGSIZE:
-	case EPROTO:
-		return HAUL_INVALID;
-	case ENOENT:
-		return HAUL_NOT_FOUND;
-	case EEXIST:
-	case EADDRINUSE:
-		return HAUL_EXISTS;
-	case EACCES:
-	case EPERM:
-		return HAUL_DENIED;
-	case ETIMEDOUT:
-		return HAUL_TIMEOUT;
-	case ECANCELED:
-		return HAUL_CANCELLED;
-	case ECONNREFUSED:
-	case ECONNRESET:
-	case EPIPE:
-	case ENOTCONN:
-		return HAUL_DISCONNECTED;
-	case EBUSY:
-	case EAGAIN:
-		return HAUL_BUSY;
-	case EDQUOT:
-		return HAUL_QUOTA;
-	default:
-		return HAUL_SYSTEM;
-	}
-}

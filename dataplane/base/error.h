@@ -21,7 +21,4 @@ const char *reason_text(unsigned int reason);
  */
 const char *errno_text(int error);
 
-/** The nearest enum haul_error (positive) of a negative or positive errno value. */
-int error_from_errno(int error);
-
 #endif

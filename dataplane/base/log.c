@@ -35,17 +35,6 @@ static bool is_logged(enum log_level level)
 	return (int)level <= __atomic_load_n(&log_threshold, __ATOMIC_RELAXED);
 }
 
-bool log_level_parse(const char *word, enum log_level *level_out)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(level_words); i++) {
-		if (strcmp(word, level_words[i]) == 0) {
-			*level_out = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
-}
-
 static size_t prefix_format(char *line, size_t size, enum log_level level, const char *area)
 {
 	struct timespec now;

@@ -46,7 +46,4 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *area
 /** Lines above this level are dropped; LOG_LEVEL_INFO at start. Any thread. */
 void log_set_level(enum log_level level);
 
-/** The level of a word (error, warning, info, debug); false when it is none of them. */
-bool log_level_parse(const char *word, enum log_level *level_out);
-
 #endif

@@ -51,16 +51,6 @@ static void errno_text__either_sign(void **state)
 	assert_string_equal(errno_text(INT_MIN), "unknown error");
 }
 
-static void error_from_errno__either_sign(void **state)
-{
-	(void)state;
-	assert_int_equal(error_from_errno(0), HAUL_OK);
-	assert_int_equal(error_from_errno(-EINVAL), HAUL_INVALID);
-	assert_int_equal(error_from_errno(EPIPE), HAUL_DISCONNECTED);
-	assert_int_equal(error_from_errno(-ENOMEM), HAUL_SYSTEM);
-	assert_int_equal(error_from_errno(INT_MIN), HAUL_SYSTEM);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -68,7 +58,6 @@ int main(void)
 		cmocka_unit_test(error_text__beyond),
 		cmocka_unit_test(reason_text__every_reason_and_beyond),
 		cmocka_unit_test(errno_text__either_sign),
-		cmocka_unit_test(error_from_errno__either_sign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,17 +116,6 @@ static void log_limited__tells_what_it_kept_back(void **state)
 	assert_int_equal(limit.squashed, 0);
 }
 
-static void log_level_parse__words(void **state)
-{
-	enum log_level level = LOG_LEVEL_INFO;
-
-	(void)state;
-	assert_true(log_level_parse("debug", &level));
-	assert_int_equal(level, LOG_LEVEL_DEBUG);
-	assert_false(log_level_parse("loud", &level));
-	assert_int_equal(level, LOG_LEVEL_DEBUG);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,7 +126,6 @@ int main(void)
 						capture_end),
 		cmocka_unit_test_setup_teardown(log_limited__tells_what_it_kept_back, capture_start,
 						capture_end),
-		cmocka_unit_test(log_level_parse__words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
