@@ -7,12 +7,6 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },   { "check-config", no_argument, NULL, 'k' },
-	{ "print-defaults", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },           { NULL, 0, NULL, 0 },
-};
-
 static void help_print(const struct conf_program *program)
 {
 	printf("Usage: %s [OPTION]...\n%s\n\n"
@@ -22,6 +16,8 @@ static void help_print(const struct conf_program *program)
 	       "  --version         print the version\n"
 	       "  --help            print this\n",
 	       program->name, program->sentence, program->default_path);
+	if (program->flag != NULL)
+		printf("  --%-15s %s\n", program->flag->name, program->flag->sentence);
 }
 
 /* Load the file; say what is wrong, and what is right when that was the question. */
@@ -41,12 +37,21 @@ static int file_use(const struct conf_program *program, const char *path, bool i
 
 int conf_main(int argc, char **argv, const struct conf_program *program)
 {
+	const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, 'k' },
+		{ "print-defaults", no_argument, NULL, 'p' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ program->flag == NULL ? NULL : program->flag->name, no_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
 	const char *path = program->default_path;
 	bool is_checked_only = false;
 	int option;
 
 	/* Called before there is any other thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			path = optarg;
@@ -57,6 +62,10 @@ int conf_main(int argc, char **argv, const struct conf_program *program)
 		case 'p':
 			conf_print(stdout, program->sections, program->section_count);
 			return 0;
+		case 'f':
+			if (program->flag != NULL)
+				*program->flag->is_set_out = true;
+			break;
 		case 'v':
 			printf("%s %s\n", program->name, program->version);
 			return 0;

@@ -78,6 +78,12 @@ static void process_free(struct process *process)
 int main(int argc, char **argv)
 {
 	static struct controlplane_conf conf;
+	static bool is_replacing;
+	const struct conf_flag replace = {
+		.name = "replace",
+		.sentence = "take the node's name from another host that holds it, dead or not",
+		.is_set_out = &is_replacing,
+	};
 	struct conf_section sections[] = { { &controlplane_conf_table, &conf } };
 	struct conf_program program = {
 		.name = "haul-controlplane",
@@ -87,6 +93,7 @@ int main(int argc, char **argv)
 		.default_path = "/etc/haul/controlplane.conf",
 		.sections = sections,
 		.section_count = 1,
+		.flag = &replace,
 	};
 	struct process process = { 0 };
 	int status = conf_main(argc, argv, &program);
@@ -99,6 +106,8 @@ int main(int argc, char **argv)
 	if (process_begin(&process, &conf)) {
 		log_info("main", "haul-controlplane %s, cluster %s", HAUL_VERSION_TEXT,
 			 conf.cluster);
+		if (is_replacing)
+			link_replace(process.link);
 		status = event_base_dispatch(process.base) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	process_free(&process);

@@ -580,6 +580,11 @@ void link_destroy(struct link *link)
 	free(link);
 }
 
+void link_replace(struct link *link)
+{
+	standing_replace(link->standing);
+}
+
 struct registry *link_registry(struct link *link)
 {
 	return link->registry;

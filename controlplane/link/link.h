@@ -65,6 +65,9 @@ struct link_stats {
 int link_create(struct event_base *base, const struct controlplane_conf *conf, struct link **out);
 void link_destroy(struct link *link);
 
+/** Take the node's name from whoever holds it, once (standing_replace). Before the loop runs. */
+void link_replace(struct link *link);
+
 struct registry *link_registry(struct link *link);
 struct liveness *link_liveness(struct link *link);
 struct listings *link_listings(struct link *link);

@@ -30,6 +30,7 @@ struct standing {
 	struct node_record holder; /* REFUSED: who holds the name, as far as the answer told */
 	uint64_t beat;
 	bool is_beating; /* a beat is under way */
+	bool is_replacing; /* the operator says that whoever holds the name is gone; until it is published once */
 	bool is_current; /* false: the dataplane changed while the script was under way */
 	char reason[HAUL_REASON_BYTES];
 };
@@ -114,6 +115,7 @@ static void publish_answered(void *arg, const struct registry_answer *answer)
 	}
 	standing->writer.term = term;
 	standing->reason[0] = '\0';
+	standing->is_replacing = false;
 	standing_set(standing, STANDING_PUBLISHED);
 	log_info("node",
 		 "%s: incarnation %016" PRIx64 " published, term %" PRIu64
@@ -127,7 +129,8 @@ static void standing_ask(struct standing *standing)
 {
 	struct registry_claim claim = { .host = standing->hello.host,
 					.addresses = standing->hello.addresses,
-					.address_count = standing->hello.address_count };
+					.address_count = standing->hello.address_count,
+					.is_replacing = standing->is_replacing };
 	const struct node_record *holder = &standing->holder;
 	uint64_t still_ms = 0;
 
@@ -186,6 +189,11 @@ void standing_destroy(struct standing *standing)
 	if (standing->retry != NULL)
 		event_free(standing->retry);
 	free(standing);
+}
+
+void standing_replace(struct standing *standing)
+{
+	standing->is_replacing = true;
 }
 
 void standing_begin(struct standing *standing, const struct haul_control_hello *hello)

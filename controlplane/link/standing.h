@@ -39,6 +39,12 @@ int standing_create(struct event_base *base, struct registry *registry, struct l
 		    struct standing **out);
 void standing_destroy(struct standing *standing);
 
+/**
+ * The next claim takes the name from whoever holds it, alive or not: the operator says that this is the node now. Only until
+ * it is published, so that of two that were told so the later one keeps it.
+ */
+void standing_replace(struct standing *standing);
+
 /** A dataplane has said hello (checked). The same incarnation as before keeps its term. */
 void standing_begin(struct standing *standing, const struct haul_control_hello *hello);
 

@@ -345,6 +345,26 @@ def a_name_is_held_by_another_host():
         assert first.publish("s").status in (EXISTS, STALE)
 
 
+def a_name_is_taken_by_the_operators_word():
+    with Rig() as rig:
+        one = rig.control("one").start()
+        first = Dataplane(one, host="boot-1").wait_published()
+        first.publish("s")
+        # The holder lives, and answers; the operator says that it is the other one all the same.
+        two = rig.control("two").start("--replace")
+        second = Dataplane(two, incarnation=0xA2, host="boot-2").wait_published()
+        assert second.open("s").status == NOT_FOUND
+        assert "replaced by incarnation 00000000000000a2" in first.wait_state(NODE_REFUSED)
+        # Said once: when it is replaced itself it stays so, and does not take the name back.
+        three = rig.control("three").start("--replace")
+        third = Dataplane(three, incarnation=0xA3, host="boot-3").wait_published()
+        assert "replaced by incarnation 00000000000000a3" in second.wait_state(NODE_REFUSED)
+        for _ in range(10):
+            third.idle(0.05)
+            second.idle(0.05)
+        assert third.states[-1][0] == NODE_PUBLISHED and second.states[-1][0] == NODE_REFUSED
+
+
 def malformed_messages_are_refused():
     with Rig() as rig:
         control = rig.control().start()
@@ -558,6 +578,7 @@ def main():
             an_end_in_order,
             a_second_dataplane_is_refused_while_the_first_lives,
             a_name_is_held_by_another_host,
+            a_name_is_taken_by_the_operators_word,
             malformed_messages_are_refused,
             noise_does_no_harm,
             a_redis_that_talks_nonsense,

@@ -275,9 +275,9 @@ class ControlPlane:
             for key, value in values.items():
                 file.write("%s = %d;\n" % (key, value))
 
-    def start(self):
+    def start(self, *words):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.rig.binary, "--config", self.conf], stdout=log, stderr=log)
+            self.process = subprocess.Popen([self.rig.binary, "--config", self.conf, *words], stdout=log, stderr=log)
         self.rig.processes.append(self.process)
         wait_for("the sockets of " + self.name, self.listens)
         return self

@@ -4,7 +4,7 @@
 # share/bash-completion/completions/haul-controlplane.
 
 _haul_controlplane() {
-	local current=${COMP_WORDS[COMP_CWORD]} options='--config --check-config --print-defaults --version --help'
+	local current=${COMP_WORDS[COMP_CWORD]} options='--config --check-config --print-defaults --version --help --replace'
 
 	if [ "${COMP_WORDS[COMP_CWORD - 1]}" = --config ]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
