@@ -10,6 +10,7 @@
  */
 #include "base/check.h"
 #include "base/clock.h"
+#include "blank.h"
 #include "rudp/cc.h"
 #include "rudp/rudp.h"
 
@@ -37,45 +38,6 @@ static int cost_place(void *context, struct rudp_placement *placement)
 	return 0;
 }
 
-static int cost_notify(void *context, struct rudp_notification *notification)
-{
-	(void)context;
-	(void)notification;
-	return 0;
-}
-
-static int cost_open(void *context, struct rudp_opening *opening)
-{
-	(void)context;
-	(void)opening;
-	return 0;
-}
-
-static void cost_closed(void *context, struct rudp_connection *connection, uint64_t region)
-{
-	(void)context;
-	(void)connection;
-	(void)region;
-}
-
-static int cost_source(void *context, struct rudp_source *source)
-{
-	(void)context;
-	(void)source;
-	return 0;
-}
-
-static int cost_deliver(void *context, uint64_t cookie, uint32_t offset, const void *payload,
-			uint32_t length)
-{
-	(void)context;
-	(void)cookie;
-	(void)offset;
-	(void)payload;
-	(void)length;
-	return 0;
-}
-
 static void cost_done(void *context, const struct rudp_completion *completion)
 {
 	struct end *end = context;
@@ -95,11 +57,11 @@ static void cost_state(void *context, struct rudp_connection *connection, enum r
 
 static const struct rudp_callbacks callbacks = {
 	.place = cost_place,
-	.notify = cost_notify,
-	.open = cost_open,
-	.closed = cost_closed,
-	.source = cost_source,
-	.deliver = cost_deliver,
+	.notify = blank_notify,
+	.open = blank_open,
+	.closed = blank_closed,
+	.source = blank_source,
+	.deliver = blank_deliver,
 	.done = cost_done,
 	.state = cost_state,
 };

@@ -6,6 +6,7 @@
 #include "fabric.h"
 
 #include "base/check.h"
+#include "blank.h"
 #include "random.h"
 #include "rudp/cc.h"
 #include "rudp/ecn.h"
@@ -198,45 +199,6 @@ static int host_place(void *context, struct rudp_placement *placement)
 	return 0;
 }
 
-static int host_notify(void *context, struct rudp_notification *notification)
-{
-	(void)context;
-	(void)notification;
-	return 0;
-}
-
-static int host_open(void *context, struct rudp_opening *opening)
-{
-	(void)context;
-	(void)opening;
-	return 0;
-}
-
-static void host_closed(void *context, struct rudp_connection *connection, uint64_t region)
-{
-	(void)context;
-	(void)connection;
-	(void)region;
-}
-
-static int host_source(void *context, struct rudp_source *source)
-{
-	(void)context;
-	(void)source;
-	return 0;
-}
-
-static int host_deliver(void *context, uint64_t cookie, uint32_t offset, const void *payload,
-			uint32_t length)
-{
-	(void)context;
-	(void)cookie;
-	(void)offset;
-	(void)payload;
-	(void)length;
-	return 0;
-}
-
 static void host_done(void *context, const struct rudp_completion *completion)
 {
 	struct host *host = context;
@@ -256,11 +218,11 @@ static void host_state(void *context, struct rudp_connection *connection, enum r
 
 static const struct rudp_callbacks host_callbacks = {
 	.place = host_place,
-	.notify = host_notify,
-	.open = host_open,
-	.closed = host_closed,
-	.source = host_source,
-	.deliver = host_deliver,
+	.notify = blank_notify,
+	.open = blank_open,
+	.closed = blank_closed,
+	.source = blank_source,
+	.deliver = blank_deliver,
 	.done = host_done,
 	.state = host_state,
 };
