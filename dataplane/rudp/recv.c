@@ -467,7 +467,7 @@ static enum rudp_receive recv_reset(const struct recv *recv, const struct rudp_a
 		return recv_malformed(recv);
 	/* Nobody is told of a reset that matches nothing: two such ends would talk for ever. */
 	if (connection == NULL)
-		return RUDP_RECEIVE_TAKEN;
+		return RUDP_RECEIVE_ELSEWHERE;
 	if (!recv_is_from(connection, address) ||
 	    !auth_equal(recv->payload, connection->params.token_peer, RUDP_TOKEN_BYTES)) {
 		rudp_count(rudp, RUDP_COUNTER_FORGED_RESET);

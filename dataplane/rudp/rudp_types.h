@@ -83,6 +83,7 @@ enum rudp_receive {
 	RUDP_RECEIVE_MALFORMED = 1, /**< counted and dropped */
 	RUDP_RECEIVE_UNKNOWN = 2,   /**< no such connection: answer with a reset */
 	RUDP_RECEIVE_FOREIGN = 3,   /**< the connection's, but from another address: dropped */
+	RUDP_RECEIVE_ELSEWHERE = 4, /**< a reset of no connection here: perhaps another worker's */
 };
 
 /**

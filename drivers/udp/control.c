@@ -516,7 +516,7 @@ static void udp_handshake_failed(void *context, void *user, const struct handsha
 			 index % transport->setup.rails_max, cause);
 }
 
-/* Workers take turns; only those that have a queue of the port can serve a connection on it. */
+/* Workers take turns; what comes in on another one's queue is handed over. */
 static int udp_handshake_choose(void *context, const struct rudp_address *address)
 {
 	struct transport *transport = context;
@@ -525,7 +525,7 @@ static int udp_handshake_choose(void *context, const struct rudp_address *addres
 
 	if (udp_control_neighbours(transport, address) == NULL || !port_reaches(port, &ip))
 		return -1;
-	return (int)(transport->worker_next++ % port->queues);
+	return (int)(transport->worker_next++ % transport->worker_count);
 }
 
 static int udp_handshake_accept(void *context, const struct rudp_params *params)

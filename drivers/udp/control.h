@@ -44,6 +44,7 @@ struct transport {
 	uint64_t *counters;           /**< block 0, where those of this half stand */
 	int event_fd;
 	struct log_limit limit; /**< for lines that a peer can cause */
+	struct relay *relays;   /**< of all workers; NULL = one worker */
 	uint32_t worker_count;
 	struct transport_worker workers[];
 };

@@ -42,11 +42,17 @@
 	X(UDP_DROP_INVALID, "drop_invalid", "packets", "dropped: no packet of rudp")               \
 	X(UDP_DROP_UNASKED, "drop_unasked", "packets",                                             \
 	  "dropped: would begin a connection on a port that only leads to some")                   \
-	X(UDP_DROP_WORKER, "drop_worker", "packets", "dropped: a connection of another worker")    \
+	X(UDP_WRONG_WORKER_OUT, "wrong_worker_out", "packets",                                     \
+	  "of another worker's connections: handed over to it")                                    \
+	X(UDP_WRONG_WORKER_IN, "wrong_worker_in", "packets",                                       \
+	  "of this worker's connections: handed over by another worker")                           \
+	X(UDP_DROP_RELAY, "drop_relay", "packets", "dropped: the ring to another worker was full") \
 	X(UDP_DROP_CONTROL, "drop_control", "packets",                                             \
 	  "dropped: the ring to the control thread was full")                                      \
 	X(UDP_OUT_ECHO, "out_echo", "packets", "ICMP echo requests answered")                      \
 	X(UDP_OUT_FRAMES, "out_frames", "packets", "taken by ports")                               \
+	X(UDP_OUT_RELAYED, "out_relayed", "packets",                                               \
+	  "handed to the worker that has the queue of their port")                                 \
 	X(UDP_OUT_PAUSED, "out_paused", "times", "a port took less than there was: it went later") \
 	X(UDP_OUT_BLOCKED, "out_blocked", "packets",                                               \
 	  "dropped: the port has taken nothing for 50 ms")                                         \

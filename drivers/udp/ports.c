@@ -123,6 +123,22 @@ static bool udp_port_is_held(const struct transport *transport, const struct por
 	return false;
 }
 
+/* Once nobody holds it, nothing more of it goes into relays: have they all come out again? */
+static bool udp_port_is_relayed(const struct transport *transport, const struct port *port)
+{
+	uint64_t inside = 0;
+
+	for (uint32_t i = 0; i < transport->worker_count; i++) {
+		const struct transport_worker *worker = &transport->workers[i];
+
+		inside += atomic_load_explicit(&worker->relayed_out[port->index],
+					       memory_order_acquire) -
+			  atomic_load_explicit(&worker->relayed_done[port->index],
+					       memory_order_acquire);
+	}
+	return inside != 0;
+}
+
 static void udp_port_failures(struct transport *transport, struct port *port)
 {
 	char reason[OPENER_REASON_BYTES];
@@ -148,7 +164,8 @@ static void udp_port_look(struct transport *transport, struct port *port, uint64
 	const char *why;
 
 	if (port_state(port) != PORT_UP) {
-		if (port->is_draining && !udp_port_is_held(transport, port)) {
+		if (port->is_draining && !udp_port_is_held(transport, port) &&
+		    !udp_port_is_relayed(transport, port)) {
 			port->is_draining = false;
 			opener_reopen(port);
 		}

@@ -5,10 +5,10 @@
 #include "base/check.h"
 #include "drivers/udp/device.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How each virtual device is told. Others (net_ring, net_memif, PCI) have the queues that they are configured with. */
 static const struct {
@@ -32,22 +32,18 @@ uint32_t queues_wanted(const struct udp_port_conf *conf, uint32_t workers)
 	return conf->queues == 0 ? most : MIN(conf->queues, most);
 }
 
-/* Queues of a kernel's interface, "rx-0" and so on in its folder; at least 1. */
-static uint32_t queues_of_interface(const char *name)
+/* Queues of a kernel's interface, "rx-0" and so on in its folder: so many of those wanted, and at least 1. */
+static uint32_t queues_of_interface(const char *name, uint32_t wanted)
 {
 	char path[PATH_MAX];
-	const struct dirent *entry;
 	uint32_t count = 0;
-	DIR *directory;
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", name);
-	directory = opendir(path);
-	if (directory == NULL)
-		return 1;
-	/* The folder is this thread's own, which is all that readdir(3) asks for. */
-	while ((entry = readdir(directory)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
-		count += strncmp(entry->d_name, "rx-", 3) == 0;
-	closedir(directory);
+	while (count < wanted) {
+		snprintf(path, sizeof(path), "/sys/class/net/%s/queues/rx-%u", name, count);
+		if (access(path, F_OK) != 0)
+			break;
+		count++;
+	}
 	return MAX(count, 1u);
 }
 
@@ -64,7 +60,7 @@ static uint32_t queues_of_xdp(const struct udp_port_conf *conf, uint32_t wanted)
 	length = strcspn(at, ",");
 	memcpy(name, at, length);
 	name[length] = '\0';
-	return MIN(wanted, queues_of_interface(name));
+	return queues_of_interface(name, wanted);
 }
 
 void queues_append_option(const struct udp_port_conf *conf, uint32_t wanted,

@@ -22,12 +22,37 @@ _Static_assert(UDP_DATAGRAM_AT >= FRAME_TEMPLATE_BYTES + UDP_VIRTIO_ROOM, "heade
 _Static_assert(UDP_DATAGRAM_AT - FRAME_HEADER_BYTES <= RTE_PKTMBUF_HEADROOM,
 	       "no frame is shorter of room than its port says");
 
-static uint32_t udp_queue_transmit(struct transport_worker *worker, struct udp_queue *queue,
-				   struct rte_mbuf **mbufs, uint32_t count)
+/* To the worker that has the queue; what its ring does not take waits, as for a port. */
+static uint32_t udp_queue_relay(struct transport_worker *worker, const struct udp_queue *queue,
+				struct rte_mbuf **mbufs, uint32_t count)
 {
-	uint16_t sent =
-		rte_eth_tx_burst(queue->port->id, (uint16_t)worker->number, mbufs, (uint16_t)count);
+	struct relay_frame frame = { .port = queue->port->index };
+	uint32_t taken = 0;
 
+	while (taken < count) {
+		frame.mbuf = mbufs[taken];
+		udp_relayed_add(&worker->relayed_out[frame.port],
+				1); /* before anybody can be done with it */
+		if (!spsc_push(queue->owner, &frame)) {
+			udp_relayed_add(&worker->relayed_out[frame.port], -1);
+			break;
+		}
+		taken++;
+	}
+	if (taken > 0)
+		udp_note_relayed(worker, queue->number); /* queue i is worker i's */
+	counter_add(&worker->counters[UDP_OUT_RELAYED], taken);
+	return taken;
+}
+
+static inline uint32_t udp_queue_transmit(struct transport_worker *worker, struct udp_queue *queue,
+					  struct rte_mbuf **mbufs, uint32_t count)
+{
+	uint16_t sent;
+
+	if (UNLIKELY(queue->owner != NULL))
+		return udp_queue_relay(worker, queue, mbufs, count);
+	sent = rte_eth_tx_burst(queue->port->id, queue->number, mbufs, (uint16_t)count);
 	queue->packets_out += sent;
 	counter_add(&worker->counters[UDP_OUT_FRAMES], sent);
 	return sent;
@@ -41,7 +66,7 @@ static void udp_queue_let_through(struct transport_worker *worker, struct udp_qu
 	uint32_t count;
 	uint32_t sent;
 
-	if (queue->impair == NULL || queue->port == NULL)
+	if (queue->impair == NULL || queue->port == NULL || queue->owner != NULL)
 		return;
 	do {
 		count = impair_give(queue->impair, mbufs, PORT_BURST, worker->now_us);
@@ -56,7 +81,7 @@ static inline uint32_t udp_queue_burst(struct transport_worker *worker, struct u
 				       struct rte_mbuf **mbufs, uint32_t count)
 {
 #ifdef HAUL_DEBUG
-	if (UNLIKELY(queue->impair != NULL)) {
+	if (UNLIKELY(queue->impair != NULL && queue->owner == NULL)) {
 		count = impair_take(queue->impair, mbufs, count, worker->now_us);
 		udp_queue_let_through(worker, queue);
 		return count;
@@ -150,21 +175,13 @@ void udp_queue_empty(struct udp_queue *queue)
 #endif
 }
 
-static bool udp_may_echo(struct transport_worker *worker)
-{
-	if (worker->now_us - worker->echo_us >= 1000000) {
-		worker->echo_us = worker->now_us;
-		worker->echoes = 0;
-	}
-	return worker->echoes++ < UDP_ECHOES_PER_S;
-}
-
 void udp_send_echo(struct transport_worker *worker, struct udp_queue *queue, const uint8_t *frame,
 		   uint32_t bytes)
 {
 	struct rte_mbuf *mbuf;
 
-	if (bytes > queue->port->frame_bytes || !udp_may_echo(worker) ||
+	if (bytes > queue->port->frame_bytes ||
+	    !udp_limit_take(&worker->echoes, worker->now_us, UDP_ECHOES_PER_S) ||
 	    !udp_queue_has_room(worker, queue))
 		return;
 	mbuf = udp_queue_buffer(worker, queue);
@@ -247,12 +264,52 @@ static inline int udp_send_packet(struct transport_worker *worker,
 	return 1;
 }
 
+/* What one worker without a queue has to send by a queue of this one; what finds no room is held until it does. */
+static uint32_t udp_send_relay(struct transport_worker *worker, struct relay *relay)
+{
+	uint32_t work = 0;
+
+	while (work < RELAY_BURST) {
+		struct relay_frame *frame = &relay->held;
+		struct udp_queue *queue;
+
+		if (frame->mbuf == NULL && !spsc_pop(&relay->to_send, frame))
+			break;
+		queue = &worker->queues[frame->port];
+		if (queue->port == NULL) {
+			rte_pktmbuf_free(frame->mbuf);
+			counter_add(&worker->counters[UDP_OUT_GONE], 1);
+		} else if (udp_queue_has_room(worker, queue)) {
+			queue->waiting[queue->waiting_first + queue->waiting_count++] = frame->mbuf;
+		} else {
+			break;
+		}
+		frame->mbuf = NULL;
+		udp_relayed_add(&worker->relayed_done[frame->port], 1);
+		work++;
+	}
+	return work;
+}
+
+static uint32_t udp_send_relayed(struct transport_worker *worker)
+{
+	uint32_t work = 0;
+
+	for (uint32_t i = 0; i < worker->worker_count; i++) {
+		if (i != worker->number)
+			work += udp_send_relay(worker, udp_relay_from(worker, i));
+	}
+	return work;
+}
+
 uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget)
 {
 	uint32_t work = udp_send_frames(worker);
 	struct rudp_connection *rudp;
 	int added = 0;
 
+	if (worker->relays != NULL)
+		work += udp_send_relayed(worker);
 	while (work < budget && added >= 0 &&
 	       (rudp = rudp_next_to_send(worker->rudp, worker->now_us)) != NULL) {
 		const struct udp_connection *connection = rudp_connection_user(rudp);
@@ -268,5 +325,6 @@ uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget)
 		udp_queue_let_through(worker, &worker->queues[i]);
 #endif
 	}
+	udp_wake_relayed(worker);
 	return work;
 }

@@ -43,6 +43,7 @@ static void udp_close(struct transport *transport)
 		return;
 	for (uint32_t i = 0; i < transport->worker_count; i++)
 		udp_worker_destroy(&transport->workers[i]);
+	relays_free(transport->relays, transport->setup.worker_count);
 	handshake_destroy(transport->handshake);
 	for (uint32_t i = 0; i < PORTS_MAX; i++) {
 		port_close(&transport->ports[i]);
@@ -172,6 +173,7 @@ static int udp_open_workers(struct transport *transport)
 		.conf = transport->conf,
 		.ports_up = &transport->ports_up,
 		.ports = transport->ports,
+		.relays = transport->relays,
 		.datagram_bytes = udp_datagram_bytes(transport->conf),
 		.event_fd = transport->event_fd,
 	};
@@ -200,7 +202,9 @@ static int udp_open_parts(struct transport *transport)
 				     sizeof(*transport->attempts));
 	if (transport->attempts == NULL)
 		return -ENOMEM;
-	error = udp_open_workers(transport);
+	error = relays_make(setup->worker_count, &transport->relays);
+	if (error == 0)
+		error = udp_open_workers(transport);
 	if (error == 0)
 		error = udp_open_handshake(transport);
 	if (error == 0 && transport->conf->port_count > 0)

@@ -87,6 +87,9 @@ int udp_worker_init(struct transport_worker *worker, const struct udp_worker_set
 	worker->host = engine->host;
 	worker->counters = engine->counters[setup->number];
 	worker->number = setup->number;
+	worker->worker_count = engine->worker_count;
+	worker->relays = setup->relays;
+	worker->engines = engine->workers;
 	worker->rails_max = engine->rails_max;
 	worker->conf = setup->conf;
 	worker->ports = setup->ports;
@@ -159,6 +162,39 @@ static void udp_worker_take_connections(struct transport_worker *worker, uint32_
 	}
 }
 
+/* A worker beyond the port's queues sends by the owner of one, and receives what the owners hand over. */
+static void udp_worker_take_queue(struct transport_worker *worker, uint32_t index)
+{
+	struct udp_queue *queue = &worker->queues[index];
+	struct port *port = &worker->ports[index];
+	uint32_t owner = worker->number % port->queues;
+
+	udp_worker_take_self(worker, &queue->self, port);
+	queue->number = (uint16_t)owner;
+	queue->owner = owner == worker->number ? NULL : &udp_relay_to(worker, owner)->to_send;
+	queue->port = port;
+	udp_worker_take_connections(worker, index);
+}
+
+static void udp_worker_leave_queue(struct transport_worker *worker, uint32_t index)
+{
+	struct udp_queue *queue = &worker->queues[index];
+
+	bell_unwatch(&queue->watch);
+	udp_queue_empty(queue);
+	queue->port = NULL;
+	queue->owner = NULL;
+	for (uint32_t i = 0; worker->relays != NULL && i < worker->worker_count; i++) {
+		struct relay *relay = udp_relay_from(worker, i);
+
+		if (relay->held.mbuf == NULL || relay->held.port != index)
+			continue;
+		rte_pktmbuf_free(relay->held.mbuf);
+		relay->held.mbuf = NULL;
+		udp_relayed_add(&worker->relayed_done[index], 1);
+	}
+}
+
 /* Take up the queues of ports that have come up since the last round, and give back those of ports that are gone. */
 static void udp_worker_take_ports(struct transport_worker *worker, uint32_t ports_up)
 {
@@ -166,20 +202,12 @@ static void udp_worker_take_ports(struct transport_worker *worker, uint32_t port
 
 	eal_thread_enter();
 	for (uint32_t i = 0; i < worker->port_count; i++) {
-		struct udp_queue *queue = &worker->queues[i];
-		struct port *port = &worker->ports[i];
-
-		if ((changed & 1u << i) == 0 || worker->number >= port->queues)
+		if ((changed & 1u << i) == 0)
 			continue;
-		if ((ports_up & 1u << i) == 0) {
-			bell_unwatch(&queue->watch);
-			udp_queue_empty(queue);
-			queue->port = NULL;
-			continue;
-		}
-		udp_worker_take_self(worker, &queue->self, port);
-		queue->port = port;
-		udp_worker_take_connections(worker, i);
+		if ((ports_up & 1u << i) != 0)
+			udp_worker_take_queue(worker, i);
+		else
+			udp_worker_leave_queue(worker, i);
 	}
 	worker->ports_seen = ports_up;
 	/* Release: whoever sees it sees the queues left alone. */
@@ -510,8 +538,9 @@ bool udp_worker_arm(struct transport_worker *worker, int epoll_fd)
 	for (uint32_t i = 0; i < worker->port_count; i++) {
 		struct udp_queue *queue = &worker->queues[i];
 
-		if (queue->port != NULL && !bell_arm(&queue->port->bell, &queue->watch,
-						     (uint16_t)worker->number, epoll_fd))
+		/* Who has the queue of another worker is woken by that one. */
+		if (queue->port != NULL && queue->owner == NULL &&
+		    !bell_arm(&queue->port->bell, &queue->watch, queue->number, epoll_fd))
 			is_armed = false;
 	}
 	return is_armed;
@@ -522,9 +551,37 @@ void udp_worker_disarm(struct transport_worker *worker)
 	for (uint32_t i = 0; i < worker->port_count; i++) {
 		struct udp_queue *queue = &worker->queues[i];
 
-		if (queue->port != NULL)
-			bell_disarm(&queue->port->bell, &queue->watch, (uint16_t)worker->number);
+		if (queue->port != NULL && queue->owner == NULL)
+			bell_disarm(&queue->port->bell, &queue->watch, queue->number);
 	}
+}
+
+bool udp_limit_take(struct udp_limit *limit, uint64_t now_us, uint32_t most)
+{
+	if (now_us - limit->second_us >= 1000000) {
+		limit->second_us = now_us;
+		limit->count = 0;
+	}
+	return limit->count++ < most;
+}
+
+void udp_wake_relayed(struct transport_worker *worker)
+{
+	while (worker->relayed != 0) {
+		uint32_t to = (uint32_t)__builtin_ctzll(worker->relayed);
+
+		worker->relayed &= worker->relayed - 1;
+		worker->host->wake(worker->engines[to]);
+	}
+}
+
+static bool udp_worker_has_relayed(const struct transport_worker *worker)
+{
+	for (uint32_t i = 0; worker->relays != NULL && i < worker->worker_count; i++) {
+		if (relay_has_work(udp_relay_from(worker, i)))
+			return true;
+	}
+	return false;
 }
 
 uint64_t udp_worker_next_deadline_us(struct transport_worker *worker)
@@ -536,7 +593,7 @@ uint64_t udp_worker_next_deadline_us(struct transport_worker *worker)
 			return 0;
 		next_us = MIN(next_us, udp_queue_late_us(&worker->queues[i]));
 	}
-	if (worker->done_head != NULL)
+	if (worker->done_head != NULL || udp_worker_has_relayed(worker))
 		return 0;
 	return MIN(next_us, rudp_next_deadline_us(worker->rudp));
 }

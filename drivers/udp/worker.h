@@ -13,6 +13,7 @@
 #include "base/ring.h"
 #include "drivers/udp/message.h"
 #include "drivers/udp/port.h"
+#include "drivers/udp/relay.h"
 #include "engine/transport.h"
 #include "rudp/rudp.h"
 
@@ -30,9 +31,20 @@
 /** Echo requests that a worker answers in a second; more is a flood. */
 #define UDP_ECHOES_PER_S 1000u
 
-/** One queue pair of a port. */
+/** Resets that a worker passes on in a second, since no connection of its own is meant: as many as a peer sends. */
+#define UDP_RESETS_PER_S 1000u
+
+/** So many of something in a second. */
+struct udp_limit {
+	uint64_t second_us; /**< when the second began */
+	uint32_t count;     /**< in that second */
+};
+
+/** A worker's way through a port: the queue pair that is its own, or that of another worker. */
 struct udp_queue {
-	struct port *port; /**< NULL = it is not up */
+	struct port *port;  /**< NULL = it is not up */
+	struct spsc *owner; /**< to the worker whose queue it is (relay.h); NULL = this one's */
+	uint16_t number;    /**< of the port's queues */
 	struct frame_self self;
 	uint32_t spare_count;    /**< packet buffers taken from the pool in advance */
 	uint32_t waiting_first;  /**< of `waiting`: the first that the port has not taken */
@@ -65,16 +77,19 @@ struct udp_connection {
 
 TAILQ_HEAD(udp_connection_list, udp_connection);
 
+_Static_assert(WORKERS_MAX <= 64, "a bit set has one for each worker");
+
 struct transport_worker {
 	struct worker *engine; /**< for upcalls */
 	const struct transport_host *host;
 	struct rudp *rudp;
 	uint64_t *counters;
-	uint64_t now_us;   /**< of this poll or flush */
-	uint64_t stats_us; /**< when the rails' numbers were copied last */
-	uint64_t echo_us;  /**< when the second began whose echoes are counted */
-	uint32_t echoes;   /**< answered in that second */
+	uint64_t now_us;         /**< of this poll or flush */
+	uint64_t stats_us;       /**< when the rails' numbers were copied last */
+	struct udp_limit echoes; /**< answered */
+	struct udp_limit resets; /**< passed on */
 	uint32_t number;
+	uint32_t worker_count;
 	uint32_t rails_max;
 	uint32_t port_count;
 	uint32_t ports_seen; /**< bit set of ports whose queue is in use */
@@ -94,6 +109,12 @@ struct transport_worker {
 	struct udp_connection **rails; /**< rails_max; NULL = no connection */
 	struct rail_stats *stats;      /**< rails_max; worker writes, listings read */
 	struct pool pool;              /**< struct udp_connection */
+	struct relay *relays;          /**< transport's, of all workers; NULL = one worker */
+	struct worker *const *engines; /**< of all workers, to wake them */
+	uint64_t relayed; /**< bit set: workers that were given something in this round */
+	/** Buffers of each port that this worker has put into relays, and done with out of relays; control reads. */
+	atomic_ullong relayed_out[PORTS_MAX];
+	atomic_ullong relayed_done[PORTS_MAX];
 	struct udp_queue queues[PORTS_MAX];
 	uint8_t nowhere[RUDP_DATAGRAM_BYTES_MAX]; /**< where packets are made that no port takes */
 
@@ -109,6 +130,7 @@ struct udp_worker_setup {
 	const struct udp_conf *conf;
 	const atomic_uint *ports_up;
 	struct port *ports;
+	struct relay *relays;    /**< NULL = one worker */
 	uint32_t datagram_bytes; /**< largest UDP payload that every port carries */
 	uint32_t number;
 	int event_fd;
@@ -132,6 +154,33 @@ uint64_t udp_worker_next_deadline_us(struct transport_worker *worker);
 
 /* Between the files of the worker half. */
 
+/** The relays that this worker reads and writes; only where there are any. */
+static inline struct relay *udp_relay_from(const struct transport_worker *worker, uint32_t from)
+{
+	return relay_of(worker->relays, worker->worker_count, from, worker->number);
+}
+
+static inline struct relay *udp_relay_to(const struct transport_worker *worker, uint32_t to)
+{
+	return relay_of(worker->relays, worker->worker_count, worker->number, to);
+}
+
+/** One more or, behind a failed push, one less; only this worker writes it. */
+static inline void udp_relayed_add(atomic_ullong *count, int64_t change)
+{
+	uint64_t now = atomic_load_explicit(count, memory_order_relaxed);
+
+	/* Release: what was done with the buffer comes before. */
+	atomic_store_explicit(count, now + (uint64_t)change, memory_order_release);
+}
+
+/** Note that another worker was given something; it is woken by udp_wake_relayed at the end of the phase. worker.c */
+static inline void udp_note_relayed(struct transport_worker *worker, uint32_t to)
+{
+	worker->relayed |= UINT64_C(1) << to;
+}
+
+void udp_wake_relayed(struct transport_worker *worker);
 /** Receive on every queue; returns packets. receive.c */
 uint32_t udp_receive_all(struct transport_worker *worker, uint32_t budget);
 /** Send what control and rudp have; returns packets. send.c */
@@ -139,6 +188,8 @@ uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget);
 /** Answer an echo request, within a limit. send.c */
 void udp_send_echo(struct transport_worker *worker, struct udp_queue *queue, const uint8_t *frame,
 		   uint32_t bytes);
+/** May it be done once more in this second? worker.c */
+bool udp_limit_take(struct udp_limit *limit, uint64_t now_us, uint32_t most);
 /** Give back the packet buffers of a queue. send.c */
 void udp_queue_empty(struct udp_queue *queue);
 /** When a packet is due that a bad wire keeps back; UINT64_MAX = there is none, as always in a release. send.c */

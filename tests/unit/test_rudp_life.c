@@ -121,7 +121,7 @@ static void rudp_receive__reset(void **state)
 	pass_black(FENCE_US + 100);
 	assert_int_equal(ends[0].done, 1);
 	assert_int_equal(ends[0].state, RUDP_GONE);
-	assert_int_equal(give(0, &packet), RUDP_RECEIVE_TAKEN);
+	assert_int_equal(give(0, &packet), RUDP_RECEIVE_ELSEWHERE);
 }
 
 static void rudp_connection_close__tells_the_peer(void **state)

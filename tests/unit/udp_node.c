@@ -123,7 +123,7 @@ void udp_node_init(struct udp_node *node, const char *name, const char *device, 
 	strcpy(port->device, device);
 	strcpy(port->address, address);
 	port->mtu_bytes = 1500;
-	port->queues = 1;
+	node->worker_count = 1;
 	strcpy(node->name, name);
 	node->peer_port = UDP_NODE_PORT;
 	memset(node->key, 0x5a, sizeof(node->key));
@@ -136,7 +136,7 @@ int udp_node_open(struct udp_node *node, uint64_t incarnation)
 		.incarnation = incarnation,
 		.cluster_key = node->key,
 		.conf = &node->conf,
-		.worker_count = 1,
+		.worker_count = node->worker_count,
 		.rails_max = RAILS,
 		.slices_max = SLICES,
 		.host = &node_host,
@@ -146,11 +146,13 @@ int udp_node_open(struct udp_node *node, uint64_t incarnation)
 	int error;
 
 	node->incarnation = incarnation;
-	node->workers[0] = &node->worker;
-	node->blocks[0] = node->counters;
+	for (uint32_t i = 0; i < node->worker_count; i++) {
+		node->workers[i] = &node->each[i];
+		node->blocks[i] = node->counters_each[i];
+	}
 	error = udp_ops.open(&setup, &node->transport);
-	if (error == 0)
-		node->half = udp_ops.worker(node->transport, 0);
+	for (uint32_t i = 0; error == 0 && i < node->worker_count; i++)
+		node->halves[i] = udp_ops.worker(node->transport, i);
 	return error;
 }
 
@@ -163,19 +165,25 @@ void udp_node_close(struct udp_node *node)
 void udp_node_turn(struct udp_node *node)
 {
 	udp_ops.control(node->transport, clock_now_us());
-	udp_node_turn_worker(node);
+	for (uint32_t i = 0; i < node->worker_count; i++)
+		udp_node_turn_one(node, i);
+}
+
+void udp_node_turn_one(struct udp_node *node, uint32_t worker)
+{
+	uint64_t now_us = clock_now_us();
+
+	udp_ops.poll(node->halves[worker], now_us, 256);
+	udp_ops.flush(node->halves[worker], now_us, 256);
 }
 
 void udp_node_turn_worker(struct udp_node *node)
 {
-	uint64_t now_us = clock_now_us();
-
-	udp_ops.poll(node->half, now_us, 256);
-	udp_ops.flush(node->half, now_us, 256);
+	udp_node_turn_one(node, 0);
 }
 
-void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,
-		      const char *address)
+static void node_connect(struct udp_node *node, uint32_t worker, const char *name,
+			 uint64_t incarnation, const char *address)
 {
 	struct haul_address where = { .transport = HAUL_TRANSPORT_UDP,
 				      .family = 4,
@@ -185,11 +193,32 @@ void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnat
 	};
 
 	inet_pton(AF_INET, address, where.ip);
-	udp_ops.connect(node->transport, 0, UDP_NODE_RAIL, &peer);
+	udp_ops.connect(node->transport, worker, UDP_NODE_RAIL, &peer);
+}
+
+void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,
+		      const char *address)
+{
+	node_connect(node, 0, name, incarnation, address);
+}
+
+void udp_node_connect_one(struct udp_node *node, uint32_t worker, const struct udp_node *peer)
+{
+	char address[UDP_ADDRESS_BYTES];
+
+	strcpy(address, peer->conf.ports[0].address);
+	address[strcspn(address, "/")] = '\0';
+	node_connect(node, worker, peer->name, peer->incarnation, address);
 }
 
 bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind kind,
 		   uint64_t offset, uint32_t length)
+{
+	return udp_node_post_one(node, 0, slice, kind, offset, length);
+}
+
+bool udp_node_post_one(struct udp_node *node, uint32_t worker, struct slice *slice,
+		       enum slice_kind kind, uint64_t offset, uint32_t length)
 {
 	memset(slice, 0, sizeof(*slice));
 	slice->local_region = UDP_NODE_REGION;
@@ -199,5 +228,5 @@ bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind k
 	slice->length = length;
 	slice->kind = (uint8_t)kind;
 	slice->rail = UDP_NODE_RAIL;
-	return udp_ops.post(node->half, UDP_NODE_RAIL, &slice, 1) == 1;
+	return udp_ops.post(node->halves[worker], UDP_NODE_RAIL, &slice, 1) == 1;
 }

@@ -17,6 +17,8 @@
 #define UDP_NODE_STALE  UINT64_C(0x000002000007) /* another generation */
 #define UDP_NODE_RAIL   3u
 #define UDP_NODE_PORT   7471
+/* Workers that a node may have. Most tests have one, and name it without an index. */
+#define UDP_NODE_WORKERS 4u
 
 /* The engine's worker, as this test has it. */
 struct worker {
@@ -39,16 +41,30 @@ struct worker {
 
 struct udp_node {
 	struct udp_conf conf;
-	struct worker worker;
-	struct worker *workers[1];
-	uint64_t counters[UDP_COUNTER_COUNT];
-	uint64_t *blocks[1];
+	uint32_t worker_count; /**< 1 unless set before it is opened */
+
+	union {
+		struct worker worker;
+		struct worker each[UDP_NODE_WORKERS];
+	};
+	struct worker *workers[UDP_NODE_WORKERS];
+
+	union {
+		uint64_t counters[UDP_COUNTER_COUNT];
+		uint64_t counters_each[UDP_NODE_WORKERS][UDP_COUNTER_COUNT];
+	};
+
+	uint64_t *blocks[UDP_NODE_WORKERS];
 	uint8_t key[TRANSPORT_KEY_BYTES];
 	char name[HAUL_NAME_BYTES];
 	uint64_t incarnation;
 	uint16_t peer_port; /**< that it connects to */
 	struct transport *transport;
-	struct transport_worker *half;
+
+	union {
+		struct transport_worker *half;
+		struct transport_worker *halves[UDP_NODE_WORKERS];
+	};
 };
 
 /** Fill in a node's configuration: one port with this device and address. */
@@ -59,18 +75,22 @@ void udp_node_init(struct udp_node *node, const char *name, const char *device,
 int udp_node_open(struct udp_node *node, uint64_t incarnation);
 void udp_node_close(struct udp_node *node);
 
-/** One round of its control thread and of its worker. */
+/** One round of its control thread and of its workers. */
 void udp_node_turn(struct udp_node *node);
 
-/** One round of its worker alone. */
+/** One round of its first worker alone, or of one of them. */
 void udp_node_turn_worker(struct udp_node *node);
+void udp_node_turn_one(struct udp_node *node, uint32_t worker);
 
-/** Begin to connect its rail to a peer's only port. */
+/** Begin to connect its first worker's rail to a peer's only port, or that of one of its workers. */
 void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,
 		      const char *address);
+void udp_node_connect_one(struct udp_node *node, uint32_t worker, const struct udp_node *peer);
 
 /** Post a slice from or to the same offset of both nodes' memory; false when it was not taken. */
 bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind kind,
 		   uint64_t offset, uint32_t length);
+bool udp_node_post_one(struct udp_node *node, uint32_t worker, struct slice *slice,
+		       enum slice_kind kind, uint64_t offset, uint32_t length);
 
 #endif
