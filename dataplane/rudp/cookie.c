@@ -38,7 +38,7 @@ void cookie_make(const uint8_t secret[RUDP_KEY_BYTES], const struct rudp_address
 	uint8_t number[4];
 	struct iovec parts[] = {
 		part(LABEL_COOKIE, sizeof(LABEL_COOKIE)),
-		part(address, sizeof(*address)),
+		part(address, RUDP_ADDRESS_BYTES),
 		part(number, sizeof(number)),
 		part(nonce, HANDSHAKE_NONCE_BYTES),
 	};

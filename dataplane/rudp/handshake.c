@@ -222,6 +222,8 @@ static size_t attempt_transmit(struct handshake *handshake, struct handshake_att
 		handshake_count(handshake, HANDSHAKE_COUNTER_RETRANSMITTED);
 	if (attempt->has_cookie && attempt->tries == HANDSHAKE_CONNECTS_MAX)
 		initiator_begin(handshake, attempt);
+	else if (!attempt->has_cookie && attempt->tries == HANDSHAKE_HELLOS_MAX)
+		initiator_steers(handshake, attempt, NULL);
 	attempt->tries++;
 	attempt->next_us = now_us + attempt->again_us;
 	attempt->again_us = MIN(attempt->again_us * 2, HANDSHAKE_AGAIN_US_MAX);
@@ -244,12 +246,14 @@ size_t handshake_transmit(struct handshake *handshake, uint64_t now_us,
 	}
 	for (uint32_t i = 0; i < handshake->config.attempts_max; i++) {
 		struct handshake_attempt *attempt = &handshake->attempts[i];
+		size_t bytes;
 
 		if (attempt->number == 0 || attempt->next_us > now_us ||
 		    attempt->target.deadline_us <= now_us)
 			continue;
-		*address_out = attempt->target.address;
-		return attempt_transmit(handshake, attempt, now_us, buffer);
+		bytes = attempt_transmit(handshake, attempt, now_us, buffer);
+		*address_out = attempt->target.address; /* it may have been changed by that */
+		return bytes;
 	}
 	return 0;
 }

@@ -84,6 +84,13 @@ struct handshake_callbacks {
 	void (*established)(void *context, void *user, const struct rudp_params *params);
 	void (*failed)(void *context, void *user, const struct handshake_report *report);
 	/**
+	 * Initiator; may be NULL. An answer to HELLO came in as `came_by` says, or none came at all (NULL). True: go on.
+	 * False: begin anew, as *target was changed to (local_port, queue); the responder has kept nothing. How often is the
+	 * owner's to bound. What came has no proof.
+	 */
+	bool (*steer)(void *context, void *user, const struct rudp_address *came_by,
+		      struct rudp_address *target);
+	/**
 	 * Responder: which worker takes the connection (top byte of its id). Called before accept;
 	 * returns a worker's number or -1 = no room.
 	 */

@@ -14,6 +14,8 @@
 /** First retransmission; doubles up to the maximum. */
 #define HANDSHAKE_AGAIN_US     20000u
 #define HANDSHAKE_AGAIN_US_MAX 500000u
+/** HELLOs without an answer until the owner is asked for another way. */
+#define HANDSHAKE_HELLOS_MAX 2u
 /** CONNECTs without an answer until the attempt begins anew: the responder may have a new secret. */
 #define HANDSHAKE_CONNECTS_MAX 4u
 /** Answers that wait for the driver; more are dropped, and asked for again. */
@@ -106,6 +108,9 @@ void initiator_receive(struct handshake *handshake, uint64_t now_us,
 		       const struct handshake_packet *packet);
 /** Builds the attempt's packet anew: a HELLO with a new nonce. */
 void initiator_begin(struct handshake *handshake, struct handshake_attempt *attempt);
+/** Asks the owner whether to come by another way; true: the attempt has begun anew there. */
+bool initiator_steers(struct handshake *handshake, struct handshake_attempt *attempt,
+		      const struct rudp_address *came_by);
 /** Ends an attempt whose deadline has passed. */
 void initiator_timeout(struct handshake *handshake, struct handshake_attempt *attempt);
 

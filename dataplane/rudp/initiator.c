@@ -17,7 +17,7 @@ static struct handshake_attempt *attempt_find(struct handshake *handshake,
 
 		if (attempt->number != 0 &&
 		    memcmp(attempt->nonce, packet->nonce, sizeof(packet->nonce)) == 0 &&
-		    memcmp(&attempt->target.address, address, sizeof(*address)) == 0)
+		    memcmp(&attempt->target.address, address, RUDP_ADDRESS_BYTES) == 0)
 			return attempt;
 	}
 	return NULL;
@@ -40,7 +40,24 @@ void initiator_begin(struct handshake *handshake, struct handshake_attempt *atte
 	attempt->tries = 0;
 }
 
+/* Nothing is spent at the responder yet: the owner may want to come by another way. */
+bool initiator_steers(struct handshake *handshake, struct handshake_attempt *attempt,
+		      const struct rudp_address *came_by)
+{
+	const struct handshake_config *config = &handshake->config;
+
+	if (config->callbacks->steer == NULL ||
+	    config->callbacks->steer(config->context, attempt->target.user, came_by,
+				     &attempt->target.address))
+		return false;
+	initiator_begin(handshake, attempt);
+	attempt->again_us = HANDSHAKE_AGAIN_US;
+	attempt->next_us = 0;
+	return true;
+}
+
 static void initiator_retry(struct handshake *handshake, struct handshake_attempt *attempt,
+			    const struct rudp_address *address,
 			    const struct handshake_packet *retry)
 {
 	const struct handshake_config *config = &handshake->config;
@@ -62,6 +79,8 @@ static void initiator_retry(struct handshake *handshake, struct handshake_attemp
 		handshake_count(handshake, HANDSHAKE_COUNTER_DUPLICATE);
 		return;
 	}
+	if (initiator_steers(handshake, attempt, address))
+		return;
 	memcpy(connect.nonce, attempt->nonce, sizeof(connect.nonce));
 	memcpy(connect.cookie, retry->cookie, sizeof(connect.cookie));
 	memcpy(connect.name, attempt->target.name, sizeof(connect.name));
@@ -113,7 +132,6 @@ void initiator_timeout(struct handshake *handshake, struct handshake_attempt *at
 }
 
 static void initiator_accept(struct handshake *handshake, struct handshake_attempt *attempt,
-			     const struct rudp_address *address,
 			     const struct handshake_packet *packet)
 {
 	const struct handshake_config *config = &handshake->config;
@@ -121,7 +139,7 @@ static void initiator_accept(struct handshake *handshake, struct handshake_attem
 	struct rudp_params params;
 
 	handshake_params(handshake, &attempt->end, &packet->end, &params);
-	params.address = *address;
+	params.address = attempt->target.address;
 	params.version = packet->version;
 	params.initiator = 1;
 	attempt->number = 0;
@@ -169,8 +187,7 @@ static bool initiator_agrees(const struct handshake *handshake,
 }
 
 static void initiator_answer(struct handshake *handshake, struct handshake_attempt *attempt,
-			     const struct rudp_address *address, const uint8_t *bytes,
-			     const struct handshake_packet *packet)
+			     const uint8_t *bytes, const struct handshake_packet *packet)
 {
 	bool is_for_hello = packet->type == HANDSHAKE_NOVERSION;
 	const char *label = packet->type == HANDSHAKE_ACCEPT   ? HANDSHAKE_LABEL_ACCEPT
@@ -193,7 +210,7 @@ static void initiator_answer(struct handshake *handshake, struct handshake_attem
 		return;
 	}
 	if (packet->type == HANDSHAKE_ACCEPT)
-		initiator_accept(handshake, attempt, address, packet);
+		initiator_accept(handshake, attempt, packet);
 	else if (packet->type == HANDSHAKE_REFUSE)
 		initiator_refused(handshake, attempt, packet);
 	else
@@ -212,7 +229,7 @@ void initiator_receive(struct handshake *handshake, uint64_t now_us,
 		return;
 	}
 	if (packet->type == HANDSHAKE_RETRY)
-		initiator_retry(handshake, attempt, packet);
+		initiator_retry(handshake, attempt, address, packet);
 	else
-		initiator_answer(handshake, attempt, address, bytes, packet);
+		initiator_answer(handshake, attempt, bytes, packet);
 }

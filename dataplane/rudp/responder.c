@@ -189,7 +189,7 @@ static void responder_again(struct handshake *handshake, const struct rudp_addre
 			    const uint8_t *bytes, struct handshake_accepted *accepted)
 {
 	if (memcmp(accepted->connect, bytes, sizeof(accepted->connect)) != 0 ||
-	    memcmp(&accepted->address, address, sizeof(*address)) != 0) {
+	    memcmp(&accepted->address, address, RUDP_ADDRESS_BYTES) != 0) {
 		handshake_count(handshake, HANDSHAKE_COUNTER_BAD_PROOF);
 		return;
 	}

@@ -6,6 +6,7 @@
 #ifndef RUDP_RUDP_TYPES_H
 #define RUDP_RUDP_TYPES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct cc_ops; /* cc.h */
@@ -96,9 +97,14 @@ struct rudp_address {
 	uint16_t port;       /**< UDP, host order */
 	uint16_t local_port; /**< UDP of this end, host order */
 	uint8_t ip[16];      /**< network order; IPv4 in the first four bytes, the rest zero */
+	uint8_t queue; /**< of that port: where it came in or goes out; says nothing of who it is */
+	uint8_t reserved; /**< zero */
 };
 
-_Static_assert(sizeof(struct rudp_address) == 22, "no padding: it is compared and hashed as bytes");
+/** Two addresses with the same first bytes are one. */
+#define RUDP_ADDRESS_BYTES offsetof(struct rudp_address, queue)
+
+_Static_assert(RUDP_ADDRESS_BYTES == 22, "no padding: it is compared and hashed as bytes");
 
 /** What a handshake has agreed on: all that a worker needs to know of a connection. */
 struct rudp_params {

@@ -21,6 +21,12 @@
 /* How long an attempt to connect may take: the engine tries again after a pause. */
 #define UDP_CONNECT_US UINT64_C(2000000)
 
+/*
+ * UDP ports that are tried beyond the first for one that answers to the right worker. With two workers that fails for one
+ * connection in 2^17, with eight for one in ten, whose packets are handed over.
+ */
+#define UDP_PROBES_MAX 16u
+
 /* Events taken from each worker, and packets sent, in one call: nobody else waits longer for this thread. */
 #define UDP_EVENT_BUDGET 128u
 #define UDP_SEND_BUDGET  128u
@@ -108,16 +114,17 @@ static struct frame_ip udp_control_ip(uint8_t family, const uint8_t bytes[16])
 	return ip;
 }
 
-/* Every port's first queue is the first worker's. */
-static void udp_control_push(struct transport *transport, struct udp_frame *frame)
+/* Queue i is worker i's; one that there is not any more, since the port is another by now, is the first. */
+static void udp_control_push(struct transport *transport, struct udp_frame *frame, uint32_t queue)
 {
 	uint32_t vlan = transport->conf->ports[frame->port].vlan;
+	uint32_t worker = queue < transport->ports[frame->port].queues ? queue : 0;
 
 	if (vlan != 0)
 		frame->bytes = frame_tag(frame->data, frame->bytes, (uint16_t)vlan);
-	if (!spsc_push(&transport->workers[0].frames, frame))
+	if (!spsc_push(&transport->workers[worker].frames, frame))
 		counter_add(&transport->counters[UDP_OUT_RING_FULL], 1);
-	udp_control_wake(transport, 0);
+	udp_control_wake(transport, worker);
 }
 
 static void udp_control_send_lookup(struct transport *transport, uint32_t port,
@@ -126,7 +133,7 @@ static void udp_control_send_lookup(struct transport *transport, uint32_t port,
 	struct udp_frame frame = { .port = port };
 
 	frame.bytes = lookup_make(lookup, frame.data);
-	udp_control_push(transport, &frame);
+	udp_control_push(transport, &frame, 0);
 }
 
 /* A handshake packet as a frame. Few and small: always with a checksum, made here, whatever the port's policy. */
@@ -171,7 +178,7 @@ static void udp_control_send(struct transport *transport, const struct rudp_addr
 	udp_control_make_frame(&path, payload, bytes, &frame);
 	frame.port = port->index;
 	if (path.target_mac != NULL)
-		udp_control_push(transport, &frame);
+		udp_control_push(transport, &frame, address->queue);
 	else
 		neighbours_hold(neighbours, &target, frame.data, frame.bytes);
 }
@@ -192,7 +199,7 @@ static void udp_control_learnt(struct transport *transport, const struct port *p
 
 		memcpy(frame.data, neighbour->held, neighbour->held_bytes);
 		memcpy(frame.data, neighbour->mac, FRAME_MAC_BYTES); /* the target stands first */
-		udp_control_push(transport, &frame);
+		udp_control_push(transport, &frame, 0);
 		neighbour->held_bytes = 0;
 	}
 }
@@ -385,6 +392,12 @@ static bool udp_control_target(struct transport *transport, const struct transpo
 	return true;
 }
 
+/* The queue of a port by which a worker sends and receives. */
+static uint32_t udp_control_queue(const struct transport *transport, uint32_t worker, uint32_t port)
+{
+	return worker % MAX(transport->ports[port].queues, 1u);
+}
+
 void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t rail,
 			 const struct transport_peer *peer)
 {
@@ -403,6 +416,9 @@ void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t 
 		udp_control_down(transport, worker, rail, RAIL_CAUSE_UNREACHABLE);
 		return;
 	}
+	attempt->way = peer->way;
+	attempt->probes = 0;
+	target.address.queue = (uint8_t)udp_control_queue(transport, worker, target.address.link);
 	target.address.local_port = way_source_port((uint16_t)transport->conf->udp_port, worker,
 						    peer->way, attempt->tries++);
 	if (handshake_connect(transport->handshake, now_us, &target, &attempt->number) != 0) {
@@ -516,16 +532,50 @@ static void udp_handshake_failed(void *context, void *user, const struct handsha
 			 index % transport->setup.rails_max, cause);
 }
 
-/* Workers take turns; what comes in on another one's queue is handed over. */
+/*
+ * Some queues have no other end (the peer has fewer): after some silence the first one is tried, which always has, and
+ * whatever comes by it is right. Else an answer that came to another worker has the next UDP port tried. A port that
+ * spreads by queues, not by UDP ports, has it right at once or never.
+ */
+static bool udp_handshake_steer(void *context, void *user, const struct rudp_address *came_by,
+				struct rudp_address *target)
+{
+	struct transport *transport = context;
+	struct udp_attempt *attempt = user;
+	uint32_t worker = (uint32_t)(attempt - transport->attempts) / transport->setup.rails_max;
+	uint32_t queue = udp_control_queue(transport, worker, target->link);
+
+	if (came_by == NULL && target->queue != 0) {
+		target->queue = 0;
+		return false;
+	}
+	if (came_by == NULL || came_by->queue == queue || target->queue != queue)
+		return true;
+	if (attempt->probes == UDP_PROBES_MAX) {
+		counter_add(&transport->counters[UDP_STEER_MISSED], 1);
+		return true;
+	}
+	attempt->probes++;
+	counter_add(&transport->counters[UDP_STEER_AGAIN], 1);
+	target->local_port = way_source_port((uint16_t)transport->conf->udp_port, worker,
+					     attempt->way, attempt->tries++);
+	return false;
+}
+
+/* The worker whose queue it came in by, or one of those without a queue that it serves: they take turns. */
 static int udp_handshake_choose(void *context, const struct rudp_address *address)
 {
 	struct transport *transport = context;
 	struct frame_ip ip = udp_control_ip(address->family, address->ip);
 	const struct port *port = &transport->ports[address->link];
+	uint32_t workers;
+	uint32_t queue;
 
 	if (udp_control_neighbours(transport, address) == NULL || !port_reaches(port, &ip))
 		return -1;
-	return (int)(transport->worker_next++ % transport->worker_count);
+	queue = address->queue % port->queues;
+	workers = (transport->worker_count - queue + port->queues - 1) / port->queues;
+	return (int)(queue + transport->worker_next++ % workers * port->queues);
 }
 
 static int udp_handshake_accept(void *context, const struct rudp_params *params)
@@ -541,6 +591,7 @@ const struct handshake_callbacks udp_handshake_callbacks = {
 	.random = udp_handshake_random,
 	.established = udp_handshake_established,
 	.failed = udp_handshake_failed,
+	.steer = udp_handshake_steer,
 	.choose = udp_handshake_choose,
 	.accept = udp_handshake_accept,
 };

@@ -26,6 +26,8 @@ struct udp_attempt {
 	enum udp_command_kind
 		due; /**< did not fit into the worker's ring: again at the next tick; 0 = none */
 	enum rail_cause cause; /**< of that */
+	uint32_t way;          /**< to the peer, of this attempt */
+	uint32_t probes;       /**< UDP ports tried by this attempt since the first */
 };
 
 struct transport {

@@ -76,22 +76,26 @@
 #define UDP_IMPAIR_COUNTERS(X)
 #endif
 
-#define UDP_CONTROL_COUNTERS(X)                                                    \
-	X(UDP_LOOKUP_BAD, "lookup_bad", "packets",                                 \
-	  "ARP and neighbour discovery dropped: odd or impossible")                \
-	X(UDP_LOOKUP_CONFLICT, "lookup_conflict", "packets",                       \
-	  "another station claims this address")                                   \
-	X(UDP_LOOKUP_QUESTIONS, "lookup_questions", "packets",                     \
-	  "ARP requests and neighbour solicitations sent")                         \
-	X(UDP_LOOKUP_ANSWERS, "lookup_answers", "packets",                         \
-	  "ARP replies and neighbour advertisements sent")                         \
-	X(UDP_PORTS_UP, "ports_up", "times", "a port came up, or came back")       \
-	X(UDP_PORTS_FAILED, "ports_failed", "times", "a port could not be opened") \
-	X(UDP_PORTS_GONE, "ports_gone", "times", "a port that was up went away")   \
-	X(UDP_LINKS_DOWN, "links_down", "times", "a port lost its link")           \
-	X(UDP_OUT_NO_ROUTE, "out_no_route", "packets",                             \
-	  "dropped: no port has this address on its link")                         \
-	X(UDP_OUT_RING_FULL, "out_ring_full", "packets",                           \
+#define UDP_CONTROL_COUNTERS(X)                                                      \
+	X(UDP_LOOKUP_BAD, "lookup_bad", "packets",                                   \
+	  "ARP and neighbour discovery dropped: odd or impossible")                  \
+	X(UDP_LOOKUP_CONFLICT, "lookup_conflict", "packets",                         \
+	  "another station claims this address")                                     \
+	X(UDP_LOOKUP_QUESTIONS, "lookup_questions", "packets",                       \
+	  "ARP requests and neighbour solicitations sent")                           \
+	X(UDP_LOOKUP_ANSWERS, "lookup_answers", "packets",                           \
+	  "ARP replies and neighbour advertisements sent")                           \
+	X(UDP_PORTS_UP, "ports_up", "times", "a port came up, or came back")         \
+	X(UDP_PORTS_FAILED, "ports_failed", "times", "a port could not be opened")   \
+	X(UDP_PORTS_GONE, "ports_gone", "times", "a port that was up went away")     \
+	X(UDP_LINKS_DOWN, "links_down", "times", "a port lost its link")             \
+	X(UDP_STEER_AGAIN, "steer_again", "handshakes",                              \
+	  "begun anew from another UDP port: the answer came to another worker")     \
+	X(UDP_STEER_MISSED, "steer_missed", "connections",                           \
+	  "whose packets come to another worker from every UDP port that was tried") \
+	X(UDP_OUT_NO_ROUTE, "out_no_route", "packets",                               \
+	  "dropped: no port has this address on its link")                           \
+	X(UDP_OUT_RING_FULL, "out_ring_full", "packets",                             \
 	  "dropped: the control thread's ring to a worker was full")
 
 /* rudp's tables name their ids and counters without the prefixes that tell them apart here. */

@@ -115,7 +115,8 @@ static bool udp_receive_datagram(struct transport_worker *worker, struct relay_p
 	struct rudp_address address = { .family = datagram->family,
 					.link = (uint8_t)packet->port,
 					.port = datagram->source_port,
-					.local_port = datagram->target_port };
+					.local_port = datagram->target_port,
+					.queue = (uint8_t)packet->queue };
 	uint32_t owner;
 
 	if (LIKELY(datagram->family == 4))
@@ -146,7 +147,9 @@ static bool udp_receive_datagram(struct transport_worker *worker, struct relay_p
 static bool udp_receive_frame(struct transport_worker *worker, struct udp_queue *queue,
 			      struct rte_mbuf *mbuf)
 {
-	struct relay_packet packet = { .mbuf = mbuf, .port = queue->port->index };
+	struct relay_packet packet = { .mbuf = mbuf,
+				       .port = (uint16_t)queue->port->index,
+				       .queue = queue->number };
 	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
 	uint64_t sum = mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
 	enum frame_verdict verdict;

@@ -27,7 +27,8 @@
 struct relay_packet {
 	struct rte_mbuf *mbuf;
 	struct frame_datagram datagram; /**< points into the buffer */
-	uint32_t port;                  /**< index of the port that it came by */
+	uint16_t port;                  /**< index of the port that it came by */
+	uint16_t queue;                 /**< of that port */
 	uint32_t hops; /**< workers that have looked at it and did not know it; for resets */
 };
 

@@ -321,6 +321,7 @@ uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget)
 	}
 	for (uint32_t i = 0; i < worker->port_count; i++) {
 		udp_queue_push(worker, &worker->queues[i]);
+		udp_queue_push(worker, &worker->detours[i]);
 #ifdef HAUL_DEBUG
 		udp_queue_let_through(worker, &worker->queues[i]);
 #endif

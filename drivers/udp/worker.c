@@ -115,8 +115,8 @@ int udp_worker_init(struct transport_worker *worker, const struct udp_worker_set
 void udp_worker_destroy(struct transport_worker *worker)
 {
 	for (uint32_t i = 0; i < PORTS_MAX; i++) {
-		if (worker->queues[i].port != NULL)
-			udp_queue_empty(&worker->queues[i]);
+		udp_queue_empty(&worker->queues[i]);
+		udp_queue_empty(&worker->detours[i]);
 		bell_unwatch(&worker->queues[i].watch);
 #ifdef HAUL_DEBUG
 		impair_destroy(worker->queues[i].impair);
@@ -173,6 +173,14 @@ static void udp_worker_take_queue(struct transport_worker *worker, uint32_t inde
 	queue->number = (uint16_t)owner;
 	queue->owner = owner == worker->number ? NULL : &udp_relay_to(worker, owner)->to_send;
 	queue->port = port;
+	if (owner != 0) {
+		struct udp_queue *detour = &worker->detours[index];
+
+		detour->port = port;
+		detour->number = 0;
+		detour->owner = &udp_relay_to(worker, 0)->to_send;
+		detour->self = queue->self;
+	}
 	udp_worker_take_connections(worker, index);
 }
 
@@ -182,6 +190,8 @@ static void udp_worker_leave_queue(struct transport_worker *worker, uint32_t ind
 
 	bell_unwatch(&queue->watch);
 	udp_queue_empty(queue);
+	udp_queue_empty(&worker->detours[index]);
+	worker->detours[index].port = NULL;
 	queue->port = NULL;
 	queue->owner = NULL;
 	for (uint32_t i = 0; worker->relays != NULL && i < worker->worker_count; i++) {
@@ -221,10 +231,22 @@ static void udp_worker_rail(struct transport_worker *worker, uint32_t rail, enum
 		worker->host->rail_state(worker->engine, rail, state, cause);
 }
 
+/* Data goes by the queue that the handshake went by. */
+static struct udp_queue *udp_worker_queue(struct transport_worker *worker,
+					  const struct udp_command *command)
+{
+	struct udp_queue *queue = &worker->queues[command->port];
+	struct udp_queue *detour = &worker->detours[command->port];
+
+	return command->params.address.queue == 0 && queue->number != 0 && detour->port != NULL
+		       ? detour
+		       : queue;
+}
+
 static struct udp_connection *udp_connection_make(struct transport_worker *worker,
 						  const struct udp_command *command)
 {
-	struct udp_queue *queue = &worker->queues[command->port];
+	struct udp_queue *queue = udp_worker_queue(worker, command);
 	struct udp_connection *connection;
 	struct frame_path path = {
 		.source_mac = queue->self.mac,
@@ -589,7 +611,7 @@ uint64_t udp_worker_next_deadline_us(struct transport_worker *worker)
 	uint64_t next_us = UINT64_MAX;
 
 	for (uint32_t i = 0; i < worker->port_count; i++) {
-		if (worker->queues[i].waiting_count > 0)
+		if (worker->queues[i].waiting_count > 0 || worker->detours[i].waiting_count > 0)
 			return 0;
 		next_us = MIN(next_us, udp_queue_late_us(&worker->queues[i]));
 	}

@@ -116,6 +116,8 @@ struct transport_worker {
 	atomic_ullong relayed_out[PORTS_MAX];
 	atomic_ullong relayed_done[PORTS_MAX];
 	struct udp_queue queues[PORTS_MAX];
+	/** By the first worker's queue, for connections whose peer does not answer by this worker's. */
+	struct udp_queue detours[PORTS_MAX];
 	uint8_t nowhere[RUDP_DATAGRAM_BYTES_MAX]; /**< where packets are made that no port takes */
 
 	struct spsc commands; /**< struct udp_command, from control */

@@ -3,7 +3,8 @@
  * Goal: packets come to the worker that they are for whatever queue they arrive on, and leave by a queue whoever sends
  * them; what does not fit into a relay is dropped and counted, and nothing is lost or doubled by that in the end.
  * Method: two nodes with several workers each in this process, over pairs of net_ring ports whose queues are joined
- * straight, crosswise, or are only one; one thread gives turns, in a random order. A relay alone is tried by two threads.
+ * straight, crosswise, by a hash over UDP ports as a NIC would, or are only one; one thread gives turns, in a random
+ * order. A relay alone is tried by two threads.
  */
 #include "base/check.h"
 #include "base/clock.h"
@@ -33,11 +34,10 @@ static const struct wire {
 	const char *name;
 	uint32_t queues;
 	uint32_t turn;
+	bool is_hashed; /* the test moves each packet to the queue that its UDP ports give */
 } wires[] = {
-	{ "straight", 3, 0 },
-	{ "turned", 3, 1 },
-	{ "narrow", 1, 0 },
-	{ "some", 2, 0 },
+	{ "straight", 3, 0, false }, { "turned", 3, 1, false }, { "narrow", 1, 0, false },
+	{ "some", 2, 0, false },     { "hashed", 3, 0, true },
 };
 
 static uint64_t seed;
@@ -53,12 +53,65 @@ static struct rte_ring *wire_ring(const struct wire *wire, const char *to, uint3
 	return rte_ring_create(name, RING_PACKETS, 0, 0);
 }
 
+/* The rings of the hashed wire: what each node sends into, and what each receives from. */
+static struct rte_ring *hashed_out[2][WORKERS];
+static struct rte_ring *hashed_in[2][WORKERS];
+
+static int wire_make_hashed(const struct wire *wire)
+{
+	static const char *const names[2] = { "a", "b" };
+	char name[16];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		for (uint32_t j = 0; j < wire->queues; j++) {
+			(void)snprintf(name, sizeof(name), "hash_out_%s", names[i]);
+			hashed_out[i][j] = wire_ring(wire, name, j);
+			hashed_in[i][j] = wire_ring(wire, names[i], j);
+			if (hashed_out[i][j] == NULL || hashed_in[i][j] == NULL)
+				return -1;
+		}
+		(void)snprintf(name, sizeof(name), "%s_%s", wire->name, names[i]);
+		if (rte_eth_from_rings(name, hashed_in[i], wire->queues, hashed_out[i],
+				       wire->queues, 0) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Like a NIC's hash: of the UDP ports, and not the same in both directions. */
+static uint32_t hashed_queue(const struct rte_mbuf *mbuf, uint32_t to)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+	uint32_t hash = (uint32_t)frame[34] << 24 | (uint32_t)frame[35] << 16 |
+			(uint32_t)frame[36] << 8 | frame[37];
+
+	return (hash * 2654435761u + to * 40503u) >> 16 & 0xffff;
+}
+
+static void hashed_move(void)
+{
+	struct rte_mbuf *mbuf;
+
+	for (uint32_t i = 0; i < 2 * WORKERS; i++) {
+		struct rte_ring *out = hashed_out[i % 2][i / 2];
+		uint32_t to = 1 - i % 2;
+
+		while (out != NULL && rte_ring_dequeue(out, (void **)&mbuf) == 0) {
+			if (rte_ring_enqueue(hashed_in[to][hashed_queue(mbuf, to) % 3], mbuf) != 0)
+				rte_pktmbuf_free(mbuf);
+		}
+	}
+}
+
 static int wire_make(const struct wire *wire)
 {
 	struct rte_ring *to_a[WORKERS];
 	struct rte_ring *to_b[WORKERS];
 	struct rte_ring *turned[WORKERS];
 	char name[32];
+
+	if (wire->is_hashed)
+		return wire_make_hashed(wire);
 
 	for (uint32_t i = 0; i < wire->queues; i++) {
 		to_a[i] = wire_ring(wire, "a", i);
@@ -106,6 +159,7 @@ static void turn(void)
 {
 	struct udp_node *node = unit_random_below(&seed, 2) == 0 ? &a : &b;
 
+	hashed_move();
 	if (unit_random_below(&seed, 4) == 0)
 		udp_ops.control(node->transport, clock_now_us());
 	else
@@ -233,13 +287,62 @@ static void move_both(void)
 	move(SLICE_READ);
 }
 
+static uint64_t relayed(void)
+{
+	return sum(&a, UDP_WRONG_WORKER_OUT) + sum(&b, UDP_WRONG_WORKER_OUT) +
+	       sum(&a, UDP_OUT_RELAYED) + sum(&b, UDP_OUT_RELAYED);
+}
+
+/* Where the sender's queue is the receiver's, every connection is right from the first packet on. */
+static void steer__needs_no_relay_when_queues_are_joined(void **state)
+{
+	(void)state;
+	nodes_make(&wires[0], 3, 3);
+	connect_workers(&a, &b);
+	connect_workers(&b, &a);
+	move_both();
+	assert_int_equal(relayed(), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(b.counters_each[i][UDP_CONNECTIONS], 2);
+	nodes_free();
+}
+
+/* Where a hash decides, a UDP port is found for each connection; nothing is left behind by those that were tried. */
+static void steer__finds_a_udp_port_when_a_hash_decides(void **state)
+{
+	(void)state;
+	nodes_make(&wires[4], 3, 3);
+	connect_workers(&a, &b);
+	connect_workers(&b, &a);
+	assert_true(sum(&a, UDP_STEER_MISSED) + sum(&b, UDP_STEER_MISSED) == 0);
+	assert_true(sum(&a, UDP_STEER_AGAIN) + sum(&b, UDP_STEER_AGAIN) > 0);
+	assert_int_equal(sum(&a, UDP_CONNECTIONS), 6);
+	assert_int_equal(sum(&b, UDP_CONNECTIONS), 6);
+	move_both();
+	assert_int_equal(relayed(), 0);
+	nodes_free();
+}
+
+/* The peer has one queue, so that only the first of this node's leads to it. */
+static void steer__leaves_a_queue_that_leads_nowhere(void **state)
+{
+	(void)state;
+	nodes_make(&wires[3], 2, 1);
+	connect_workers(&a, &b);
+	move_both();
+	assert_true(a.counters_each[1][UDP_OUT_RELAYED] > 0);
+	assert_int_equal(b.counters_each[0][UDP_CONNECTIONS], 2);
+	nodes_free();
+}
+
 static void relay__carries_what_came_to_the_wrong_worker(void **state)
 {
 	(void)state;
 	nodes_make(&wires[1], 3, 3);
 	connect_workers(&a, &b);
 	move_both();
-	assert_true(sum(&a, UDP_WRONG_WORKER_OUT) + sum(&b, UDP_WRONG_WORKER_OUT) > 0);
+	assert_true(sum(&a, UDP_STEER_MISSED) > 0); /* no UDP port helps here */
+	assert_true(sum(&a, UDP_WRONG_WORKER_OUT) > 0);
 	assert_int_equal(sum(&a, UDP_WRONG_WORKER_IN), sum(&a, UDP_WRONG_WORKER_OUT));
 	assert_int_equal(sum(&b, UDP_WRONG_WORKER_IN), sum(&b, UDP_WRONG_WORKER_OUT));
 	nodes_free();
@@ -343,7 +446,7 @@ static void *hand_over(void *argument)
 	(void)argument;
 	for (uint32_t i = 0; i < HANDED; i++) {
 		struct relay_packet packet = { .mbuf = &thread_mbufs[i % (2 * RELAY_PACKETS)],
-					       .port = i };
+					       .hops = i };
 
 		packet.mbuf->pkt_len = i;
 		while (!spsc_push(&relay->received, &packet))
@@ -367,7 +470,7 @@ static void relay__is_safe_between_two_threads(void **state)
 			assert_true(clock_now_us() < end_us);
 			continue;
 		}
-		assert_int_equal(packet.port, taken);
+		assert_int_equal(packet.hops, taken);
 		assert_int_equal(packet.mbuf->pkt_len, taken);
 		taken++;
 	}
@@ -391,6 +494,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(relays_make__makes_none_for_one_worker),
 		cmocka_unit_test(relay__is_safe_between_two_threads),
+		cmocka_unit_test(steer__needs_no_relay_when_queues_are_joined),
+		cmocka_unit_test(steer__finds_a_udp_port_when_a_hash_decides),
+		cmocka_unit_test(steer__leaves_a_queue_that_leads_nowhere),
 		cmocka_unit_test(relay__carries_what_came_to_the_wrong_worker),
 		cmocka_unit_test(relay__serves_workers_without_a_queue),
 		cmocka_unit_test(relay__serves_some_workers_without_a_queue),
