@@ -15,7 +15,7 @@
 #define HANDSHAKE_AGAIN_US     20000u
 #define HANDSHAKE_AGAIN_US_MAX 500000u
 /** HELLOs without an answer until the owner is asked for another way. */
-#define HANDSHAKE_HELLOS_MAX 2u
+#define HANDSHAKE_HELLOS_MAX 4u
 /** CONNECTs without an answer until the attempt begins anew: the responder may have a new secret. */
 #define HANDSHAKE_CONNECTS_MAX 4u
 /** Answers that wait for the driver; more are dropped, and asked for again. */

@@ -533,7 +533,7 @@ static void udp_handshake_failed(void *context, void *user, const struct handsha
 }
 
 /*
- * Some queues have no other end (the peer has fewer): after some silence the first one is tried, which always has, and
+ * Some queues have no other end (the peer has fewer): after 300 ms of silence the first one is tried, which always has, and
  * whatever comes by it is right. Else an answer that came to another worker has the next UDP port tried. A port that
  * spreads by queues, not by UDP ports, has it right at once or never.
  */
