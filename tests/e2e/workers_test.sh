@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Goal: with several workers on both nodes every byte is right, clients are spread over the workers, packets come to the
+# worker that they are for, and both nodes come back after they were killed; also with fewer queues than workers, and with
+# more workers on one side than on the other. Method: two nodes on a wire with a queue a worker, several applications that
+# write and verify at once, and the workers' counters.
+# usage: workers_test.sh WORKERS-OF-A WORKERS-OF-B [QUEUES]
+# shellcheck source=tests/e2e/e2e.sh
+. "$(dirname "$0")/e2e.sh"
+e2e_need redis-server
+processors() { seq -s, 0 $(($1 - 1)); }
+[ "$(nproc)" -ge "$1" ] && [ "$(nproc)" -ge "$2" ] || {
+	echo "SKIP: fewer processors than workers"
+	exit 77
+}
+
+# A port of this host that is free now, for the counters of each worker.
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+
+# worker_counters NAME: what NAME counts on each worker of a, one a line.
+worker_counters() {
+	curl -sf "http://127.0.0.1:$port/metrics" | sed -n "s/^haul_$1_total{.*worker=\"[0-9]*\"} //p"
+}
+
+wire() {
+	cluster_wire "$@" | sed "s/\(device = \"[^\"]*\)/\1${QUEUES:+,queues=$QUEUES}/"
+}
+
+QUEUES=${3-}
+cluster_redis_start
+cluster_node a "workers = [ $(processors "$1") ]; $(wire server 10.77.0.1/24)"
+cluster_node b "workers = [ $(processors "$2") ]; $(wire client 10.77.0.2/24)"
+echo "http_address = \"127.0.0.1:$port\";" >>"$CLUSTER_DIR/a.control.conf"
+cluster_node_start a
+cluster_node_start b
+
+# One segment for each application: the probe verifies what it reads, and opens its segment again after a kill.
+owners_begin() {
+	OWNERS=()
+	for i in 1 2 3 4; do
+		own b "data$i" 1048576
+		OWNERS+=("$OWNER")
+	done
+}
+
+loops_begin() {
+	LOOPS=()
+	for i in 1 2 3 4; do
+		probe a loop "data$i" "$1" 3000 >"$CLUSTER_DIR/loop$i.out" 2>&1 &
+		LOOPS+=($!)
+	done
+}
+
+loops_end() {
+	for pid in "${LOOPS[@]}"; do
+		wait "$pid" || {
+			cat "$CLUSTER_DIR"/loop*.out
+			return 1
+		}
+	done
+	expect ' wrong=0 overdue=0 ' cat "$CLUSTER_DIR"/loop*.out
+}
+
+owners_begin
+loops_begin 4
+loops_end
+echo "- each worker has had some of the work"
+if [ "$(worker_counters worker_operations_ok | grep -vcx 0)" -ne "$1" ]; then
+	echo "FAILED: a worker of a had no work"
+	worker_counters worker_operations_ok
+	exit 1
+fi
+if [ "$1" -eq "$2" ] && [ -z "$QUEUES" ]; then
+	echo "- and nothing was handed over: a's queues are b's"
+	expect '^0 0 0$' echo "$(counter a udp wrong_worker_out) $(counter b udp wrong_worker_out) $(counter a udp out_relayed)"
+elif [ "$1" -gt 1 ]; then
+	echo "- one worker has sent by the queue of the other"
+	[ "$(counter a udp out_relayed)" -gt 0 ]
+fi
+
+loops_begin 12
+sleep 2
+echo "- the target's dataplane, and its applications"
+cluster_kill b.data
+for pid in "${OWNERS[@]}"; do
+	disown_segment "$pid"
+done
+cluster_data_start b
+owners_begin
+sleep 3
+echo "- the initiator's dataplane"
+cluster_kill a.data
+cluster_data_start a
+loops_end
+[ "$(grep -c ' attached=2 ' <(cat "$CLUSTER_DIR"/loop*.out))" -eq 4 ]
+expect '^OK: ' probe a write data1 0 65536
