@@ -3,8 +3,8 @@
 # Goal: nodes on several hosts reach each other over a real link, each in all directions, and a host that is cut off for
 # a while costs time and never data; a port answers a ping; every frame
 # that a node sends is one of docs/protocol.md. Method: three nodes in network namespaces of their own on a bridge, ports on the
-# kernel's interfaces: netns_test.sh DEVICE MTU FAMILY VLAN, DEVICE is net_af_packet
-# or net_af_xdp, FAMILY is 4 or 6, VLAN is 0 for none.
+# kernel's interfaces: netns_test.sh DEVICE MTU FAMILY VLAN WORKERS, DEVICE is net_af_packet
+# or net_af_xdp, FAMILY is 4 or 6, VLAN is 0 for none, WORKERS are processors, a worker and a queue on each.
 # shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
 e2e_need redis-server
@@ -13,6 +13,11 @@ device=${1-net_af_packet}
 mtu=${2-1500}
 family=${3-4}
 vlan=${4-0}
+workers=${5-}
+if [ -n "$workers" ] && [ "$(nproc)" -le "${workers##* }" ]; then
+	echo "SKIP: fewer processors than workers"
+	exit 77
+fi
 if [ "$family" = 4 ]; then
 	net=10.77.0. bits=24 ip_bytes=20
 else
@@ -29,7 +34,7 @@ node() {
 	local address="address = \"$net$2/$bits\";"
 	[ "$family" = 4 ] || address="address = \"\"; address6 = \"$net$2/$bits\";"
 	cluster_net_join "$1"
-	cluster_node "$1" "udp = { ports = ( { name = \"wire\"; device = \"${device}0,iface=wire\"; $address vlan = $vlan; mtu = $mtu; required = true; } ); };"
+	cluster_node "$1" "workers = [ $workers ]; udp = { ports = ( { name = \"wire\"; device = \"${device}0,iface=wire\"; $address vlan = $vlan; mtu = $mtu; required = true; } ); };"
 	cluster_node_start "$1" && return
 	if [ "$device" = net_af_xdp ] && grep -q 'port wire: net_af_xdp' "$CLUSTER_DIR/$1.data.log"; then
 		echo "SKIP: AF_XDP does not work here: $(grep -m 1 -o 'port wire: .*' "$CLUSTER_DIR/$1.data.log")"
@@ -62,6 +67,13 @@ for from in a b c; do
 		expect 'the digests are equal' "$COPY" roundtrip "$CLUSTER_DIR/file" "of-$to"
 	done
 done
+
+if [ -n "$workers" ]; then
+	echo "- and to the right worker: the kernel spreads by UDP ports, and one was found for each connection"
+	for name in a b c; do
+		expect '^0 0$' echo "$(counter $name udp steer_missed) $(counter $name udp wrong_worker_out)"
+	done
+fi
 
 echo "- a host that has nothing to do with it pings"
 cluster_net_join host
