@@ -254,7 +254,7 @@ static void swift_answer_marks(struct cc *cc, uint32_t window)
 		swift->marks += MIN(share, SWIFT_ONE) / SWIFT_MARKS_SHARE;
 	}
 	if (swift->round_marks > 0) {
-		cut = (uint64_t)window * swift->marks / (2 * SWIFT_ONE);
+		cut = (uint64_t)window * swift->marks / (UINT64_C(2) * SWIFT_ONE);
 		swift->is_starting = false;
 		swift->calm_rounds = 0;
 		swift_set(cc, MIN(swift->window, window - (uint32_t)cut));
