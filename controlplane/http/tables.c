@@ -60,6 +60,9 @@ static json_t *channel_make(const struct haul_channel_row *row)
 	(void)json_object_set_new(channel, "open", json_u64(row->open));
 	(void)json_object_set_new(channel, "bytes", json_u64(row->bytes));
 	(void)json_object_set_new(channel, "time_us", json_u64(row->time_us));
+	(void)json_object_set_new(channel, "notified", json_u64(row->notified));
+	(void)json_object_set_new(channel, "unread", json_u64(row->unread));
+	(void)json_object_set_new(channel, "refused", json_u64(row->refused));
 	return channel;
 }
 

@@ -205,6 +205,9 @@ struct haul_channel_row {
 	uint64_t open;       /**< not completed yet */
 	uint64_t bytes;      /**< of those that were completed */
 	uint64_t time_us;    /**< that these took together */
+	uint64_t notified;   /**< notifications delivered to it since attach */
+	uint64_t unread;     /**< of those, not read yet, by its own account */
+	uint64_t refused;    /**< notifications that found its ring full; they come again */
 };
 
 #ifdef __cplusplus

@@ -99,6 +99,13 @@ static uint32_t table_transports(struct node *node, struct haul_transport_row *r
 	return count;
 }
 
+static void table_fill_notices(const struct notices *notices, struct haul_channel_row *row)
+{
+	row->notified = atomic_load_explicit(&notices->delivered, memory_order_relaxed);
+	row->unread = notices_unread(notices);
+	row->refused = atomic_load_explicit(&notices->refused, memory_order_relaxed);
+}
+
 static uint32_t table_channels(struct node *node, struct haul_channel_row *rows)
 {
 	const struct client *client;
@@ -118,6 +125,7 @@ static uint32_t table_channels(struct node *node, struct haul_channel_row *rows)
 		row->open = row->operations - client->rings->channel.completed;
 		row->bytes = client->rings->channel.bytes;
 		row->time_us = client->rings->channel.time_us;
+		table_fill_notices(&client->rings->channel.notices, row);
 		count++;
 	}
 	return count;

@@ -77,6 +77,14 @@ enum haul_error notices_push(struct notices *notices, const struct haul_notifica
 	return HAUL_BUSY;
 }
 
+uint32_t notices_unread(const struct notices *notices)
+{
+	uint32_t unread = atomic_load_explicit(&notices->tail, memory_order_relaxed) -
+			  ring_load_relaxed(&notices->header->notification_head.value);
+
+	return MIN(unread, notices->count);
+}
+
 bool notices_wake(const struct notices *notices)
 {
 	/* Orders the sequences before the load of the flag, against haul_wait's own fence. */

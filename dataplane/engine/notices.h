@@ -44,6 +44,9 @@ void notices_init(struct notices *notices, struct haul_channel_header *header,
  */
 enum haul_error notices_push(struct notices *notices, const struct haul_notification *notification);
 
+/** How many are in the ring, by the client's account: at most its size. Any thread. */
+uint32_t notices_unread(const struct notices *notices);
+
 /** Wake the client when it sleeps, after one or more pushes; true when it did. Any worker. */
 bool notices_wake(const struct notices *notices);
 

@@ -66,6 +66,11 @@ static void notices_push__full(void **state)
 	assert_int_equal(slots[0].sequence, SLOTS + 1);
 	assert_int_equal(push(100), HAUL_BUSY);
 	assert_int_equal(notices.refused, 2);
+	assert_int_equal(notices_unread(&notices), SLOTS);
+	header.notification_head.value = SLOTS;
+	assert_int_equal(notices_unread(&notices), 1);
+	header.notification_head.value = 77; /* what cannot be */
+	assert_int_equal(notices_unread(&notices), SLOTS);
 	assert_false(notices.is_broken);
 }
 

@@ -65,6 +65,9 @@ static const struct list_column list_channel_columns[] = {
 	{ "OPERATIONS", "operations", FIELD_TEXT, TABLE_RIGHT },
 	{ "OPEN", "open", FIELD_TEXT, TABLE_RIGHT },
 	{ "BYTES", "bytes", FIELD_SIZE, TABLE_RIGHT },
+	{ "NOTIFIED", "notified", FIELD_TEXT, TABLE_RIGHT },
+	{ "UNREAD", "unread", FIELD_TEXT, TABLE_RIGHT },
+	{ "REFUSED", "refused", FIELD_TEXT, TABLE_RIGHT },
 };
 
 static const struct list_column list_buffer_columns[] = {
