@@ -23,6 +23,10 @@ expect '^write +65536 +4 +1 +cold .* local +ok$' "$BENCH" "${short[@]}" --size 6
 
 expect '^mix +8192 +8 +3 +hot .* local +ok$' "$BENCH" "${short[@]}" --op mix --reads 30 --size 8K --depth 8 --threads 3 --verify run target
 
+# Its owner reads them, or a ring of 256 would hold up all that follow.
+expect '^notify +64 +16 +2 +hot .* local +ok$' "$BENCH" "${short[@]}" --op notify --size 64 --threads 2 --verify run target
+expect 'haul-bench .* [0-9]{4,} +[0-9]+ +[0-9]+ *$' "$HAULCTL" --socket "$CLUSTER_DIR/a.http.sock" channel list
+
 # As a file beside the table, and in its place.
 expect '^write .* ok$' "$BENCH" "${short[@]}" --size 4K --verify --json "$CLUSTER_DIR/rows.json" run target
 "$BENCH" "${short[@]}" --op write,mix,nop --size 4K..16K --depth 1,8 --threads 1,2 --verify --json - run target >"$CLUSTER_DIR/more.json"

@@ -91,12 +91,14 @@ static void plan_parse__everything(void **state)
 {
 	(void)state;
 	assert_true(parse(
-		"--op write,mix,nop --size 1K --depth 1,2 --duration 0.5 --warm-up 0 --cold=64M "
+		"--op write,mix,nop,notify --size 1K --depth 1,2 --duration 0.5 --warm-up 0 --cold=64M "
 		"--threads 1..4 --reads 30 --pause 0.01 --verify --timeout 200 --socket /s --json - run x"));
-	assert_int_equal(plan.kinds.count, 3);
+	assert_int_equal(plan.kinds.count, 4);
 	assert_int_equal(plan.kinds.values[1], PLAN_MIX);
 	assert_int_equal(plan.kinds.values[2], HAUL_OP_NOP);
+	assert_int_equal(plan.kinds.values[3], PLAN_NOTIFY);
 	assert_string_equal(plan_kind_text(PLAN_MIX), "mix");
+	assert_string_equal(plan_kind_text(PLAN_NOTIFY), "notify");
 	assert_int_equal(plan.threads.count, 3);
 	assert_int_equal(plan.reads_percent, 30);
 	assert_int_equal(plan.pause_ns, 10000000);

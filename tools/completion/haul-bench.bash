@@ -23,7 +23,7 @@ _haul_bench() {
 		return
 		;;
 	--op)
-		mapfile -t COMPREPLY < <(compgen -W 'write read mix nop' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'write read mix notify nop' -- "$current")
 		return
 		;;
 	--reads | --size | --depth | --threads | --duration | --warm-up | --pause | --timeout) return ;;

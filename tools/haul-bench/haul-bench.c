@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -20,6 +22,9 @@
 #define BENCH_FAILED 1
 #define BENCH_USAGE  2
 #define BENCH_WRONG  3
+
+/* How long an owner waits for a notification before it looks whether it is to end. */
+#define BENCH_READ_US 100000u
 
 struct bench {
 	const struct plan *plan;
@@ -34,8 +39,10 @@ typedef int (*bench_row_fn)(struct bench *bench, const struct load_row *row, uin
 static int bench_each_size(struct bench *bench, uint64_t kind, bench_row_fn fn)
 {
 	const struct plan *plan = bench->plan;
-	struct load_row row = { .opcode = kind == PLAN_MIX ? HAUL_OP_WRITE : (enum haul_opcode)kind,
+	bool is_opcode = kind != PLAN_MIX && kind != PLAN_NOTIFY;
+	struct load_row row = { .opcode = is_opcode ? (enum haul_opcode)kind : HAUL_OP_WRITE,
 				.is_mix = kind == PLAN_MIX,
+				.is_notifying = kind == PLAN_NOTIFY,
 				.reads_percent = plan->reads_percent };
 	/* A NOP has no size: one row for each depth. */
 	uint32_t sizes = kind == HAUL_OP_NOP ? 1 : plan->sizes.count;
@@ -143,6 +150,46 @@ static int bench_wait_for_end(void)
 	return 0;
 }
 
+/* What reads an owner's notifications, so that those who measure are not held up by a full ring. */
+struct bench_reader {
+	struct haul *haul; /* this thread's alone while it runs */
+	pthread_t thread;
+	atomic_bool is_over;
+};
+
+static void *bench_read(void *argument)
+{
+	struct bench_reader *reader = argument;
+	const struct haul_notification *notifications;
+	const struct haul_completion *completions;
+	int count = 0;
+
+	while (count >= 0 && !atomic_load(&reader->is_over)) {
+		count = haul_notifications_peek(reader->haul, &notifications);
+		if (count > 0)
+			haul_notifications_seen(reader->haul, (unsigned int)count);
+		else if (count == 0)
+			count = haul_wait(reader->haul, BENCH_READ_US, &completions);
+	}
+	return NULL;
+}
+
+/* Own the segment until the end. */
+static int bench_stay(struct haul *haul)
+{
+	struct bench_reader reader = { .haul = haul };
+	int status;
+
+	if (pthread_create(&reader.thread, NULL, bench_read, &reader) != 0) {
+		fprintf(stderr, "haul-bench: no thread can be made\n");
+		return BENCH_FAILED;
+	}
+	status = bench_wait_for_end();
+	atomic_store(&reader.is_over, true);
+	pthread_join(reader.thread, NULL);
+	return status;
+}
+
 static int bench_own(const struct plan *plan, struct haul *haul)
 {
 	struct haul_segment_options options = {
@@ -159,7 +206,7 @@ static int bench_own(const struct plan *plan, struct haul *haul)
 	printf("READY %s on node %s: %zu bytes in pages of %u\n", options.name, haul_node(haul),
 	       memory.bytes, memory.page_bytes);
 	fflush(stdout);
-	return bench_wait_for_end();
+	return bench_stay(haul);
 }
 
 static int bench_serve(const struct plan *plan)

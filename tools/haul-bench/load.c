@@ -88,6 +88,8 @@ static void load_prepare(struct load_run *run, struct haul_entry *entry, uint64_
 	} else if (run->row->opcode != HAUL_OP_NOP) {
 		haul_prep_write(entry, load->memory, load->local_base + offset, load->remote,
 				load->remote_base + offset, run->row->bytes);
+		if (run->row->is_notifying)
+			haul_prep_notify(entry, 0, offset);
 	}
 	entry->user_data = tag;
 	entry->timeout_ms = load->timeout_ms;

@@ -43,6 +43,7 @@ struct load {
 struct load_row {
 	enum haul_opcode opcode; /**< not looked at in a mix */
 	bool is_mix;             /**< reads and writes */
+	bool is_notifying;       /**< writes that notify the owner */
 	uint32_t reads_percent;  /**< of a mix */
 	uint32_t bytes;          /**< of one operation; 0 for NOP */
 	uint32_t depth;          /**< operations under way */

@@ -21,7 +21,7 @@ const char plan_usage[] =
 	"       haul-bench [OPTIONS] run SEGMENT           measure against a segment, on any node\n"
 	"       haul-bench [OPTIONS] --op nop run          measure the rings alone\n"
 	"\n"
-	"  --op LIST          write, read, mix, nop (default write)\n"
+	"  --op LIST          write, read, mix, notify (writes that notify the owner), nop (default write)\n"
 	"  --reads PERCENT    of a mix (default 50)\n"
 	"  --size LIST        bytes of an operation: 4K,64K,1M or 4K..1M for all doublings (default 4K,64K,1M)\n"
 	"  --depth LIST       operations under way at a time, 1 to 1024, of each thread (default 16)\n"
@@ -44,10 +44,8 @@ static const struct {
 	const char *text;
 	uint64_t kind;
 } plan_kinds[] = {
-	{ "write", HAUL_OP_WRITE },
-	{ "read", HAUL_OP_READ },
-	{ "mix", PLAN_MIX },
-	{ "nop", HAUL_OP_NOP },
+	{ "write", HAUL_OP_WRITE }, { "read", HAUL_OP_READ }, { "mix", PLAN_MIX },
+	{ "notify", PLAN_NOTIFY },  { "nop", HAUL_OP_NOP },
 };
 
 const char *plan_kind_text(uint64_t kind)

@@ -16,6 +16,9 @@
 /** Beside the opcodes: reads and writes. */
 #define PLAN_MIX 255u
 
+/** And WRITEs that notify. */
+#define PLAN_NOTIFY 254u
+
 /** A list of numbers. */
 struct plan_list {
 	uint64_t values[PLAN_LIST_MAX];
@@ -23,7 +26,7 @@ struct plan_list {
 };
 
 struct plan {
-	struct plan_list kinds; /**< enum haul_opcode, or PLAN_MIX */
+	struct plan_list kinds; /**< enum haul_opcode, PLAN_MIX or PLAN_NOTIFY */
 	struct plan_list sizes; /**< bytes */
 	struct plan_list depths;
 	struct plan_list threads;

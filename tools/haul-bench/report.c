@@ -36,11 +36,18 @@ struct report_figures {
 	double max_us;
 };
 
+static uint64_t report_kind(const struct load_row *row)
+{
+	if (row->is_mix)
+		return PLAN_MIX;
+	return row->is_notifying ? PLAN_NOTIFY : (uint64_t)row->opcode;
+}
+
 static struct report_figures report_compute(const struct load_row *row,
 					    const struct load_result *result)
 {
 	struct report_figures figures = {
-		.kind = plan_kind_text(row->is_mix ? PLAN_MIX : row->opcode),
+		.kind = plan_kind_text(report_kind(row)),
 		.seconds = (double)result->elapsed_ns / 1e9,
 		.max_us = (double)result->times.max_ns / 1e3,
 	};
