@@ -448,6 +448,32 @@ static int hostile_ring_hole(struct hostile *hostile)
 	return hostile_fail("a channel with a hole lives on", 0);
 }
 
+/* Notify ourselves, then claim to have read what was never written. */
+static int hostile_notified(struct hostile *hostile)
+{
+	struct haul_segment_options options = { .name = "hostile/notified", .bytes = 4096 };
+	struct haul *haul = hostile->haul;
+	struct haul_memory memory;
+	struct haul_remote remote;
+	int error = haul_segment_create(haul, &options, &memory);
+
+	if (error == 0)
+		error = haul_segment_open(haul, options.name, HAUL_WRITE, &remote);
+	if (error != 0)
+		return hostile_fail(haul_reason(haul), error);
+	ring_store_release(&haul->header->notification_head.value, 12345);
+	for (int i = 0; i < 3; i++) {
+		struct haul_entry *entry = haul_entry_next(haul);
+
+		if (entry == NULL)
+			return hostile_fail("no entry", i);
+		haul_prep_notification(entry, &remote, 0, 1, 2);
+		entry->timeout_ms = 1000;
+	}
+	haul_submit(haul);
+	return hostile_expect_end(hostile, "notification_head");
+}
+
 /* Submit and never look at what comes back: the daemon stops taking, and goes on when we do look. */
 static int hostile_flood(struct hostile *hostile)
 {
@@ -663,6 +689,7 @@ static const struct {
 	{ "holes", hostile_holes },
 	{ "given", hostile_given },
 	{ "ring-hole", hostile_ring_hole },
+	{ "notified", hostile_notified },
 	{ "flood", hostile_flood },
 	{ "block-wake", hostile_block_wake },
 	{ "block-doorbell", hostile_block_doorbell },

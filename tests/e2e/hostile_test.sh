@@ -19,16 +19,16 @@ loop=$!
 export HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock
 daemon=$(cluster_pid a.data)
 
-for case in ${HOSTILE_CASES:-tail head header garbage batches flip cancels holes given ring-hole flood block-wake block-doorbell \
-	messages impatient strangers}; do
+for case in ${HOSTILE_CASES:-tail head header garbage batches flip cancels holes given ring-hole notified flood block-wake \
+	block-doorbell messages impatient strangers}; do
 	expect '^OK: ' "$HOSTILE" "$case"
 	kill -0 "$daemon" || { echo "FAILED: $case ended the daemon"; exit 1; }
 	expect '^OK: ' timeout 10 "$PROBE" write victim 0 65536
 done
 
-# Three of the cases break the rings themselves.
+# Four of the cases break the rings themselves.
 broken=$(counter a worker channels_broken)
-[ "$broken" -ge 3 ] || { echo "FAILED: channels_broken is $broken"; exit 1; }
+[ "$broken" -ge 4 ] || { echo "FAILED: channels_broken is $broken"; exit 1; }
 wait "$loop" || true
 expect ' wrong=0 overdue=0 ' cat "$CLUSTER_DIR/loop.out"
 expect '^LOOP OK=[0-9]+ attached=1 opened=1 ' cat "$CLUSTER_DIR/loop.out"
