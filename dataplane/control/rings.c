@@ -36,6 +36,7 @@ static void rings_lay_out(struct channel *channel, void *address)
 		     (struct haul_notification *)(void *)(channel->completions +
 							  channel->completions_count),
 		     channel->entries_count);
+	channel->notices.wake_fd = channel->wake_fd;
 	header->magic = HAUL_ABI_MAGIC;
 	header->version = HAUL_ABI_VERSION;
 	header->entries = channel->entries_count;
@@ -70,7 +71,6 @@ static int rings_make_wakers(struct rings *rings)
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
 		return -errno;
 	rings->channel.wake_fd = pair[0];
-	rings->channel.notices.wake_fd = pair[0];
 	rings->client_wake_fd = pair[1];
 	return 0;
 }

@@ -179,7 +179,7 @@ static int owner_run(const char *name, uint32_t pause_us)
 	fflush(stdout);
 	signal(SIGTERM, owner_stop);
 	while (count >= 0 && (count > 0 || !owner_is_over)) {
-		if (count == 0 && haul_wait(owner->haul, 20000, &completions) < 0)
+		if (count == 0 && haul_wait(owner->haul, 1000000, &completions) < 0)
 			break;
 		count = owner_look(owner);
 	}

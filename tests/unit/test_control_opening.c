@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define BYTES     (1u << 20)
@@ -179,6 +180,38 @@ static void opening_open__moves_bytes_both_ways(void **state)
 	assert_int_equal(source[4095], 0);
 	completion = transfer(HAUL_OP_READ, handle, BYTES - 1, 2);
 	assert_int_equal(completion.status, HAUL_RANGE);
+}
+
+/* Another client notifies the owner, who sleeps: both are told, each on its own socket. */
+static void opening_open__notifies_the_owner(void **state)
+{
+	struct haul_entry entry = { .opcode = HAUL_OP_WRITE,
+				    .flags = HAUL_ENTRY_NOTIFY,
+				    .remote_offset = haul_u48_make(77),
+				    .tag = 5,
+				    .value = 6 };
+	const struct haul_notification *notification = client.notifications;
+	struct node_client other;
+	int fd = descriptor_send();
+	char byte;
+
+	(void)state;
+	client_attach(rig, &other, 64);
+	assert_int_equal(
+		client_open(rig, &other, "target", HAUL_RIGHT_WRITE, fd, &entry.remote_segment),
+		HAUL_OK);
+	close(fd);
+	ring_store_release(&client.header->client_sleeps.value, 1);
+	client_submit(&other, &entry);
+	assert_int_equal(client_reap(rig, &other).status, HAUL_OK);
+	NODE_AWAIT(rig, recv(client.wake_fd, &byte, 1, MSG_DONTWAIT) == 1);
+	assert_int_equal(ring_load_acquire(&notification->sequence), 1);
+	assert_int_equal(notification->tag, 5);
+	assert_int_equal(notification->value, 6);
+	assert_int_equal(notification->offset, 77);
+	assert_int_equal(notification->bytes, 0);
+	assert_string_equal(notification->node, rig->conf.node);
+	client_die(&other);
 }
 
 static void opening_open__grants_what_was_asked_for(void **state)
@@ -567,6 +600,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		CASE(opening_open__moves_bytes_both_ways),
+		CASE(opening_open__notifies_the_owner),
 		CASE(opening_open__grants_what_was_asked_for),
 		CASE(opening_open__is_refused_with_a_sentence),
 		CASE(opening_open__believes_no_descriptor_unseen),
