@@ -14,6 +14,7 @@ static json_t *peer_make(const struct haul_peer_row *row)
 	(void)json_object_set_new(peer, "transport",
 				  json_bytes(row->transport, sizeof(row->transport)));
 	(void)json_object_set_new(peer, "rail", json_u64(row->rail));
+	(void)json_object_set_new(peer, "way", json_bytes(row->way, sizeof(row->way)));
 	(void)json_object_set_new(peer, "state", json_bytes(row->state, sizeof(row->state)));
 	(void)json_object_set_new(peer, "incarnation", json_identity(row->incarnation));
 	(void)json_object_set_new(peer, "since_ms", json_u64(row->since_ms));

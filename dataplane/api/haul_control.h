@@ -167,6 +167,9 @@ struct haul_control_table_answer {
 	char reason[HAUL_REASON_BYTES];
 };
 
+/** A port's name, a space, and an address of either family with its final zero, rounded up. */
+#define HAUL_WAY_BYTES 112u
+
 /** One for each worker, peer, transport and rail. */
 struct haul_peer_row {
 	char node[HAUL_NAME_BYTES];
@@ -184,6 +187,7 @@ struct haul_peer_row {
 	uint64_t window_packets;     /**< that may be on the way; 0 = no bound by packets */
 	uint64_t rtt_target_us;      /**< that congestion control aims at; 0 = at none */
 	char congestion_control[16]; /**< its name; empty = none */
+	char way[HAUL_WAY_BYTES]; /**< where the rail leads: a port of this node, the peer's address */
 };
 
 struct haul_transport_row {

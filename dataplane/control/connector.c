@@ -17,8 +17,7 @@
 /* The drivers' control halves run at least so often, whatever they said. */
 #define CONNECTOR_TIMER_MAX_US 100000
 
-/* A peer as drivers know it. */
-static struct transport_peer connector_peer(const struct node *node, uint32_t index)
+struct transport_peer connector_peer(const struct node *node, uint32_t index)
 {
 	const struct peer *peer = &node->engine.peers.peers[index];
 

@@ -7,6 +7,7 @@
 #define CONTROL_CONNECTOR_H
 
 #include "base/limits.h"
+#include "engine/transport.h"
 
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ struct connector {
 /** Begin. Returns 0 or -ENOMEM. */
 int connector_start(struct node *node);
 void connector_stop(struct node *node);
+
+/** A peer as drivers know it. */
+struct transport_peer connector_peer(const struct node *node, uint32_t index);
 
 /** Count the ways to a peer that has just been met, before any worker sees it. */
 void connector_count_ways(struct node *node, uint32_t index);

@@ -30,8 +30,11 @@ static void table_fill_peer(const struct node *node, const struct worker *worker
 	const struct peer *peer = &engine->peers.peers[endpoint->peer];
 	const struct rail *rail = &endpoint->rails[index];
 	uint32_t number = endpoint_number(endpoint->peer, endpoint->transport);
+	struct transport_peer whom = connector_peer(node, endpoint->peer);
 	struct rail_stats stats = { 0 };
 
+	whom.way = index;
+	ops->describe_way(engine->transports[endpoint->transport], &whom, row->way);
 	ops->stats(worker->transports[endpoint->transport], rail_number(number, index), &stats);
 	memcpy(row->node, peer->node, sizeof(row->node));
 	strncpy(row->transport, ops->name, sizeof(row->transport) - 1);

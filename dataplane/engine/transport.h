@@ -156,7 +156,8 @@ struct transport_peer {
 	uint64_t incarnation;                 /**< the one that is meant; another must refuse */
 	const struct haul_address *addresses; /**< of all transports; the driver picks its own */
 	uint32_t address_count;
-	uint32_t way; /**< for connect: which of those that `rails` has counted, from 0 */
+	uint32_t
+		way; /**< for connect and describe_way: which of those that `rails` has counted, from 0 */
 };
 
 /** The peer is this very node: the driver copies within the process. */
@@ -188,6 +189,9 @@ struct transport_ops {
 	 */
 	uint32_t (*rails)(struct transport *transport, const struct transport_peer *peer,
 			  uint32_t max);
+	/** Where a way to a peer leads, for listings, in at most HAUL_WAY_BYTES; peer->way names it. */
+	void (*describe_way)(struct transport *transport, const struct transport_peer *peer,
+			     char *text_out);
 	/**
 	 * Begin to connect a rail of a worker. Ends in one rail_state there: UP, or DOWN with another cause than
 	 * CLOSED. Not called again before that, nor while there is a connection.

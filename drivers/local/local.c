@@ -130,6 +130,14 @@ static uint32_t local_rails(struct transport *transport, const struct transport_
 	return MIN(1u, max);
 }
 
+static void local_describe_way(struct transport *transport, const struct transport_peer *peer,
+			       char *text_out)
+{
+	(void)transport;
+	(void)peer;
+	memcpy(text_out, "memory", sizeof("memory"));
+}
+
 static void local_tell(struct transport *transport, uint32_t index, uint32_t rail,
 		       enum rail_state state)
 {
@@ -417,6 +425,7 @@ const struct transport_ops local_ops = {
 	.worker = local_worker,
 	.addresses = local_addresses,
 	.rails = local_rails,
+	.describe_way = local_describe_way,
 	.connect = local_connect,
 	.disconnect = local_disconnect,
 	.control = local_control,

@@ -348,7 +348,7 @@ uint64_t udp_control(struct transport *transport, uint64_t now_us)
 	return MIN(next_us, handshake_next_deadline_us(transport->handshake));
 }
 
-static struct way_ports udp_control_ways(const struct transport *transport)
+struct way_ports udp_control_ways(const struct transport *transport)
 {
 	return (struct way_ports){ .ports = transport->ports,
 				   .count = transport->conf->port_count,

@@ -12,6 +12,7 @@
 #include "drivers/udp/conf.h"
 #include "drivers/udp/neighbour.h"
 #include "drivers/udp/port.h"
+#include "drivers/udp/way.h"
 #include "drivers/udp/worker.h"
 #include "engine/transport.h"
 #include "rudp/handshake.h"
@@ -55,6 +56,7 @@ struct transport {
 extern const struct handshake_callbacks udp_handshake_callbacks;
 
 /** The operations of the table that this half has. */
+struct way_ports udp_control_ways(const struct transport *transport);
 uint32_t udp_control_rails(struct transport *transport, const struct transport_peer *peer,
 			   uint32_t max);
 void udp_control_connect(struct transport *transport, uint32_t worker, uint32_t rail,

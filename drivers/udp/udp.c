@@ -11,6 +11,7 @@
 #include "drivers/udp/device.h"
 #include "drivers/udp/eal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +313,22 @@ static uint32_t udp_describe(struct transport *transport, struct haul_transport_
 	return count;
 }
 
+static void udp_describe_way(struct transport *transport, const struct transport_peer *peer,
+			     char *text_out)
+{
+	char address[INET6_ADDRSTRLEN] = "";
+	struct way_ports ports = udp_control_ways(transport);
+	struct way way;
+
+	if (!way_find(&ports, peer, peer->way, &way)) {
+		memcpy(text_out, "none", sizeof("none"));
+		return;
+	}
+	inet_ntop(way.address->family == 6 ? AF_INET6 : AF_INET, way.address->ip, address,
+		  sizeof(address));
+	snprintf(text_out, HAUL_WAY_BYTES, "%s %s", transport->conf->ports[way.port].name, address);
+}
+
 const struct transport_ops udp_ops = {
 	.name = "udp",
 	.id = HAUL_TRANSPORT_UDP,
@@ -323,6 +340,7 @@ const struct transport_ops udp_ops = {
 	.worker = udp_worker,
 	.addresses = udp_addresses,
 	.rails = udp_control_rails,
+	.describe_way = udp_describe_way,
 	.connect = udp_control_connect,
 	.disconnect = udp_control_disconnect,
 	.control = udp_control,

@@ -546,7 +546,7 @@ def tables_come_from_the_dataplane():
         control = rig.control().start()
         assert control.get("/v1/peers")[0] == 503
         data = Dataplane(control).wait_published()
-        data.rows = [wire.PEER_ROW.pack(b"b", b"udp", b"ready", 0xB1, 0, 5, 17, 1, 2**63 + 1, 3, 4, 1500, 9, 50, b"swift")]
+        data.rows = [wire.PEER_ROW.pack(b"b", b"udp", b"ready", 0xB1, 0, 5, 17, 1, 2**63 + 1, 3, 4, 1500, 9, 50, b"swift", b"wire 10.0.0.2")]
         with answering(data):
             code, body = control.get("/v1/peers")
             assert code == 200, body

@@ -38,7 +38,7 @@ DESCRIPTOR = struct.Struct("<QIIIIQQQQ64s64s64s256s256s")
 DESCRIPTOR_MAGIC = 0x5345444C554148
 BUFFER = struct.Struct("<QQQII")
 ADDRESS = struct.Struct("<BBHI16s")
-PEER_ROW = struct.Struct("<64s16s16sQQQQQQQQQQQ16s")
+PEER_ROW = struct.Struct("<64s16s16sQQQQQQQQQQQ16s112s")
 
 
 def text(raw):

@@ -341,6 +341,59 @@ static void disconnect__ends_slices_then_tells_once(void **state)
 	assert_memory_equal(a.worker.memory, b.worker.memory, SLICE_BYTES);
 }
 
+/* Two connections of one pair of ports: each has its own UDP port, its own slices and its own end. */
+static void connect__goes_several_ways(void **state)
+{
+	struct slice slices[4];
+	struct rail_stats stats[2];
+	char way[HAUL_WAY_BYTES];
+
+	(void)state;
+	a.conf.connections = 2;
+	udp_node_connect_way(&a, "b", b.incarnation, "10.0.0.2", 0);
+	udp_node_connect_way(&a, "b", b.incarnation, "10.0.0.2", 1);
+	assert_true(turn_until_rail(&a, RAIL_UP));
+	assert_true(turn_until((const uint32_t *)&a.worker.other_rail, RAIL_UP));
+	for (uint32_t i = 0; i < 4; i++) {
+		a.way = i % 2;
+		assert_true(udp_node_post(&a, &slices[i], i < 2 ? SLICE_WRITE : SLICE_READ,
+					  i * SLICE_BYTES, SLICE_BYTES));
+	}
+	assert_true(turn_until(&a.worker.done, 4));
+	assert_int_equal(a.worker.refused, 0);
+	assert_memory_equal(a.worker.memory, b.worker.memory, MEMORY_BYTES);
+	for (uint32_t i = 0; i < 2; i++) {
+		udp_ops.stats(a.half, UDP_NODE_RAIL + i, &stats[i]);
+		assert_int_equal(stats[i].bytes_out, SLICE_BYTES);
+		assert_int_equal(stats[i].bytes_in, SLICE_BYTES);
+	}
+
+	udp_node_describe_way(&a, "10.0.0.2", 1, way);
+	assert_string_equal(way, "a 10.0.0.2");
+	udp_node_describe_way(&a, "10.0.0.2", 2, way);
+	assert_string_equal(way, "none");
+
+	/* One ends, with what it has; the other goes on. */
+	b.worker.is_deaf = true;
+	for (uint32_t i = 0; i < 2; i++) {
+		a.way = i;
+		assert_true(
+			udp_node_post(&a, &slices[i], SLICE_WRITE, i * SLICE_BYTES, SLICE_BYTES));
+	}
+	turn();
+	udp_ops.disconnect(a.transport, 0, UDP_NODE_RAIL + 1);
+	assert_true(turn_until((const uint32_t *)&a.worker.other_rail, RAIL_DOWN));
+	assert_int_equal(a.worker.other_cause, RAIL_CAUSE_CLOSED);
+	assert_int_equal(a.worker.done, 5);
+	assert_int_equal(a.worker.rail, RAIL_UP);
+	a.way = 1;
+	assert_false(udp_node_post(&a, &slices[2], SLICE_WRITE, 0, 1));
+	b.worker.is_deaf = false;
+	assert_true(turn_until(&a.worker.done, 6));
+	assert_int_equal(a.worker.refused, 1);
+	assert_memory_equal(a.worker.memory, b.worker.memory, SLICE_BYTES);
+}
+
 static void connect__fails_when_nobody_is_there(void **state)
 {
 	(void)state;
@@ -561,6 +614,7 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(disconnect__ends_slices_then_tells_once, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(connect__goes_several_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(connect__fails_when_nobody_is_there, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(connect__fails_on_a_port_that_connections_come_from,

@@ -14,8 +14,11 @@
 static void node_rail_state(struct worker *worker, uint32_t rail, enum rail_state state,
 			    enum rail_cause cause)
 {
-	if (rail != UDP_NODE_RAIL)
+	if (rail != UDP_NODE_RAIL) {
+		worker->other_rail = state;
+		worker->other_cause = cause;
 		return;
+	}
 	worker->rail = state;
 	worker->cause = cause;
 	worker->rail_news++;
@@ -182,33 +185,54 @@ void udp_node_turn_worker(struct udp_node *node)
 	udp_node_turn_one(node, 0);
 }
 
-static void node_connect(struct udp_node *node, uint32_t worker, const char *name,
-			 uint64_t incarnation, const char *address)
+/* The peer of that name, whose only port is `where`. */
+static struct transport_peer udp_node_peer(const struct udp_node *node, const char *name,
+					   const char *address, struct haul_address *where)
 {
-	struct haul_address where = { .transport = HAUL_TRANSPORT_UDP,
-				      .family = 4,
-				      .port = node->peer_port };
-	struct transport_peer peer = {
-		.node = name, .incarnation = incarnation, .addresses = &where, .address_count = 1
-	};
+	*where = (struct haul_address){ .transport = HAUL_TRANSPORT_UDP,
+					.family = 4,
+					.port = node->peer_port };
+	inet_pton(AF_INET, address, where->ip);
+	return (struct transport_peer){ .node = name, .addresses = where, .address_count = 1 };
+}
 
-	inet_pton(AF_INET, address, where.ip);
-	udp_ops.connect(node->transport, worker, UDP_NODE_RAIL, &peer);
+void udp_node_connect_way(struct udp_node *node, const char *name, uint64_t incarnation,
+			  const char *address, uint32_t way)
+{
+	struct haul_address where;
+	struct transport_peer peer = udp_node_peer(node, name, address, &where);
+
+	peer.incarnation = incarnation;
+	peer.way = way;
+	udp_ops.connect(node->transport, 0, UDP_NODE_RAIL + way, &peer);
+}
+
+void udp_node_describe_way(struct udp_node *node, const char *address, uint32_t way, char *text_out)
+{
+	struct haul_address where;
+	struct transport_peer peer = udp_node_peer(node, "", address, &where);
+
+	peer.way = way;
+	udp_ops.describe_way(node->transport, &peer, text_out);
 }
 
 void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,
 		      const char *address)
 {
-	node_connect(node, 0, name, incarnation, address);
+	udp_node_connect_way(node, name, incarnation, address, 0);
 }
 
 void udp_node_connect_one(struct udp_node *node, uint32_t worker, const struct udp_node *peer)
 {
 	char address[UDP_ADDRESS_BYTES];
+	struct haul_address where;
+	struct transport_peer whom;
 
 	strcpy(address, peer->conf.ports[0].address);
 	address[strcspn(address, "/")] = '\0';
-	node_connect(node, worker, peer->name, peer->incarnation, address);
+	whom = udp_node_peer(node, peer->name, address, &where);
+	whom.incarnation = peer->incarnation;
+	udp_ops.connect(node->transport, worker, UDP_NODE_RAIL, &whom);
 }
 
 bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind kind,
@@ -227,6 +251,6 @@ bool udp_node_post_one(struct udp_node *node, uint32_t worker, struct slice *sli
 	slice->remote_offset = offset;
 	slice->length = length;
 	slice->kind = (uint8_t)kind;
-	slice->rail = UDP_NODE_RAIL;
-	return udp_ops.post(node->halves[worker], UDP_NODE_RAIL, &slice, 1) == 1;
+	slice->rail = (uint16_t)(UDP_NODE_RAIL + node->way);
+	return udp_ops.post(node->halves[worker], slice->rail, &slice, 1) == 1;
 }

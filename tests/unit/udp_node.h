@@ -24,9 +24,11 @@
 struct worker {
 	uint8_t *memory;
 	uint64_t bytes;
-	enum rail_state rail;   /**< last told */
-	enum rail_cause cause;  /**< of that */
-	uint32_t rail_news;     /**< times told */
+	enum rail_state rail;       /**< last told */
+	enum rail_cause cause;      /**< of that */
+	uint32_t rail_news;         /**< times told */
+	enum rail_state other_rail; /**< last told of another rail than UDP_NODE_RAIL */
+	enum rail_cause other_cause;
 	uint32_t done;          /**< slices ended */
 	uint32_t refused;       /**< of them, not with HAUL_OK */
 	enum haul_error status; /**< of the last that was refused */
@@ -59,6 +61,7 @@ struct udp_node {
 	char name[HAUL_NAME_BYTES];
 	uint64_t incarnation;
 	uint16_t peer_port; /**< that it connects to */
+	uint32_t way;       /**< that slices are posted on: the rail's number is so much higher */
 	struct transport *transport;
 
 	union {
@@ -81,6 +84,14 @@ void udp_node_turn(struct udp_node *node);
 /** One round of its first worker alone, or of one of them. */
 void udp_node_turn_worker(struct udp_node *node);
 void udp_node_turn_one(struct udp_node *node, uint32_t worker);
+
+/** Begin to connect a rail to a peer's only port, on the way of that number: UDP_NODE_RAIL + way. */
+void udp_node_connect_way(struct udp_node *node, const char *name, uint64_t incarnation,
+			  const char *address, uint32_t way);
+
+/** What it says of a way to a peer at that address. */
+void udp_node_describe_way(struct udp_node *node, const char *address, uint32_t way,
+			   char *text_out);
 
 /** Begin to connect its first worker's rail to a peer's only port, or that of one of its workers. */
 void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,

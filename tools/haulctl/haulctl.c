@@ -50,7 +50,8 @@ static const struct haulctl_command haulctl_commands[] = {
 	  "Readers and writers are tenants; * stands for all of them, and - for the owning tenant alone.\n",
 	  segment_show },
 	{ "peer", "list", NULL, "nodes that this node's dataplane is connected with",
-	  "One line an endpoint. RTT is smoothed, and - until it has been measured; RETRANSMITTED counts packets.\n",
+	  "One line a rail: WAY is a port of this node and the peer's address. A doubtful rail carries nothing new while\n"
+	  "another is up, a paused one is tried again. RTT is smoothed, and - until it has been measured; RETRANSMITTED counts packets.\n",
 	  list_peers },
 	{ "transport", "list", NULL, "transports of this node's dataplane, and their devices",
 	  "One line a device.\n", list_transports },

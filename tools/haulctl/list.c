@@ -35,6 +35,7 @@ static const struct list_column list_peer_columns[] = {
 	{ "NODE", "node", FIELD_TEXT, TABLE_LEFT },
 	{ "TRANSPORT", "transport", FIELD_TEXT, TABLE_LEFT },
 	{ "RAIL", "rail", FIELD_TEXT, TABLE_RIGHT },
+	{ "WAY", "way", FIELD_TEXT, TABLE_LEFT },
 	{ "STATE", "state", FIELD_TEXT, TABLE_LEFT },
 	{ "SINCE", "since_ms", FIELD_MS, TABLE_RIGHT },
 	{ "RTT", "rtt_us", FIELD_US, TABLE_RIGHT },
