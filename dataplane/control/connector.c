@@ -34,6 +34,8 @@ void connector_count_ways(struct node *node, uint32_t index)
 	struct transport_peer whom = connector_peer(node, index);
 	struct peer *peer = &node->engine.peers.peers[index];
 
+	if (peer->references > 1)
+		return; /* workers may be looking */
 	for (uint32_t i = 0; i < node->engine.order_count; i++) {
 		uint32_t id = node->engine.order[i];
 

@@ -28,7 +28,7 @@ void connector_stop(struct node *node);
 /** A peer as drivers know it. */
 struct transport_peer connector_peer(const struct node *node, uint32_t index);
 
-/** Count the ways to a peer that has just been met, before any worker sees it. */
+/** Count the ways to a peer, when it has just been met: no worker sees it yet. */
 void connector_count_ways(struct node *node, uint32_t index);
 
 #endif
