@@ -7,8 +7,8 @@
  *   probe open NAME read|write|both               open it and close it
  *   probe write|read NAME OFFSET LENGTH [MS]      one operation, with a timeout of MS
  *   probe loop NAME SECONDS [MS [BYTES]]          WRITEs and READs of BYTES, 64 KiB unless said, with data verified, one
- *                                                 after another, in four places; opens again after STALE, attaches again
- *                                                 after DISCONNECTED
+ *                                                 after another, in four places, until the time is over or SIGTERM comes;
+ *                                                 opens again after STALE, attaches again after DISCONNECTED
  *
  * With PROBE_UID it becomes that user first. Lines: "OK ...", or "STATUS: reason" with the name of the error in capitals. `loop` ends with one line of counts;
  * its exit status is 1 when an operation did not end, ended twice, or read what was not written.
@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,13 +218,22 @@ static void probe_count(struct probe *probe, int error)
 	}
 }
 
+static volatile sig_atomic_t probe_is_stopped;
+
+static void probe_stop(int number)
+{
+	(void)number;
+	probe_is_stopped = 1;
+}
+
 static int probe_loop(struct probe *probe, char **arguments)
 {
 	uint64_t until_us = clock_now_us() + strtoull(arguments[1], NULL, 0) * 1000000;
 	uint64_t number = 0;
 
+	signal(SIGTERM, probe_stop);
 	probe_open(probe, arguments[0], "both");
-	while (clock_now_us() < until_us) {
+	while (clock_now_us() < until_us && !probe_is_stopped) {
 		if (!probe->is_open)
 			probe_recover(probe, arguments[0]);
 		else

@@ -90,7 +90,7 @@ node b 2
 own b there 33554432
 
 echo "- both ports share"
-probe a loop there 34 30000 $OPERATION_BYTES >"$CLUSTER_DIR/loop.out" 2>&1 &
+HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock "$PROBE" loop there 110 30000 $OPERATION_BYTES >"$CLUSTER_DIR/loop.out" 2>&1 &
 loop=$!
 E2E_PIDS+=("$loop")
 cluster_wait 20 "the first rail" is_in_state 0 up
@@ -103,6 +103,7 @@ sever 2 doubtful port-a2
 sever 2 doubtful port-a2 port-b2
 sever 8 'connecting|paused' port-a2 port-b2
 
+kill -TERM "$loop"
 wait "$loop" || {
 	cat "$CLUSTER_DIR/loop.out"
 	exit 1
