@@ -129,7 +129,15 @@ cluster_node b "$(impaired client 10.77.0.2/24 $((seed + 1)))"
 cluster_node_start a
 cluster_node_start b
 owner b data
-expect '^WRITER OK=30000 end=OK' notify a write data 0 0 30000
-owner_ends '^OWNER seen=30000 doubled=0 wrong=0'
-more_than "$(counter a udp rudp_silent)" 0 "rudp_silent of a"
-more_than "$(counter b worker notifications_again)" 0 "notifications_again of b"
+# A fast machine is done between two holes: again, until the wire has had its say.
+told=0
+for _ in {1..20}; do
+	expect '^WRITER OK=30000 end=OK' notify a write data 0 $told 30000
+	told=$((told + 30000))
+	silent=$(counter a udp rudp_silent)
+	again=$(counter b worker notifications_again)
+	[ "$silent" -eq 0 ] || [ "$again" -eq 0 ] || break
+done
+owner_ends "^OWNER seen=$told doubled=0 wrong=0"
+more_than "$silent" 0 "rudp_silent of a"
+more_than "$again" 0 "notifications_again of b"
