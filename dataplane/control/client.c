@@ -98,23 +98,11 @@ void client_end(struct client *client, enum haul_error error, const char *reason
 	client_release(client);
 }
 
-/* The least loaded worker: the one that serves the fewest channels. */
-static struct worker *client_pick_worker(const struct engine *engine)
-{
-	struct worker *best = engine->workers[0];
-
-	for (uint32_t i = 1; i < engine->options.worker_count; i++) {
-		if (engine->workers[i]->channels_given < best->channels_given)
-			best = engine->workers[i];
-	}
-	return best->channels_given < ENGINE_CHANNELS_MAX ? best : NULL;
-}
-
 /* Rings for the client, served by a worker from now on. Returns 0 or -errno. */
 static int client_make_channel(struct client *client, uint32_t entries)
 {
 	struct node *node = client->node;
-	struct worker *worker = client_pick_worker(&node->engine);
+	struct worker *worker = balance_pick(&node->balance);
 	struct worker_command command = { .kind = WORKER_CHANNEL_ADD };
 	/* An edge for each ring of the bell: who would read the counter could be made to wait for one. */
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
@@ -135,7 +123,7 @@ static int client_make_channel(struct client *client, uint32_t entries)
 		return error;
 	}
 	client->rings->channel.worker = worker;
-	worker->channels_given++;
+	balance_add(&node->balance, worker);
 	node->clients.channels++;
 	client->pending++;
 	command.channel = &client->rings->channel;
@@ -159,7 +147,7 @@ static void client_free_channel(struct client *client)
 	struct worker *worker = rings->channel.worker;
 
 	epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, rings->channel.doorbell_fd, NULL);
-	worker->channels_given--;
+	balance_remove(&client->node->balance, worker);
 	client->node->clients.channels--;
 	opening_drop_all(client);
 	client->rings = NULL;

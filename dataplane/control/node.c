@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How often ranges are looked at for faults and left-over records for their erasure. */
+/* How often ranges are looked at for faults, workers for their load, and left-over records for their erasure. */
 #define NODE_HOUSEKEEPING_US 20000
 
 /* How long a stop may wait for operations to end and for Redis to hear of it. */
@@ -125,6 +125,7 @@ static void node_on_housekeeping(int fd, short what, void *argument)
 		memory_check_faults(node);
 		client_check_faults(node);
 	}
+	balance_read(&node->balance, clock_now_us());
 	client_listen_again(node);
 	if (node->link.is_greeted)
 		memory_erase_left_behind(node);
@@ -177,6 +178,7 @@ static int node_make_workers(struct node *node)
 	for (uint32_t i = 0; i < engine->options.worker_count && error == 0; i++)
 		error = worker_create(engine, i, counters_block(node->counters, 0, i),
 				      counters_block(node->counters, 1, i), &engine->workers[i]);
+	balance_init(&node->balance, engine, clock_now_us());
 	return error;
 }
 

@@ -10,6 +10,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "conf/dataplane.h"
+#include "control/balance.h"
 #include "control/client.h"
 #include "control/connector.h"
 #include "control/job.h"
@@ -47,6 +48,7 @@ struct node {
 	struct connector connector;
 	struct counters *counters;
 	struct engine engine;
+	struct balance balance;
 	uint64_t *driver_counters[TRANSPORTS_MAX][WORKERS_MAX];
 	uint8_t cluster_key[CLUSTER_KEY_BYTES];
 	uint64_t faults_seen;        /**< fault_count at the last look */

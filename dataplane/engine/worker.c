@@ -509,7 +509,7 @@ static void *worker_main(void *argument)
 		uint64_t now_us = clock_sync_us();
 
 		if (is_busy && now_us > worker->now_us)
-			worker->counters[WORKER_BUSY_US] += now_us - worker->now_us;
+			counter_add(&worker->counters[WORKER_BUSY_US], now_us - worker->now_us);
 		is_busy = worker_round(worker, now_us) > 0;
 		if (is_busy) {
 			worker->busy_at_us = worker->now_us;

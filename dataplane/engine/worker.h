@@ -129,10 +129,9 @@ struct worker {
 	struct engine *engine;
 	uint32_t number;
 	pthread_t thread;
-	bool is_started;         /**< control only */
-	uint32_t channels_given; /**< control only: channels it has been told to serve */
-	atomic_bool stop;        /**< control: wo, worker: ro */
-	atomic_bool is_asleep;   /**< worker: wo, all: ro; it must be woken (worker_wake) */
+	bool is_started;       /**< control only */
+	atomic_bool stop;      /**< control: wo, worker: ro */
+	atomic_bool is_asleep; /**< worker: wo, all: ro; it must be woken (worker_wake) */
 	int wake_fd; /**< eventfd, written to wake it; in epoll_fd, edge-triggered, never read */
 	atomic_ullong rounds; /**< worker: wo, control: ro; one more at each quiescent point */
 

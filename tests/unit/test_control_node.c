@@ -221,7 +221,7 @@ static void node_run__ends_on_a_signal(void **state)
 static void node_run__spreads_clients_over_workers(void **state)
 {
 	struct node_client clients[3];
-	const struct engine *engine = &rig->node.engine;
+	const struct balance *balance = &rig->node.balance;
 
 	(void)state;
 	rig->conf.workers[0] = 0;
@@ -230,13 +230,13 @@ static void node_run__spreads_clients_over_workers(void **state)
 	node_rig_start(rig);
 	for (int i = 0; i < 3; i++)
 		client_attach(rig, &clients[i], 8);
-	assert_int_equal(engine->workers[0]->channels_given, 2);
-	assert_int_equal(engine->workers[1]->channels_given, 1);
+	assert_int_equal(balance->workers[0].channels, 2);
+	assert_int_equal(balance->workers[1].channels, 1);
 	for (int i = 0; i < 3; i++)
 		client_die(&clients[i]);
 	NODE_AWAIT(rig, rig->node.clients.channels == 0);
-	assert_int_equal(engine->workers[0]->channels_given, 0);
-	assert_int_equal(engine->workers[1]->channels_given, 0);
+	assert_int_equal(balance->workers[0].channels, 0);
+	assert_int_equal(balance->workers[1].channels, 0);
 }
 
 int main(void)
