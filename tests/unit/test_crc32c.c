@@ -38,6 +38,25 @@ static void crc32c__same_as_portable(void **state)
 	}
 }
 
+/* Lengths on both sides of where a further strand, a longer one and a further round begin. */
+static void crc32c__long_ones(void **state)
+{
+	static uint8_t bytes[10000];
+	uint64_t seed = unit_seed();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)unit_random(&seed);
+	for (size_t length = 180; length <= sizeof(bytes) - 8;
+	     length += 1 + (size_t)(unit_random(&seed) % 40)) {
+		size_t start = (size_t)(unit_random(&seed) % 8);
+		uint32_t before = (uint32_t)unit_random(&seed);
+
+		assert_int_equal(crc32c(before, bytes + start, length),
+				 crc32c_portable(before, bytes + start, length));
+	}
+}
+
 static void crc32c__in_two_parts(void **state)
 {
 	uint8_t bytes[100];
@@ -57,6 +76,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crc32c__vectors),
 		cmocka_unit_test(crc32c__same_as_portable),
+		cmocka_unit_test(crc32c__long_ones),
 		cmocka_unit_test(crc32c__in_two_parts),
 	};
 
