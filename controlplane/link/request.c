@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/grant.h"
 #include "base/log.h"
 #include "base/memfd.h"
 #include "base/seqpacket.h"
@@ -185,7 +186,7 @@ static const char *rights_missing(uint32_t wanted, uint32_t granted)
 	return words[wanted & ~granted & (HAUL_RIGHT_READ | HAUL_RIGHT_WRITE)];
 }
 
-/* The descriptor as the opener gets it: with its rights, without the grants of others. */
+/* The descriptor as the opener gets it: with its rights and their key, without the segment's and the grants of others. */
 static void open_grant(struct request *request, struct haul_descriptor *descriptor, size_t length)
 {
 	struct requests *requests = request->requests;
@@ -199,6 +200,12 @@ static void open_grant(struct request *request, struct haul_descriptor *descript
 			       "segment %s: tenant %s has not been granted the right to %s",
 			       request->segment, request->tenant, missing);
 		request_answer(request, -HAUL_DENIED, reason, 0, -1);
+		return;
+	}
+	if (grant_key_derive(descriptor->key, request->rights, descriptor->key) != 0) {
+		(void)snprintf(reason, sizeof(reason), "segment %s: libcrypto makes no key",
+			       request->segment);
+		request_answer(request, -HAUL_SYSTEM, reason, 0, -1);
 		return;
 	}
 	descriptor->rights = request->rights;

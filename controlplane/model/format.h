@@ -9,7 +9,7 @@
 #include "controlplane/model/text.h"
 
 /** The number that stands in field `format`; common.lua has the same. */
-#define FORMAT_VERSION "1"
+#define FORMAT_VERSION "2"
 
 /** The words for two versions that differ: what of it, that found and that wanted. */
 void format_reason(const char *what, struct text found, char *reason);

@@ -14,6 +14,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void key_format(const uint8_t key[HAUL_KEY_BYTES], char out[SEGMENT_KEY_TEXT_BYTES])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned int i = 0; i < HAUL_KEY_BYTES; i++) {
+		out[2 * i] = digits[key[i] >> 4];
+		out[2 * i + 1] = digits[key[i] & 15];
+	}
+	out[2 * HAUL_KEY_BYTES] = '\0';
+}
+
+static bool key_parse(struct text text, uint8_t out[HAUL_KEY_BYTES])
+{
+	uint64_t byte = 0;
+
+	if (text.length != SEGMENT_KEY_TEXT_BYTES - 1)
+		return false;
+	for (unsigned int i = 0; i < HAUL_KEY_BYTES; i++) {
+		if (!text_hexadecimal(text.bytes + 2 * (size_t)i, 2, &byte))
+			return false;
+		out[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
 int segment_content_make(const struct haul_descriptor *descriptor, struct segment_content *out)
 {
 	size_t rows = 0, addresses = 0;
@@ -32,6 +57,10 @@ int segment_content_make(const struct haul_descriptor *descriptor, struct segmen
 	out->texts[3] = text_of(descriptor->writers);
 	out->texts[4] = (struct text){ out->addresses, addresses };
 	out->texts[5] = (struct text){ out->buffers, rows };
+	text_number_format(descriptor->number, out->number);
+	out->texts[6] = text_of(out->number);
+	key_format(descriptor->key, out->key);
+	out->texts[7] = text_of(out->key);
 	return 0;
 }
 
@@ -93,6 +122,18 @@ int segment_row_parse(const struct text fields[SEGMENT_LIST_FIELD_COUNT],
 	return 0;
 }
 
+/* What only a whole record has: a listing has no use for it. */
+static int segment_secret_parse(const struct text *fields, struct haul_descriptor *out,
+				char *reason)
+{
+	uint64_t number = 0;
+
+	if (!text_number(fields[SEGMENT_NUMBER], &number) || number > UINT32_MAX)
+		return malformed("number", reason);
+	out->number = (uint32_t)number;
+	return key_parse(fields[SEGMENT_KEY], out->key) ? 0 : malformed("key", reason);
+}
+
 /* Fill what stands behind the header. */
 static int segment_body_parse(const struct text *fields, const struct haul_address *addresses,
 			      struct haul_descriptor *out, char *reason)
@@ -116,6 +157,8 @@ int segment_parse(const struct text fields[SEGMENT_FIELD_COUNT], struct haul_des
 	size_t length = 0;
 	int error = segment_header_parse(fields, &header, reason);
 
+	if (error == 0)
+		error = segment_secret_parse(fields, &header, reason);
 	if (error != 0)
 		return error;
 	if (!address_rows_parse(fields[SEGMENT_ADDRESSES], addresses, &address_count))

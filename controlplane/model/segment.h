@@ -24,21 +24,28 @@ enum segment_field {
 	SEGMENT_WRITERS,
 	SEGMENT_ADDRESSES,
 	SEGMENT_BUFFERS,
+	SEGMENT_NUMBER,
+	SEGMENT_KEY,
 	SEGMENT_FIELD_COUNT,
 };
 
-/** Fields of a row of a listing: in the place of the buffers the length of their rows, as a number. */
-#define SEGMENT_LIST_FIELD_COUNT SEGMENT_FIELD_COUNT
+/** Fields of a row of a listing: in the place of the buffers the length of their rows, as a number; nothing behind it. */
+#define SEGMENT_LIST_FIELD_COUNT (SEGMENT_BUFFERS + 1)
 
 /** What segment_publish takes as a segment's content, in this order. */
-#define SEGMENT_CONTENT_COUNT 6u
+#define SEGMENT_CONTENT_COUNT 8u
+
+/** Room for a key as hexadecimal digits, with its final zero. */
+#define SEGMENT_KEY_TEXT_BYTES (2 * HAUL_KEY_BYTES + 1)
 
 /** A descriptor's content as texts, ready for the script. */
 struct segment_content {
-	struct text texts
-		[SEGMENT_CONTENT_COUNT]; /**< bytes, tenant, readers, writers, addresses, buffers */
+	/** bytes, tenant, readers, writers, addresses, buffers, number, key */
+	struct text texts[SEGMENT_CONTENT_COUNT];
 	char bytes[TEXT_NUMBER_BYTES];
 	char addresses[ADDRESS_ROWS_BYTES];
+	char number[TEXT_NUMBER_BYTES];
+	char key[SEGMENT_KEY_TEXT_BYTES];
 	char *buffers; /**< owned */
 };
 

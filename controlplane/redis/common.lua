@@ -12,7 +12,7 @@
 -- here and are compared as strings; identities (epochs, incarnations) are 16 hexadecimal digits and compared for
 -- equality only.
 
-local FORMAT = '1'
+local FORMAT = '2'
 local ZERO = '00000000000000000000'
 local NUMBER_MAX = '18446744073709551615'
 

@@ -3,12 +3,12 @@
 -- publish all again whenever it does not know.
 --
 -- ARGV: epoch, events_max, segment, node, incarnation, term, least version to give, bytes, tenant, readers, writers,
---       addresses, buffers
+--       addresses, buffers, number, key
 -- OK version | OWNED segment node | NONODE node | REPLACED node incarnation term | FORMAT ... | MALFORMED ... | NODATASET
 -- | EPOCH epoch
 
 local name, node, incarnation, term, least = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local content = {'bytes', 'tenant', 'readers', 'writers', 'addresses', 'buffers'}
+local content = {'bytes', 'tenant', 'readers', 'writers', 'addresses', 'buffers', 'number', 'key'}
 
 local wrong = dataset_refusal() or writer_refusal(node, incarnation, term)
 	or type_refusal({[segment_key(name)] = 'hash'})

@@ -44,7 +44,10 @@ enum haul_control_type {
 #define HAUL_DESCRIPTOR_ADDRESSES_MAX 16u
 
 #define HAUL_DESCRIPTOR_MAGIC   0x5345444c554148ull /* "HAULDES" */
-#define HAUL_DESCRIPTOR_VERSION 1u
+#define HAUL_DESCRIPTOR_VERSION 2u
+
+/** Of a segment, and of a right to it; docs/protocol.md, Grants. */
+#define HAUL_KEY_BYTES 16u
 
 /** Where a node can be reached by one transport. */
 struct haul_address {
@@ -82,7 +85,11 @@ struct haul_descriptor {
 	uint64_t incarnation; /**< of the owner */
 	uint64_t metadata_version; /**< this descriptor is valid for exactly this version */
 	uint64_t bytes;            /**< of the segment's offset space */
-	uint64_t reserved;         /**< zero, checked */
+	uint32_t
+		number; /**< of the segment, by its owner; not 0, never used again in an incarnation */
+	uint32_t reserved; /**< zero, checked */
+	/** In a publication the segment's; in an open answer that of `rights`. Not zero; never shown to anybody else. */
+	uint8_t key[HAUL_KEY_BYTES];
 	char segment[HAUL_NAME_BYTES];
 	char node[HAUL_NAME_BYTES];   /**< the owner */
 	char tenant[HAUL_NAME_BYTES]; /**< the owning tenant */

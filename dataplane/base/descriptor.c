@@ -81,6 +81,8 @@ const char *buffers_check(const struct haul_descriptor_buffer *buffers, uint32_t
 
 static const char *header_check(const struct haul_descriptor *descriptor, size_t length)
 {
+	static const uint8_t zeros[HAUL_KEY_BYTES];
+
 	if (descriptor->buffer_count > HAUL_DESCRIPTOR_BUFFERS_MAX)
 		return "it has too many buffers";
 	if (descriptor->address_count == 0 ||
@@ -92,6 +94,10 @@ static const char *header_check(const struct haul_descriptor *descriptor, size_t
 		return "reserved bytes are not zero";
 	if (descriptor->incarnation == 0)
 		return "it has no incarnation";
+	if (descriptor->number == 0)
+		return "the segment has no number";
+	if (memcmp(descriptor->key, zeros, sizeof(zeros)) == 0)
+		return "it has no key";
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "control/memory.h"
 
 #include "api/haul_control.h"
+#include "base/auth.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
@@ -152,6 +153,8 @@ static int memory_describe(struct memory *memory)
 	descriptor.header.incarnation = node->engine.options.incarnation;
 	descriptor.header.metadata_version = memory->version;
 	descriptor.header.bytes = memory->pages.bytes;
+	descriptor.header.number = memory->number;
+	memcpy(descriptor.header.key, memory->key, sizeof(memory->key));
 	memcpy(descriptor.header.segment, memory->name, sizeof(memory->name));
 	memcpy(descriptor.header.node, node->conf->node, sizeof(node->conf->node));
 	memcpy(descriptor.header.tenant, memory->client->tenant, strlen(memory->client->tenant));
@@ -435,6 +438,13 @@ static bool memory_is_too_much(struct client *client,
 			(unsigned long)bytes, quota.segments, (unsigned long)quota.bytes);
 		return true;
 	}
+	if (client->node->memory_number == UINT32_MAX) {
+		client_refuse(
+			client, HAUL_BUSY,
+			"this daemon has made 2^32 segments and has no number left for another: "
+			"start it anew");
+		return true;
+	}
 	if (usage.segments_all >= conf->segments_max) {
 		client_refuse(client, HAUL_BUSY, "all %u segments of this daemon are in use",
 			      conf->segments_max);
@@ -487,6 +497,7 @@ static struct memory *memory_make(struct client *client,
 	memory->client = client;
 	memory->state = MEMORY_MAKING;
 	memory->number = ++node->memory_number;
+	auth_random(memory->key, sizeof(memory->key));
 	memory->is_private = (message->flags & HAUL_SEGMENT_PRIVATE) != 0;
 	memory->fault_id = FAULT_NONE;
 	memory->pages.fd = -1;

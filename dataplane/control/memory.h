@@ -13,6 +13,7 @@
 #define CONTROL_MEMORY_H
 
 #include "api/haul_attach.h"
+#include "api/haul_control.h"
 #include "control/job.h"
 #include "control/pages.h"
 #include "control/quiesce.h"
@@ -40,7 +41,7 @@ struct memory {
 	struct job job;
 	struct quiesce_action quiesce;
 	enum memory_state state;
-	uint32_t number; /**< for SEGMENT_DESTROY */
+	uint32_t number; /**< for SEGMENT_DESTROY, and of grants: never used again */
 	bool is_private;
 	bool is_published;    /**< Redis may have a record of it */
 	bool is_wanted;       /**< the client waits for the answer to its SEGMENT_DESTROY */
@@ -49,8 +50,9 @@ struct memory {
 	uint32_t asked;       /**< requests to the control plane that name this struct */
 	struct pages pages;   /**< the job's while one is under way */
 	uint32_t fault_id;
-	uint64_t region;  /**< REGION_NONE = not added */
-	uint64_t version; /**< as last published */
+	uint64_t region;             /**< REGION_NONE = not added */
+	uint64_t version;            /**< as last published */
+	uint8_t key[HAUL_KEY_BYTES]; /**< of the segment: goes into its record and nowhere else */
 	char name[HAUL_NAME_BYTES];
 	char readers[HAUL_GRANT_BYTES];
 	char writers[HAUL_GRANT_BYTES];

@@ -38,6 +38,9 @@ struct remote_view *remote_view_make(const struct haul_descriptor *descriptor, u
 	view->incarnation = descriptor->incarnation;
 	view->bytes = descriptor->bytes;
 	view->peer = peer;
+	view->segment = descriptor->number;
+	view->rights = descriptor->rights;
+	memcpy(view->key, descriptor->key, sizeof(view->key));
 	view->buffer_count = descriptor->buffer_count;
 	view->by_region = (void *)&view->buffers[view->buffer_count];
 	memcpy(view->buffers, buffers, bytes);

@@ -22,8 +22,11 @@ struct remote_view {
 	uint64_t version;
 	uint64_t incarnation;
 	uint64_t bytes;
-	uint32_t peer; /**< index in the peer table */
+	uint32_t peer;    /**< index in the peer table */
+	uint32_t segment; /**< the owner's number of it */
+	uint32_t rights;  /**< HAUL_RIGHT_* that were granted */
 	uint32_t buffer_count;
+	uint8_t key[HAUL_KEY_BYTES]; /**< of these rights; the control thread's, for proofs */
 	uint32_t *by_region; /**< indexes of buffers, ascending by their regions; behind them */
 	struct haul_descriptor_buffer buffers[]; /**< ascending, disjoint */
 };

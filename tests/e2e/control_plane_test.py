@@ -4,6 +4,8 @@
 haul-controlplane and a private redis-server; the dataplane is played by the test, which sees every message.
 """
 
+import hmac
+import json
 import os
 import random
 import socket
@@ -139,6 +141,23 @@ def grants_are_enforced():
         assert data.open("s", READ, "stranger").status == DENIED
         assert data.open("t", READ, "stranger").status == OK
         assert data.open("t", WRITE, "stranger").status == DENIED
+
+
+def each_right_has_a_key_of_its_own():
+    with Rig() as rig:
+        control = rig.control().start()
+        data = Dataplane(control).wait_published()
+        data.publish("s", readers="guest")
+        key = rig.redis_ask("HGET haul:{test}:segment:s key")
+        assert key.split()[-1] == wire.KEY.hex(), key
+        for rights, tenant in ((READ, "guest"), (READ, "owner"), (WRITE, "owner"), (READ | WRITE, "owner")):
+            fields = wire.DESCRIPTOR.unpack_from(data.open("s", rights, tenant).descriptor())
+            wanted = hmac.digest(wire.KEY, b"haul segment right\0" + bytes([rights]), "sha256")[:16]
+            assert (fields[4], fields[8], fields[10]) == (rights, 7, wanted), fields
+        with answering(data):
+            for path in ("/v1/segments", "/v1/segments/s", "/v1/status"):
+                code, body = control.get(path)
+                assert code == 200 and "key" not in json.dumps(body), body
 
 
 def another_nodes_segment_is_not_taken():
@@ -568,6 +587,7 @@ def main():
             openers_hear_of_versions,
             a_lost_event_is_found_by_reconciling,
             grants_are_enforced,
+            each_right_has_a_key_of_its_own,
             another_nodes_segment_is_not_taken,
             redis_absent_at_start,
             redis_killed_and_started_empty,

@@ -34,8 +34,9 @@ OK, INVALID, RANGE, NOT_FOUND, EXISTS, DENIED = range(6)
 STALE, UNAVAILABLE, BUSY, VERSION_ERROR = 6, 9, 13, 15
 READ, WRITE = 1, 2
 
-DESCRIPTOR = struct.Struct("<QIIIIQQQQ64s64s64s256s256s")
+DESCRIPTOR = struct.Struct("<QIIIIQQQII16s64s64s64s256s256s")
 DESCRIPTOR_MAGIC = 0x5345444C554148
+KEY = bytes(range(0xF0, 0x100))  # of every segment here
 BUFFER = struct.Struct("<QQQII")
 ADDRESS = struct.Struct("<BBHI16s")
 PEER_ROW = struct.Struct("<64s16s16sQQQQQQQQQQQ16s112s")
@@ -67,7 +68,7 @@ def address():
 
 def descriptor(segment, node, incarnation, buffers=1, readers="", writers="", version=0, tenant="owner"):
     head = DESCRIPTOR.pack(
-        DESCRIPTOR_MAGIC, 1, buffers, 1, 0, incarnation, version, buffers * 8192, 0,
+        DESCRIPTOR_MAGIC, 2, buffers, 1, 0, incarnation, version, buffers * 8192, 7, 0, KEY,
         segment.encode(), node.encode(), tenant.encode(), readers.encode(), writers.encode(),
     )  # fmt: skip
     rows = b"".join(BUFFER.pack(i * 8192, 4096, (1 << 24) + i, 3, 1) for i in range(buffers))

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 /* A segment's record and its owner's, as segment_get gives them, and the count that a listing adds. */
 static const char *const good[TEXTS] = {
-	"1",
+	"2",
 	"segment",
 	"a",
 	"00000000000000a1",
@@ -40,7 +40,9 @@ static const char *const good[TEXTS] = {
 	"02 06 12b7 00000000000000000000000000000001\n",
 	"0000000000000000 0000000000001000 000001000000 03 01\n"
 	"0000000000002000 0000000000001000 000001000001 01 01\n",
-	"1",
+	"00000000000000000003",
+	"00112233445566778899aabbccddeeff",
+	"2",
 	"a",
 	"00000000000000a1",
 	"00000000000000000001",

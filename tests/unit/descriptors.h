@@ -28,6 +28,9 @@ static inline struct haul_descriptor *descriptor_make(const char *segment, uint3
 	descriptor->address_count = 1;
 	descriptor->incarnation = 0xa1a1;
 	descriptor->bytes = (uint64_t)buffer_count * 8192;
+	descriptor->number = 7;
+	for (unsigned int i = 0; i < HAUL_KEY_BYTES; i++)
+		descriptor->key[i] = (uint8_t)(0xf0 + i);
 	(void)snprintf(descriptor->segment, sizeof(descriptor->segment), "%s", segment);
 	(void)snprintf(descriptor->node, sizeof(descriptor->node), "a");
 	(void)snprintf(descriptor->tenant, sizeof(descriptor->tenant), "owner");

@@ -37,7 +37,7 @@ static void descriptor_check__names_both_versions(void **state)
 	descriptor->version = 77;
 	assert_int_equal(check(descriptor), -HAUL_VERSION);
 	assert_non_null(strstr(reason, "77"));
-	assert_non_null(strstr(reason, "speaks 1"));
+	assert_non_null(strstr(reason, "speaks 2"));
 	free(descriptor);
 }
 
@@ -68,6 +68,12 @@ static void descriptor_check__refuses_each_header_defect(void **state)
 	assert_int_equal(check(descriptor), -HAUL_INVALID);
 	*descriptor = good;
 	descriptor->incarnation = 0;
+	assert_int_equal(check(descriptor), -HAUL_INVALID);
+	*descriptor = good;
+	descriptor->number = 0;
+	assert_int_equal(check(descriptor), -HAUL_INVALID);
+	*descriptor = good;
+	memset(descriptor->key, 0, sizeof(descriptor->key));
 	assert_int_equal(check(descriptor), -HAUL_INVALID);
 	*descriptor = good;
 	descriptor->segment[0] = ' ';

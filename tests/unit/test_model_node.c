@@ -7,7 +7,7 @@
 #include "unit.h"
 
 static const char *const good[NODE_FIELD_COUNT] = {
-	[NODE_FORMAT] = "1",
+	[NODE_FORMAT] = "2",
 	[NODE_NAME] = "a",
 	[NODE_INCARNATION] = "000000000000a1a1",
 	[NODE_TERM] = "00000000000000000002",

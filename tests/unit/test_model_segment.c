@@ -5,6 +5,7 @@
  */
 #include "api/haul_error.h"
 #include "controlplane/model/buffer.h"
+#include "controlplane/model/format.h"
 #include "controlplane/model/segment.h"
 #include "descriptors.h"
 #include "unit.h"
@@ -16,7 +17,7 @@ static void fields_of(const struct haul_descriptor *descriptor, struct segment_c
 		      struct text fields[SEGMENT_FIELD_COUNT])
 {
 	assert_int_equal(segment_content_make(descriptor, content), 0);
-	fields[SEGMENT_FORMAT] = text_of("1");
+	fields[SEGMENT_FORMAT] = text_of(FORMAT_VERSION);
 	fields[SEGMENT_NAME] = text_of(descriptor->segment);
 	fields[SEGMENT_NODE] = text_of("a");
 	fields[SEGMENT_INCARNATION] = text_of("000000000000a1a1");
@@ -108,7 +109,7 @@ static void segment_parse__names_both_formats(void **state)
 	fields[SEGMENT_FORMAT] = text_of("42");
 	assert_int_equal(segment_parse(fields, &out, &length, reason), -HAUL_VERSION);
 	assert_non_null(strstr(reason, "42"));
-	assert_non_null(strstr(reason, "speaks 1"));
+	assert_non_null(strstr(reason, "speaks " FORMAT_VERSION));
 	segment_content_free(&content);
 	free(in);
 }

@@ -381,14 +381,14 @@ static void segment_get__tells_the_malformed_from_the_absent(void **state)
 	segment_get("s");
 	assert_int_equal(answer_error, -HAUL_CORRUPT);
 	(void)redis_server_ask(&server, "DEL haul:{test}:segment:s");
-	(void)redis_server_ask(&server, "HSET haul:{test}:segment:s format 1");
+	(void)redis_server_ask(&server, "HSET haul:{test}:segment:s format 2");
 	segment_get("s");
 	assert_int_equal(answer_error, -HAUL_CORRUPT);
 	(void)redis_server_ask(&server, "HSET haul:{test}:segment:s format 9");
 	segment_get("s");
 	assert_int_equal(answer_error, -HAUL_VERSION);
 	assert_non_null(strstr(answer_reason, "format 9"));
-	assert_non_null(strstr(answer_reason, "speaks 1"));
+	assert_non_null(strstr(answer_reason, "speaks 2"));
 }
 
 static void segment_versions__tells_states_apart(void **state)
