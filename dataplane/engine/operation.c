@@ -119,6 +119,8 @@ static void operation_put(struct operation *operation)
 	if (--operation->channel->operations_open < ENGINE_OPERATIONS_SHARE)
 		worker->operations_promised++;
 	worker->operations_bare--;
+	if (operation->length > 0)
+		uses_drop(&worker->uses, operation->local_region);
 	pool_put(&worker->operations, operation);
 }
 
@@ -227,6 +229,8 @@ bool operation_start(struct worker *worker, struct channel *channel, const struc
 
 	operation_fill(operation, worker, channel, entry);
 	operation->remote = remote;
+	if (operation->length > 0)
+		uses_add(&worker->uses, operation->local_region);
 	TAILQ_INSERT_TAIL(&channel->operations, operation, siblings);
 	timeout_ms = entry->timeout_ms != 0 ? entry->timeout_ms : channel->timeout_ms;
 	operation->deadline.fire = operation_deadline;
@@ -603,9 +607,7 @@ static enum haul_reason operation_tell_stale(const struct operation *operation,
 					  .index = operation->remote };
 
 	if (operation->length > 0 &&
-	    region_check_local(&operation->worker->engine->regions, operation->local_region,
-			       operation->channel->number, operation->local_offset,
-			       operation->length) != HAUL_OK)
+	    !region_is_there(&operation->worker->engine->regions, operation->local_region))
 		return HAUL_REASON_LOCAL_REGION;
 	worker_ask(operation->worker, &request);
 	return reason;

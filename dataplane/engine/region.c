@@ -21,7 +21,8 @@ static const struct counter_spec region_counter_specs[REGION_COUNTER_COUNT] = {
 	[REGION_BYTES_SOURCED] = { "bytes_sourced", "bytes",
 				   "bytes copied out of registered memory" },
 	[REGION_REFUSED_STALE] = { "refused_stale", "touches",
-				   "touches of a region that was retired or has another generation" },
+				   "touches of a region that drains, was retired or has another "
+				   "generation" },
 	[REGION_REFUSED_RANGE] = { "refused_range", "touches",
 				   "touches that do not lie inside their region" },
 	[REGION_REFUSED_DENIED] = { "refused_denied", "touches",
@@ -96,6 +97,16 @@ void region_set_version(struct region_table *table, uint64_t handle, uint64_t ve
 	atomic_store_explicit(&region_at(table, handle)->version, version, memory_order_relaxed);
 }
 
+void region_drain(struct region_table *table, uint64_t handle)
+{
+	struct region *region = region_at(table, handle);
+
+	BUG_ON(region_generation(handle) != region->generation_next);
+	BUG_ON(atomic_load_explicit(&region->generation, memory_order_relaxed) == 0);
+	atomic_store_explicit(&region->generation, region->generation_next | REGION_DRAINING,
+			      memory_order_release);
+}
+
 void region_retire(struct region_table *table, uint64_t handle)
 {
 	struct region *region = region_at(table, handle);
@@ -116,8 +127,12 @@ void region_release(struct region_table *table, uint64_t handle)
 	table->free_slots[table->free_count++] = region_slot(handle);
 }
 
-/* The region that a handle names, when it is exactly current; NULL otherwise. */
-static const struct region *region_find(const struct region_table *table, uint64_t handle)
+/*
+ * The region that a handle names, when it is exactly current; NULL otherwise. `lenient` is REGION_DRAINING for what may
+ * also touch one that drains, else 0.
+ */
+static inline const struct region *region_find(const struct region_table *table, uint64_t handle,
+					       uint32_t lenient)
 {
 	const struct region *region;
 	uint32_t generation;
@@ -126,7 +141,7 @@ static const struct region *region_find(const struct region_table *table, uint64
 		return NULL;
 	region = &table->regions[region_slot(handle)];
 	/* Orders the generation before the spec, against region_add. */
-	generation = atomic_load_explicit(&region->generation, memory_order_acquire);
+	generation = atomic_load_explicit(&region->generation, memory_order_acquire) & ~lenient;
 	if (UNLIKELY(generation == 0 || generation != region_generation(handle)))
 		return NULL;
 	return region;
@@ -139,7 +154,7 @@ static bool region_contains(const struct region *region, uint64_t offset, uint64
 
 bool region_is_writable(const struct region_table *table, uint64_t handle)
 {
-	const struct region *region = region_find(table, handle);
+	const struct region *region = region_find(table, handle, 0);
 
 	return region != NULL && !region->spec.is_read_only;
 }
@@ -147,7 +162,7 @@ bool region_is_writable(const struct region_table *table, uint64_t handle)
 enum haul_error region_check_local(const struct region_table *table, uint64_t handle,
 				   uint32_t owner, uint64_t offset, uint64_t length)
 {
-	const struct region *region = region_find(table, handle);
+	const struct region *region = region_find(table, handle, 0);
 
 	if (region == NULL)
 		return HAUL_STALE;
@@ -156,12 +171,18 @@ enum haul_error region_check_local(const struct region_table *table, uint64_t ha
 	return region_contains(region, offset, length) ? HAUL_OK : HAUL_RANGE;
 }
 
+bool region_is_there(const struct region_table *table, uint64_t handle)
+{
+	return region_find(table, handle, REGION_DRAINING) != NULL;
+}
+
 /* Find what an access names and check everything but the clock; counts a refusal. */
 static enum haul_error region_admit(const struct region_table *table, uint64_t *counters,
 				    const struct transport_access *access, uint32_t right,
 				    const struct region **region_out)
 {
-	const struct region *region = region_find(table, access->region);
+	const uint32_t lenient = access->phase == TRANSPORT_NEXT ? REGION_DRAINING : 0;
+	const struct region *region = region_find(table, access->region, lenient);
 
 	if (UNLIKELY(region == NULL)) {
 		counters[REGION_REFUSED_STALE]++;
@@ -229,6 +250,18 @@ void region_note_stall(const struct transport_access *access, uint64_t *counters
 {
 	if (access->not_after_us != UINT64_MAX && clock_quick_us() > access->not_after_us)
 		counters[REGION_PLACED_AFTER_STALL]++;
+}
+
+enum haul_error region_open(const struct region_table *table, uint64_t *counters,
+			    const struct transport_access *access, uint64_t *version_out)
+{
+	const struct region *region;
+	enum haul_error error;
+
+	error = region_admit(table, counters, access, HAUL_RIGHT_READ, &region);
+	if (UNLIKELY(error != HAUL_OK))
+		*version_out = region_version(table, access->region);
+	return error;
 }
 
 enum haul_error region_place(const struct region_table *table, uint64_t *counters,

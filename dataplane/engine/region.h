@@ -24,6 +24,9 @@
 #define REGION_GENERATION_BITS 24u
 #define REGION_GENERATION_MAX  ((1u << REGION_GENERATION_BITS) - 1)
 
+/** Set beside a generation while its region drains. */
+#define REGION_DRAINING (1u << 31)
+
 struct notices;
 
 /** A number that no region has: generation 0 is never given out, so that 0 can mean "none". */
@@ -42,8 +45,9 @@ struct region_spec {
 };
 
 struct region {
-	_Atomic uint32_t generation; /**< control: wo, workers: ro; 0 = nothing may be touched */
-	uint32_t generation_next;    /**< control only: what the slot's next region gets */
+	/** Control: wo, workers: ro; 0 = nothing may be touched; with REGION_DRAINING by nothing new. */
+	_Atomic uint32_t generation;
+	uint32_t generation_next; /**< control only: what the slot's next region gets */
 	_Atomic uint64_t
 		version;         /**< control: wo, workers: ro; metadata_version, told with STALE */
 	struct region_spec spec; /**< control: written while generation is 0 */
@@ -98,6 +102,13 @@ uint64_t region_add(struct region_table *table, const struct region_spec *spec);
 void region_set_version(struct region_table *table, uint64_t handle, uint64_t version);
 
 /**
+ * Let a region run empty: from this store on it refuses operations that are new to it, with STALE and the version, also
+ * as the local side of an entry; those that are open go on. Once all workers have passed a quiescent point after it the
+ * number of its uses (engine_region_uses) only falls, and at 0 nothing touches it any more. Control thread.
+ */
+void region_drain(struct region_table *table, uint64_t handle);
+
+/**
  * Take a region away: from this store on every new touch is refused. Its slot may be given out again after
  * region_release, which the caller does when all workers have passed a quiescent point. Control thread.
  */
@@ -109,9 +120,16 @@ void region_release(struct region_table *table, uint64_t handle);
 /** May bytes be placed in it? False also when the handle names no active region. Worker. */
 bool region_is_writable(const struct region_table *table, uint64_t handle);
 
-/** Is this an active region of that owner, with this range? For the local side of an entry. Worker. */
+/** Is this a region of that owner, with this range, that takes new operations? For the local side of an entry. Worker. */
 enum haul_error region_check_local(const struct region_table *table, uint64_t handle,
 				   uint32_t owner, uint64_t offset, uint64_t length);
+
+/** Is the region still there, perhaps draining? For the local side of an operation that is under way. Worker. */
+bool region_is_there(const struct region_table *table, uint64_t handle);
+
+/** May an operation begin to read here, see transport_host.open. Worker. */
+enum haul_error region_open(const struct region_table *table, uint64_t *counters,
+			    const struct transport_access *access, uint64_t *version_out);
 
 /** Put bytes into a region, see transport_host.place. `counters` is a block of region_counters. Worker. */
 enum haul_error region_place(const struct region_table *table, uint64_t *counters,

@@ -63,6 +63,14 @@ struct rail_stats {
 	const char *congestion_name; /**< its name, of static storage; NULL = none */
 };
 
+/** Which of its operation's touches one is. A region that drains takes no new operations, and lets the open ones go on. */
+enum transport_phase {
+	TRANSPORT_ONLY = 0, /**< the first and last: nothing of it is open afterwards */
+	TRANSPORT_FIRST =
+		1,          /**< after HAUL_OK the operation is open on the region until `closed` */
+	TRANSPORT_NEXT = 2, /**< of an open one; also what the initiator does with its own side */
+};
+
 /** One touch of registered memory. */
 struct transport_access {
 	uint64_t region;       /**< 48-bit handle */
@@ -70,6 +78,7 @@ struct transport_access {
 	uint64_t not_after_us; /**< of clock_now_us(); UINT64_MAX = no bound */
 	uint32_t length;       /**< bytes */
 	bool is_remote;        /**< asked for by a peer: the region's published rights count */
+	uint8_t phase;         /**< enum transport_phase */
 };
 
 /** A notification that a peer, or this node itself, brings: the last thing of a WRITE whose bytes are all placed. */
@@ -113,6 +122,13 @@ struct transport_host {
 	 */
 	enum haul_error (*place)(struct worker *worker, const struct transport_access *access,
 				 const void *payload, uint64_t *version_out);
+
+	/** Target: a READ begins. Checks as source does, but for the clock; after HAUL_OK it is open until `closed`. */
+	enum haul_error (*open)(struct worker *worker, const struct transport_access *access,
+				uint64_t *version_out);
+
+	/** Target: an operation that was open on the region has ended; nothing of it touches the region any more. */
+	void (*closed)(struct worker *worker, uint64_t region);
 
 	/** The other way: fill `destination` from a region. Returns as place does. */
 	enum haul_error (*source)(struct worker *worker, const struct transport_access *access,

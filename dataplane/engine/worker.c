@@ -95,8 +95,28 @@ const struct counter_group worker_counters = { "worker", worker_counter_specs,
 static enum haul_error worker_place(struct worker *worker, const struct transport_access *access,
 				    const void *payload, uint64_t *version_out)
 {
-	return region_place(&worker->engine->regions, worker->region_counters, access, payload,
-			    version_out);
+	enum haul_error error = region_place(&worker->engine->regions, worker->region_counters,
+					     access, payload, version_out);
+
+	if (access->phase == TRANSPORT_FIRST && error == HAUL_OK)
+		uses_add(&worker->uses, access->region);
+	return error;
+}
+
+static enum haul_error worker_open(struct worker *worker, const struct transport_access *access,
+				   uint64_t *version_out)
+{
+	enum haul_error error =
+		region_open(&worker->engine->regions, worker->region_counters, access, version_out);
+
+	if (error == HAUL_OK)
+		uses_add(&worker->uses, access->region);
+	return error;
+}
+
+static void worker_closed(struct worker *worker, uint64_t region)
+{
+	uses_drop(&worker->uses, region);
 }
 
 static enum haul_error worker_source(struct worker *worker, const struct transport_access *access,
@@ -109,13 +129,24 @@ static enum haul_error worker_source(struct worker *worker, const struct transpo
 static enum haul_error worker_copy(struct worker *worker, const struct transport_access *target,
 				   const struct transport_access *source)
 {
-	return region_copy(&worker->engine->regions, worker->region_counters, target, source);
+	enum haul_error error =
+		region_copy(&worker->engine->regions, worker->region_counters, target, source);
+
+	if (error != HAUL_OK)
+		return error;
+	if (target->phase == TRANSPORT_FIRST)
+		uses_add(&worker->uses, target->region);
+	if (source->phase == TRANSPORT_FIRST)
+		uses_add(&worker->uses, source->region);
+	return HAUL_OK;
 }
 
 const struct transport_host worker_host = {
 	.rail_state = endpoint_rail_state,
 	.slice_done = operation_slice_done,
 	.place = worker_place,
+	.open = worker_open,
+	.closed = worker_closed,
 	.source = worker_source,
 	.copy = worker_copy,
 	.notify = notify_deliver,
@@ -190,6 +221,8 @@ int worker_create(struct engine *engine, uint32_t number, uint64_t *counters,
 	if (error == 0)
 		error = worker_make_endpoints(worker);
 	if (error == 0)
+		error = uses_init(&worker->uses, engine->regions.slots);
+	if (error == 0)
 		error = worker_make_descriptors(worker);
 	if (error != 0) {
 		worker_destroy(worker);
@@ -208,6 +241,7 @@ void worker_destroy(struct worker *worker)
 	pool_destroy(&worker->slices);
 	spsc_destroy(&worker->commands);
 	spsc_destroy(&worker->requests);
+	uses_destroy(&worker->uses);
 	free(worker->endpoints);
 	if (worker->request_fd >= 0)
 		close(worker->request_fd);
@@ -216,6 +250,15 @@ void worker_destroy(struct worker *worker)
 	if (worker->epoll_fd >= 0)
 		close(worker->epoll_fd);
 	free(worker);
+}
+
+uint64_t engine_region_uses(const struct engine *engine, uint64_t handle)
+{
+	uint64_t uses = 0;
+
+	for (uint32_t i = 0; i < engine->options.worker_count; i++)
+		uses += uses_count(&engine->workers[i]->uses, handle);
+	return uses;
 }
 
 static void worker_add_channel(struct worker *worker, struct channel *channel)

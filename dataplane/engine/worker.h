@@ -22,6 +22,7 @@
 #include "engine/region.h"
 #include "engine/remote.h"
 #include "engine/transport.h"
+#include "engine/uses.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -143,6 +144,7 @@ struct worker {
 
 	uint64_t *counters;        /**< block of worker_counters */
 	uint64_t *region_counters; /**< block of region_counters */
+	struct uses uses;          /**< of this node's regions */
 
 	/* The loop's own. */
 	uint64_t now_us;
@@ -175,6 +177,12 @@ extern const struct transport_host worker_host;
 int worker_create(struct engine *engine, uint32_t number, uint64_t *counters,
 		  uint64_t *region_counters_block, struct worker **worker_out);
 void worker_destroy(struct worker *worker);
+
+/**
+ * Operations under way that name a region of this node, over all workers: as their target, or as the local side of an
+ * entry. Control thread; region_drain says when 0 is final.
+ */
+uint64_t engine_region_uses(const struct engine *engine, uint64_t handle);
 
 /** Start and stop its thread. Control thread. */
 int worker_start(struct worker *worker, int cpu);

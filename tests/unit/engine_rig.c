@@ -157,6 +157,7 @@ void rig_destroy(struct rig *rig)
 	assert_int_equal(pool_free_count(&rig->worker->operations), ENGINE_OPERATIONS_MAX);
 	assert_int_equal(pool_free_count(&rig->worker->slices), ENGINE_SLICES_MAX);
 	assert_int_equal(rig->worker->wheel.armed, 0);
+	assert_int_equal(uses_sum(&rig->worker->uses), 0);
 	worker_destroy(rig->worker);
 	region_table_destroy(&rig->engine.regions);
 	notifier_table_destroy(&rig->engine.notifiers);

@@ -57,7 +57,7 @@ struct rig {
 	int wake_fd;      /**< the client's end of the last channel's wake-up */
 };
 
-/** Both transports, one worker, no channel. Freed by rig_destroy, which checks that pools are full. */
+/** Both transports, one worker, no channel. Freed by rig_destroy, which checks that pools are full and regions unused. */
 struct rig *rig_create(void);
 void rig_destroy(struct rig *rig);
 

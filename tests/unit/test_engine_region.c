@@ -125,6 +125,68 @@ static void region_release__retires_a_slot_that_is_used_up(void **state)
 	assert_int_equal(region_slot(fixture_add(fixture, 0)), 1);
 }
 
+/* What is open on a region that drains goes on; nothing else does, neither for a peer nor for the owner's own entries. */
+static void region_drain__lets_only_the_open_go_on(void **state)
+{
+	struct fixture *fixture = *state;
+	struct transport_access access = access_of(fixture->handle, 0, 8);
+	const uint8_t payload[8] = { 1 };
+	struct notices *notices;
+	uint64_t version = 0;
+
+	region_set_version(&fixture->table, fixture->handle, 9);
+	region_drain(&fixture->table, fixture->handle);
+	region_drain(&fixture->table, fixture->handle); /* twice is once */
+	for (unsigned int phase = TRANSPORT_ONLY; phase <= TRANSPORT_NEXT; phase++) {
+		enum haul_error expected = phase == TRANSPORT_NEXT ? HAUL_OK : HAUL_STALE;
+
+		access.phase = (uint8_t)phase;
+		version = 0;
+		assert_int_equal(region_place(&fixture->table, fixture->counters, &access, payload,
+					      &version),
+				 expected);
+		assert_int_equal(version, expected == HAUL_OK ? 0 : 9);
+		assert_int_equal(fixture->memory[GUARD], expected == HAUL_OK ? 1 : 0xee);
+	}
+	access.phase = TRANSPORT_FIRST;
+	version = 0;
+	assert_int_equal(region_open(&fixture->table, fixture->counters, &access, &version),
+			 HAUL_STALE);
+	assert_int_equal(version, 9);
+	assert_int_equal(region_find_notices(&fixture->table, fixture->counters, &access, &version,
+					     &notices),
+			 HAUL_STALE);
+	assert_int_equal(region_check_local(&fixture->table, fixture->handle, OWNER, 0, 8),
+			 HAUL_STALE);
+	assert_false(region_is_writable(&fixture->table, fixture->handle));
+	assert_true(region_is_there(&fixture->table, fixture->handle));
+	region_retire(&fixture->table, fixture->handle);
+	access.phase = TRANSPORT_NEXT;
+	assert_int_equal(place(fixture, &access), HAUL_STALE);
+	assert_false(region_is_there(&fixture->table, fixture->handle));
+}
+
+static void region_open__checks_as_a_source_does(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t other = fixture_add(fixture, HAUL_RIGHT_WRITE);
+	struct transport_access access = access_of(fixture->handle, 0, BYTES);
+	uint64_t version = 0;
+
+	access.phase = TRANSPORT_FIRST;
+	assert_int_equal(region_open(&fixture->table, fixture->counters, &access, &version),
+			 HAUL_OK);
+	access.offset = 1;
+	assert_int_equal(region_open(&fixture->table, fixture->counters, &access, &version),
+			 HAUL_RANGE);
+	access = access_of(other, 0, 1);
+	assert_int_equal(region_open(&fixture->table, fixture->counters, &access, &version),
+			 HAUL_DENIED);
+	access.region = region_handle(0, 2);
+	assert_int_equal(region_open(&fixture->table, fixture->counters, &access, &version),
+			 HAUL_STALE);
+}
+
 static void region_find__refuses_handles_that_cannot_be(void **state)
 {
 	struct fixture *fixture = *state;
@@ -334,6 +396,8 @@ int main(void)
 		CASE(region_add__gives_slots_until_none_is_left),
 		CASE(region_release__gives_the_slot_another_generation),
 		CASE(region_release__retires_a_slot_that_is_used_up),
+		CASE(region_drain__lets_only_the_open_go_on),
+		CASE(region_open__checks_as_a_source_does),
 		CASE(region_find__refuses_handles_that_cannot_be),
 		CASE(region_check_local__wants_owner_and_range),
 		CASE(region_place__refuses_ranges_that_wrap),
