@@ -20,9 +20,10 @@
 /* Connects and disconnects that may be under way for one worker; a power of two. */
 #define LOCAL_NEWS 1024u
 
-/* The words of slice->driver: how many bytes have been copied, and the slice before it in the queue. */
+/* The words of slice->driver: how many bytes have been copied, the slice before it in the queue, is it open? */
 #define LOCAL_COPIED 0
 #define LOCAL_BEFORE 1
+#define LOCAL_OPENED 2
 
 #define LOCAL_COUNTERS(X)                                                             \
 	X(LOCAL_SLICES, "slices", "slices", "slices copied to their end")             \
@@ -197,6 +198,7 @@ static void local_link(struct transport_worker *worker, struct slice *slice)
 {
 	slice->next = NULL;
 	slice->driver[LOCAL_COPIED] = 0;
+	slice->driver[LOCAL_OPENED] = 0;
 	slice->driver[LOCAL_BEFORE] = (uintptr_t)worker->tail;
 	if (worker->head == NULL)
 		worker->head = slice;
@@ -240,6 +242,8 @@ static void local_done(struct transport_worker *worker, struct slice *slice, enu
 		       enum haul_reason reason)
 {
 	local_unlink(worker, slice);
+	if (slice->driver[LOCAL_OPENED] != 0)
+		worker->host->closed(worker->worker, slice->remote_region);
 	worker->host->slice_done(worker->worker, slice, status, reason);
 }
 
@@ -260,25 +264,39 @@ static enum haul_reason local_reason(enum haul_error error)
 	}
 }
 
+/* What the copy of so many bytes is to the far side. */
+static uint8_t local_phase(const struct slice *slice, uint32_t length)
+{
+	if (slice->driver[LOCAL_COPIED] > 0)
+		return TRANSPORT_NEXT;
+	return length == slice->length ? TRANSPORT_ONLY : TRANSPORT_FIRST;
+}
+
 /* Copy up to bytes_max of a slice; returns how many, or 0 with the refusal. */
-static uint32_t local_copy(struct transport_worker *worker, const struct slice *slice,
-			   uint32_t bytes_max, enum haul_error *error_out)
+static uint32_t local_copy(struct transport_worker *worker, struct slice *slice, uint32_t bytes_max,
+			   enum haul_error *error_out)
 {
 	uint64_t copied = slice->driver[LOCAL_COPIED];
 	uint32_t length = (uint32_t)MIN(slice->length - copied, bytes_max);
 	struct transport_access near = { .region = slice->local_region,
 					 .offset = slice->local_offset + copied,
 					 .length = length,
-					 .not_after_us = UINT64_MAX };
+					 .not_after_us = UINT64_MAX,
+					 .phase = TRANSPORT_NEXT };
 	struct transport_access far = { .region = slice->remote_region,
 					.offset = slice->remote_offset + copied,
 					.length = length,
 					.not_after_us = UINT64_MAX,
-					.is_remote = true };
+					.is_remote = true,
+					.phase = local_phase(slice, length) };
 
 	*error_out = slice->kind == SLICE_WRITE ? worker->host->copy(worker->worker, &far, &near)
 						: worker->host->copy(worker->worker, &near, &far);
-	return *error_out == HAUL_OK ? length : 0;
+	if (*error_out != HAUL_OK)
+		return 0;
+	if (far.phase == TRANSPORT_FIRST)
+		slice->driver[LOCAL_OPENED] = 1;
+	return length;
 }
 
 /* End what was posted on a rail that is disconnected. */

@@ -24,6 +24,14 @@ static uint16_t udp_reason(enum haul_error error)
 	}
 }
 
+/* Which of its operation's touches a packet's is. */
+static uint8_t udp_phase(uint32_t flags)
+{
+	if ((flags & RUDP_PLACE_FIRST) == 0)
+		return TRANSPORT_NEXT;
+	return (flags & RUDP_PLACE_ONLY) != 0 ? TRANSPORT_ONLY : TRANSPORT_FIRST;
+}
+
 static int udp_place(void *context, struct rudp_placement *placement)
 {
 	struct transport_worker *worker = context;
@@ -33,6 +41,7 @@ static int udp_place(void *context, struct rudp_placement *placement)
 		.length = placement->length,
 		.not_after_us = placement->not_after_us,
 		.is_remote = true,
+		.phase = udp_phase(placement->flags),
 	};
 	enum haul_error error;
 
@@ -69,19 +78,30 @@ static int udp_notify(void *context, struct rudp_notification *notification)
 	return (int)error;
 }
 
-/* The region is looked at by each source of the READ, which refuses as well as this could. */
+/* The region is looked at again by each source of the READ. */
 static int udp_open(void *context, struct rudp_opening *opening)
 {
-	(void)context;
-	(void)opening;
-	return HAUL_OK;
+	struct transport_worker *worker = context;
+	struct transport_access access = {
+		.region = opening->region,
+		.offset = opening->offset,
+		.length = opening->length,
+		.not_after_us = UINT64_MAX,
+		.is_remote = true,
+		.phase = TRANSPORT_FIRST,
+	};
+	enum haul_error error = worker->host->open(worker->engine, &access, &opening->version);
+
+	opening->reason = udp_reason(error);
+	return (int)error;
 }
 
 static void udp_closed(void *context, struct rudp_connection *connection, uint64_t region)
 {
-	(void)context;
+	struct transport_worker *worker = context;
+
 	(void)connection;
-	(void)region;
+	worker->host->closed(worker->engine, region);
 }
 
 static struct slice *udp_slice(uint64_t cookie)
@@ -105,7 +125,9 @@ static int udp_source_notice(const struct transport_worker *worker, struct rudp_
 static int udp_source(void *context, struct rudp_source *source)
 {
 	struct transport_worker *worker = context;
-	struct transport_access access = { .length = source->length, .not_after_us = UINT64_MAX };
+	struct transport_access access = { .length = source->length,
+					   .not_after_us = UINT64_MAX,
+					   .phase = TRANSPORT_NEXT };
 	enum haul_error error;
 
 	if (UNLIKELY(source->kind == RUDP_NOTIFY))
@@ -138,6 +160,7 @@ static int udp_deliver(void *context, uint64_t cookie, uint32_t offset, const vo
 		.offset = slice->local_offset + offset,
 		.length = length,
 		.not_after_us = UINT64_MAX,
+		.phase = TRANSPORT_NEXT,
 	};
 	uint64_t version;
 

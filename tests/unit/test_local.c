@@ -30,6 +30,7 @@ struct worker {
 	struct slice *done[SLICES + 1];
 	enum haul_error statuses[SLICES + 1];
 	enum haul_reason reasons[SLICES + 1];
+	uint32_t uses;
 	uint32_t notified;
 	struct transport_notice notice;
 	enum haul_error notify_status;
@@ -57,7 +58,19 @@ static void host_slice_done(struct worker *worker, struct slice *slice, enum hau
 static enum haul_error host_copy(struct worker *worker, const struct transport_access *target,
 				 const struct transport_access *source)
 {
-	return region_copy(&worker->table, worker->counters, target, source);
+	enum haul_error error = region_copy(&worker->table, worker->counters, target, source);
+
+	if (error == HAUL_OK &&
+	    (target->phase == TRANSPORT_FIRST || source->phase == TRANSPORT_FIRST))
+		worker->uses++;
+	return error;
+}
+
+static void host_closed(struct worker *worker, uint64_t region)
+{
+	assert_int_equal(region, worker->far_region);
+	assert_true(worker->uses > 0);
+	worker->uses--;
 }
 
 static enum haul_error host_notify(struct worker *worker, const struct transport_notice *notice,
@@ -79,6 +92,7 @@ static const struct transport_host host = {
 	.rail_state = host_rail_state,
 	.slice_done = host_slice_done,
 	.copy = host_copy,
+	.closed = host_closed,
 	.notify = host_notify,
 	.wake = host_wake,
 };
@@ -123,6 +137,7 @@ static int teardown(void **state)
 {
 	struct worker *worker = *state;
 
+	assert_int_equal(worker->uses, 0);
 	local_ops.close(worker->transport);
 	region_table_destroy(&worker->table);
 	free(worker->near);
@@ -292,6 +307,60 @@ static void local_poll__looks_the_region_up_at_each_step(void **state)
 	assert_int_equal(worker->far[256 * 1024], 0);
 }
 
+/* What the far side had opened before it drains goes on to its end, in both directions; what comes later is refused. */
+static void local_poll__goes_on_with_what_a_draining_region_had_open(void **state)
+{
+	struct worker *worker = *state;
+
+	const enum slice_kind kinds[] = { SLICE_WRITE, SLICE_READ };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct slice *slice = slice_make(worker, 0, 0, BYTES);
+
+		worker->done_count = 0;
+		slice->kind = (uint8_t)kinds[i];
+		post(worker, slice);
+		post(worker, slice_make(worker, 1, 0, 64));
+		poll_once(worker);
+		assert_int_equal(worker->uses, 1);
+		region_drain(&worker->table, worker->far_region);
+		while (worker->done_count < 2)
+			poll_once(worker);
+		assert_int_equal(worker->statuses[0], HAUL_OK);
+		assert_int_equal(worker->statuses[1], HAUL_STALE);
+		assert_int_equal(worker->uses, 0);
+		region_retire(&worker->table, worker->far_region);
+		region_release(&worker->table, worker->far_region);
+		worker->far_region = add(worker, worker->far, HAUL_RIGHT_READ | HAUL_RIGHT_WRITE);
+	}
+	assert_memory_equal(worker->far, worker->near, BYTES);
+}
+
+/* Refused, cancelled or disconnected in the middle: the use ends with the slice. */
+static void local_done__ends_the_use(void **state)
+{
+	struct worker *worker = *state;
+
+	post(worker, slice_make(worker, 0, 0, BYTES));
+	poll_once(worker);
+	assert_int_equal(worker->uses, 1);
+	local_ops.cancel(worker->driver, &worker->slices[0], HAUL_CANCELLED, HAUL_REASON_NONE);
+	assert_int_equal(worker->uses, 0);
+	post(worker, slice_make(worker, 0, 0, BYTES));
+	poll_once(worker);
+	local_ops.disconnect(worker->transport, 0, RAIL);
+	poll_once(worker);
+	assert_int_equal(worker->done_count, 2);
+	assert_int_equal(worker->uses, 0);
+	post(worker, slice_make(worker, 0, 0, BYTES));
+	poll_once(worker);
+	assert_int_equal(worker->uses, 1);
+	region_retire(&worker->table, worker->far_region);
+	poll_once(worker);
+	assert_int_equal(worker->statuses[2], HAUL_STALE);
+	assert_int_equal(worker->uses, 0);
+}
+
 static void local_post__takes_no_more_than_it_was_given_room_for(void **state)
 {
 	struct worker *worker = *state;
@@ -401,6 +470,8 @@ int main(void)
 		CASE(local_poll__reads_the_other_way),
 		CASE(local_poll__says_why_it_was_refused),
 		CASE(local_poll__looks_the_region_up_at_each_step),
+		CASE(local_poll__goes_on_with_what_a_draining_region_had_open),
+		CASE(local_done__ends_the_use),
 		CASE(local_post__takes_no_more_than_it_was_given_room_for),
 		CASE(local_cancel__takes_a_slice_out_wherever_it_stands),
 		CASE(local_cancel__lands_nothing_afterwards),

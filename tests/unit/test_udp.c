@@ -231,6 +231,58 @@ static void post__ends_what_the_target_refuses(void **state)
 	assert_int_equal(b.worker.placed, 0);
 }
 
+/* Begin a slice of a to b, until b has opened it. */
+static void begin(struct slice *slice, enum slice_kind kind)
+{
+	assert_true(udp_node_post(&a, slice, kind, 0, MEMORY_BYTES));
+	assert_true(turn_until(&b.worker.uses, 1));
+}
+
+/* What b has opened before its region drains goes on to its end; what comes later is refused; nothing stays open. */
+static void post__goes_on_where_a_region_drains(void **state)
+{
+	const enum slice_kind kinds[] = { SLICE_WRITE, SLICE_READ };
+	struct slice slices[2];
+
+	(void)state;
+	connect_both();
+	for (uint32_t i = 0; i < 2; i++) {
+		begin(&slices[0], kinds[i]);
+		b.worker.is_draining = true;
+		assert_true(udp_node_post(&a, &slices[1], kinds[i], 0, SLICE_BYTES));
+		assert_true(turn_until(&a.worker.done, 2 * i + 2));
+		assert_int_equal(a.worker.refused, i + 1);
+		assert_int_equal(a.worker.status, HAUL_STALE);
+		assert_memory_equal(a.worker.memory, b.worker.memory, MEMORY_BYTES);
+		assert_true(turn_until(&b.worker.uses, 0));
+		assert_int_equal(b.worker.uses_most, 1);
+		b.worker.is_draining = false;
+	}
+}
+
+/* Cancelled, or its connection ended, in the middle: it is not open at its target for long. */
+static void cancel__closes_it_at_the_target(void **state)
+{
+	const enum slice_kind kinds[] = { SLICE_WRITE, SLICE_READ };
+	struct slice slice;
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		connect_both();
+		begin(&slice, kinds[i]);
+		udp_ops.cancel(a.half, &slice, HAUL_CANCELLED, HAUL_REASON_NONE);
+		assert_true(turn_until(&b.worker.uses, 0));
+		assert_true(turn_until(&a.worker.done, 2 * i + 1));
+		begin(&slice, kinds[i]);
+		udp_ops.disconnect(a.transport, 0, UDP_NODE_RAIL);
+		assert_true(turn_until_rail(&a, RAIL_DOWN));
+		assert_true(turn_until(&b.worker.uses, 0));
+		assert_int_equal(a.worker.done, 2 * i + 2);
+		udp_ops.disconnect(b.transport, 0, UDP_NODE_RAIL);
+		assert_true(turn_until_rail(&b, RAIL_DOWN));
+	}
+}
+
 static struct slice notify_make(uint64_t region)
 {
 	return (struct slice){ .kind = SLICE_NOTIFY,
@@ -607,6 +659,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(post__moves_both_ways_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(post__ends_what_the_target_refuses, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(post__goes_on_where_a_region_drains, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(cancel__closes_it_at_the_target, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(post__notifies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(post__notify_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(post__takes_nothing_without_a_connection, set_up,

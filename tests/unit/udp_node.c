@@ -2,8 +2,10 @@
 /* A node with the udp transport alone; udp_node.h says what it is. */
 #include "udp_node.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "drivers/udp/udp.h"
+#include "unit.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -39,11 +41,38 @@ static void node_slice_done(struct worker *worker, struct slice *slice, enum hau
 static enum haul_error node_check(const struct worker *worker,
 				  const struct transport_access *access)
 {
-	if (access->region != UDP_NODE_REGION)
+	if (access->region != UDP_NODE_REGION ||
+	    (worker->is_draining && access->phase != TRANSPORT_NEXT))
 		return HAUL_STALE;
 	if (access->offset + access->length > worker->bytes)
 		return HAUL_RANGE;
 	return clock_now_us() > access->not_after_us ? HAUL_TIMEOUT : HAUL_OK;
+}
+
+static void node_use(struct worker *worker)
+{
+	worker->uses++;
+	worker->uses_most = MAX(worker->uses_most, worker->uses);
+}
+
+static enum haul_error node_open(struct worker *worker, const struct transport_access *access,
+				 uint64_t *version_out)
+{
+	enum haul_error error = node_check(worker, access);
+
+	assert_int_equal(access->phase, TRANSPORT_FIRST);
+	if (error == HAUL_OK)
+		node_use(worker);
+	else
+		*version_out = UDP_NODE_VERSION;
+	return error;
+}
+
+static void node_closed(struct worker *worker, uint64_t region)
+{
+	assert_int_equal(region, UDP_NODE_REGION);
+	assert_true(worker->uses > 0);
+	worker->uses--;
 }
 
 static enum haul_error node_place(struct worker *worker, const struct transport_access *access,
@@ -57,6 +86,8 @@ static enum haul_error node_place(struct worker *worker, const struct transport_
 	if (error == HAUL_OK) {
 		memcpy(worker->memory + access->offset, payload, access->length);
 		worker->placed += access->length;
+		if (access->phase == TRANSPORT_FIRST)
+			node_use(worker);
 	}
 	return error;
 }
@@ -107,6 +138,8 @@ static const struct transport_host node_host = {
 	.rail_state = node_rail_state,
 	.slice_done = node_slice_done,
 	.place = node_place,
+	.open = node_open,
+	.closed = node_closed,
 	.source = node_source,
 	.copy = node_copy,
 	.notify = node_notify,

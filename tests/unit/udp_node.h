@@ -13,10 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UDP_NODE_REGION UINT64_C(0x000001000007)
-#define UDP_NODE_STALE  UINT64_C(0x000002000007) /* another generation */
-#define UDP_NODE_RAIL   3u
-#define UDP_NODE_PORT   7471
+#define UDP_NODE_REGION  UINT64_C(0x000001000007)
+#define UDP_NODE_STALE   UINT64_C(0x000002000007) /* another generation */
+#define UDP_NODE_VERSION 12                       /* told with STALE */
+#define UDP_NODE_RAIL    3u
+#define UDP_NODE_PORT    7471
 /* Workers that a node may have. Most tests have one, and name it without an index. */
 #define UDP_NODE_WORKERS 4u
 
@@ -34,6 +35,9 @@ struct worker {
 	enum haul_error status; /**< of the last that was refused */
 	enum haul_reason reason;
 	uint64_t placed;                /**< bytes */
+	uint32_t uses;                  /**< operations open as their target */
+	uint32_t uses_most;             /**< at a time */
+	bool is_draining;               /**< refuses new operations */
 	struct transport_notice notice; /**< delivered last */
 	char notice_node[HAUL_NAME_BYTES];
 	uint32_t notified; /**< times */
