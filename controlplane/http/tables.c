@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * /v1/peers, /v1/transports and /v1/channels: tables of the dataplane, asked for anew each time.
+ * /v1/peers, /v1/transports, /v1/channels and /v1/workers: tables of the dataplane, asked for anew each time.
  */
 #include "controlplane/http/reply.h"
 #include "controlplane/http/route.h"
@@ -64,7 +64,20 @@ static json_t *channel_make(const struct haul_channel_row *row)
 	(void)json_object_set_new(channel, "notified", json_u64(row->notified));
 	(void)json_object_set_new(channel, "unread", json_u64(row->unread));
 	(void)json_object_set_new(channel, "refused", json_u64(row->refused));
+	(void)json_object_set_new(channel, "worker", json_u64(row->worker));
 	return channel;
+}
+
+static json_t *worker_make(const struct haul_worker_row *row)
+{
+	json_t *worker = json_object();
+
+	(void)json_object_set_new(worker, "worker", json_u64(row->worker));
+	(void)json_object_set_new(worker, "processor",
+				  json_bytes(row->processor, sizeof(row->processor)));
+	(void)json_object_set_new(worker, "load_permille", json_u64(row->load_permille));
+	(void)json_object_set_new(worker, "channels", json_u64(row->channels));
+	return worker;
 }
 
 static void rows_send(struct reply *reply, const char *name, json_t *rows)
@@ -123,6 +136,22 @@ static void channels_answered(void *arg, int error, const void *rows, unsigned i
 	reply_error(arg, error, reason);
 }
 
+static void workers_answered(void *arg, int error, const void *rows, unsigned int count,
+			     const char *reason)
+{
+	const struct haul_worker_row *row = rows;
+	json_t *array = json_array();
+
+	for (unsigned int i = 0; i < count; i++)
+		(void)json_array_append_new(array, worker_make(&row[i]));
+	if (error == 0) {
+		rows_send(arg, "workers", array);
+		return;
+	}
+	json_decref(array);
+	reply_error(arg, error, reason);
+}
+
 void route_peers(struct reply *reply, const char *rest)
 {
 	(void)rest;
@@ -142,4 +171,11 @@ void route_channels(struct reply *reply, const char *rest)
 	(void)rest;
 	listings_ask(link_listings(reply_scene(reply)->link), HAUL_TABLE_CHANNELS,
 		     channels_answered, reply);
+}
+
+void route_workers(struct reply *reply, const char *rest)
+{
+	(void)rest;
+	listings_ask(link_listings(reply_scene(reply)->link), HAUL_TABLE_WORKERS, workers_answered,
+		     reply);
 }

@@ -159,6 +159,7 @@ enum haul_table {
 	HAUL_TABLE_PEERS = 1,      /**< struct haul_peer_row */
 	HAUL_TABLE_TRANSPORTS = 2, /**< struct haul_transport_row */
 	HAUL_TABLE_CHANNELS = 3,   /**< struct haul_channel_row */
+	HAUL_TABLE_WORKERS = 4,    /**< struct haul_worker_row */
 };
 
 struct haul_control_table {
@@ -219,6 +220,15 @@ struct haul_channel_row {
 	uint64_t notified;   /**< notifications delivered to it since attach */
 	uint64_t unread;     /**< of those, not read yet, by its own account */
 	uint64_t refused;    /**< notifications that found its ring full; they come again */
+	uint64_t worker;     /**< that serves it */
+};
+
+struct haul_worker_row {
+	uint64_t worker;
+	uint64_t channels; /**< that it serves */
+	uint64_t
+		load_permille; /**< of its time, for work of any kind; smoothed over about a second */
+	char processor[16];    /**< that it is pinned to, or "any" */
 };
 
 #ifdef __cplusplus

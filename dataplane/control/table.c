@@ -8,11 +8,13 @@
 #include "control/node.h"
 #include "control/rings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Rows of one listing: every peer on every transport and worker of a large node. */
 #define TABLE_ROWS_MAX 4096u
+_Static_assert(WORKERS_MAX <= TABLE_ROWS_MAX, "there is a row for every worker");
 
 /* A rail is what it is, but that its endpoint may be past all that. */
 static const char *table_rail_state(const struct endpoint *endpoint, const struct rail *rail)
@@ -128,8 +130,29 @@ static uint32_t table_channels(struct node *node, struct haul_channel_row *rows)
 		row->open = row->operations - client->rings->channel.completed;
 		row->bytes = client->rings->channel.bytes;
 		row->time_us = client->rings->channel.time_us;
+		row->worker = client->rings->channel.worker->number;
 		table_fill_notices(&client->rings->channel.notices, row);
 		count++;
+	}
+	return count;
+}
+
+static uint32_t table_workers(struct node *node, struct haul_worker_row *rows)
+{
+	uint32_t count = node->engine.options.worker_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct balance_worker *known = &node->balance.workers[i];
+		struct haul_worker_row *row = &rows[i];
+
+		row->worker = i;
+		row->channels = known->channels;
+		row->load_permille = known->load / (BALANCE_WHOLE / 1000);
+		if (node->conf->worker_count > 0)
+			snprintf(row->processor, sizeof(row->processor), "%u",
+				 node->conf->workers[i]);
+		else
+			memcpy(row->processor, "any", sizeof("any"));
 	}
 	return count;
 }
@@ -140,6 +163,7 @@ int table_make(struct node *node, uint32_t table, uint32_t *rows_out, uint32_t *
 		struct haul_peer_row peer;
 		struct haul_transport_row transport;
 		struct haul_channel_row channel;
+		struct haul_worker_row worker;
 	} *rows = calloc(TABLE_ROWS_MAX, sizeof(*rows));
 
 	int fd;
@@ -158,6 +182,10 @@ int table_make(struct node *node, uint32_t table, uint32_t *rows_out, uint32_t *
 	case HAUL_TABLE_CHANNELS:
 		*rows_out = table_channels(node, &rows->channel);
 		*row_bytes_out = sizeof(rows->channel);
+		break;
+	case HAUL_TABLE_WORKERS:
+		*rows_out = table_workers(node, &rows->worker);
+		*row_bytes_out = sizeof(rows->worker);
 		break;
 	default:
 		free(rows);

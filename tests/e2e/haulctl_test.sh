@@ -58,6 +58,7 @@ expect '^other +b +64\.0 KiB ' haulctl segment list
 expect '^ +0 +1\.0 MiB .* read,write +active' haulctl segment show models/kv
 expect '^local ' haulctl transport list
 expect '^ +1 +probe +default ' haulctl channel list
+expect '^ +0 +any +[0-9.]+ % +1$' haulctl worker list
 expect '^NODE +TRANSPORT +RAIL +WAY +STATE' haulctl peer list
 expect '^worker +rounds +[0-9]+ +rounds' haulctl stats
 expect '^worker +rounds +[0-9]+ +[0-9.]+( k| M)? +rounds' haulctl stats worker --interval 0.3 --count 1

@@ -78,6 +78,50 @@ elif [ "$1" -gt 1 ]; then
 	[ "$(counter a udp out_relayed)" -gt 0 ]
 fi
 
+# worker_load: one line a worker of a: its load in thousandths.
+worker_load() {
+	"$HAULCTL" --socket "$CLUSTER_DIR/a.http.sock" --json worker list |
+		python3 -c 'import json, sys
+for worker in json.load(sys.stdin)["workers"]:
+    print(worker["load_permille"])'
+}
+
+# worker_of NAME: the workers of a that serve the channels of that name.
+worker_of() {
+	"$HAULCTL" --socket "$CLUSTER_DIR/a.http.sock" --json channel list |
+		python3 -c 'import json, sys
+print(*(channel["worker"] for channel in json.load(sys.stdin)["channels"] if channel["name"] == sys.argv[1]))' "$1"
+}
+
+has_channel() {
+	[ -n "$(worker_of "$1")" ]
+}
+
+# Far more to do on one than a channel is expected to bring, and the other has forgotten what it had.
+is_lopsided() {
+	local loads
+	mapfile -t loads < <(worker_load)
+	[ "${loads[$busy]}" -gt 400 ] && [ "${loads[1 - busy]}" -lt 50 ]
+}
+
+if [ "$1" -eq 2 ]; then
+	echo "- who comes while one worker is busy is served by the other, also when that has more channels then"
+	own a here 16777216
+	HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock "$CLUSTER_BUILD/tools/haul-bench" --size 1048576 --depth 16 --duration 60 run here \
+		>"$CLUSTER_DIR/bench.out" 2>&1 &
+	bench=$!
+	E2E_PIDS+=("$bench")
+	cluster_wait 20 "haul-bench" has_channel haul-bench
+	busy=$(worker_of haul-bench)
+	cluster_wait 20 "worker $busy to be the busy one" is_lopsided
+	for i in 1 2; do
+		own a "idle$i" 4096
+	done
+	expect "$((1 - busy)) $((1 - busy))\$" worker_of probe
+	kill -KILL "$bench"
+	wait "$bench" 2>/dev/null || true
+fi
+
 loops_begin 12
 sleep 2
 echo "- the target's dataplane, and its applications"

@@ -133,12 +133,17 @@ static void table_make__lists_what_there_is(void **state)
 	struct haul_entry nop = { .opcode = HAUL_OP_NOP };
 	struct haul_channel_row *channel;
 	struct haul_transport_row *transport;
+	struct haul_worker_row *worker;
 	uint32_t rows;
 	uint32_t bytes;
 
 	(void)state;
 	node_rig_start(rig);
 	table_of(HAUL_TABLE_PEERS, 0, sizeof(struct haul_peer_row));
+	worker = table_of(HAUL_TABLE_WORKERS, 1, sizeof(*worker));
+	assert_int_equal(worker->channels, 0);
+	assert_string_equal(worker->processor, "any");
+	free(worker);
 	table_of(HAUL_TABLE_CHANNELS, 0, sizeof(struct haul_channel_row));
 	client_attach(rig, &client, 8);
 	client_submit(&client, &nop);
@@ -222,6 +227,8 @@ static void node_run__spreads_clients_over_workers(void **state)
 {
 	struct node_client clients[3];
 	const struct balance *balance = &rig->node.balance;
+	struct haul_channel_row *channel;
+	struct haul_worker_row *worker;
 
 	(void)state;
 	rig->conf.workers[0] = 0;
@@ -230,6 +237,17 @@ static void node_run__spreads_clients_over_workers(void **state)
 	node_rig_start(rig);
 	for (int i = 0; i < 3; i++)
 		client_attach(rig, &clients[i], 8);
+	worker = table_of(HAUL_TABLE_WORKERS, 2, sizeof(*worker));
+	channel = table_of(HAUL_TABLE_CHANNELS, 3, sizeof(*channel));
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(channel[i].worker, i % 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(worker[i].worker, i);
+		assert_int_equal(worker[i].channels, 2 - i);
+		assert_int_equal(atoi(worker[i].processor), rig->conf.workers[i]);
+	}
+	free(worker);
+	free(channel);
 	assert_int_equal(balance->workers[0].channels, 2);
 	assert_int_equal(balance->workers[1].channels, 1);
 	for (int i = 0; i < 3; i++)

@@ -59,6 +59,8 @@ static void field_format__each(void **state)
 	assert_string_equal(field_format(object, "size", FIELD_SIZE, text), "1.5 KiB");
 	assert_string_equal(field_format(object, "small", FIELD_MS, text), "7 ms");
 	assert_string_equal(field_format(object, "zero", FIELD_US, text), "");
+	assert_string_equal(field_format(object, "size", FIELD_PERMILLE, text), "153.6 %");
+	assert_string_equal(field_format(object, "zero", FIELD_PERMILLE, text), "0.0 %");
 	assert_string_equal(field_format(object, "list", FIELD_LIST, text), "x, y");
 	assert_string_equal(field_format(object, "yes", FIELD_FLAG, text), "yes");
 	assert_string_equal(field_format(object, "no", FIELD_FLAG, text), "");

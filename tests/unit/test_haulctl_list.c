@@ -36,6 +36,23 @@ static void list_nodes__json(void **state)
 	assert_string_equal(rig_text, "{\n  \"nodes\": [],\n  \"new\": \"\\u001B[2J\"\n}\n");
 }
 
+static void list_workers__table(void **state)
+{
+	struct haulctl haulctl = { 0 };
+
+	(void)state;
+	assert_int_equal(
+		rig_run_body(
+			&haulctl, list_workers, NULL,
+			"{\"workers\": [{\"worker\": \"0\", \"processor\": \"any\","
+			" \"load_permille\": \"713\", \"channels\": \"12\"},"
+			" {\"worker\": \"1\", \"processor\": \"3\", \"load_permille\": \"0\"}]}"),
+		HAULCTL_DONE);
+	assert_string_equal(rig_text, "WORKER  PROCESSOR    LOAD  CHANNELS\n"
+				      "     0  any        71.3 %        12\n"
+				      "     1  3           0.0 %         -\n");
+}
+
 static void list_peers__refused(void **state)
 {
 	const struct http_answer answers[] = {
@@ -113,10 +130,10 @@ static void segment_show__not_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(list_nodes__table),       cmocka_unit_test(list_nodes__json),
-		cmocka_unit_test(list_peers__refused),     cmocka_unit_test(list_peers__no_json),
-		cmocka_unit_test(list_peers__unreachable), cmocka_unit_test(segment_show__found),
-		cmocka_unit_test(segment_show__not_found),
+		cmocka_unit_test(list_nodes__table),   cmocka_unit_test(list_nodes__json),
+		cmocka_unit_test(list_workers__table), cmocka_unit_test(list_peers__refused),
+		cmocka_unit_test(list_peers__no_json), cmocka_unit_test(list_peers__unreachable),
+		cmocka_unit_test(segment_show__found), cmocka_unit_test(segment_show__not_found),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -38,9 +38,9 @@ _haulctl() {
 	esac
 	case "$current:${words[*]}" in
 	-*) choices=("$options") ;;
-	*:) choices=('status node segment peer transport channel stats top doctor') ;;
+	*:) choices=('status node segment peer transport channel worker stats top doctor') ;;
 	*:segment) choices=('list show') ;;
-	*:node | *:peer | *:transport | *:channel) choices=('list') ;;
+	*:node | *:peer | *:transport | *:channel | *:worker) choices=('list') ;;
 	*:'segment show') mapfile -t choices < <(_haulctl_names segment list) ;;
 	*:stats) mapfile -t choices < <(_haulctl_names stats --all) ;;
 	esac

@@ -6,6 +6,7 @@
 
 #include "tools/haulctl/units.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,12 +95,21 @@ static void field_as_is(const json_t *value, char *text)
 
 static void field_number(uint64_t number, enum field_format format, char *text)
 {
-	if (format == FIELD_SIZE)
+	switch (format) {
+	case FIELD_SIZE:
 		units_of_bytes(number, text);
-	else if (format == FIELD_MS)
+		break;
+	case FIELD_MS:
 		units_of_ms(number, text);
-	else if (number > 0)
-		units_of_us(number, text);
+		break;
+	case FIELD_PERMILLE:
+		(void)snprintf(text, FIELD_TEXT_BYTES, "%" PRIu64 ".%" PRIu64 " %%", number / 10,
+			       number % 10);
+		break;
+	default:
+		if (number > 0)
+			units_of_us(number, text);
+	}
 }
 
 char *field_format(const json_t *object, const char *path, enum field_format format,

@@ -17,12 +17,13 @@
 #define FIELD_TEXT_BYTES 512u
 
 enum field_format {
-	FIELD_TEXT, /**< as it is: text, or a number's digits; of an array its length */
-	FIELD_SIZE, /**< "1.5 GiB" */
-	FIELD_MS,   /**< "120 ms" */
-	FIELD_US,   /**< "85 us"; 0 = not measured */
-	FIELD_LIST, /**< an array of texts, with commas */
-	FIELD_FLAG, /**< true = "yes" */
+	FIELD_TEXT,     /**< as it is: text, or a number's digits; of an array its length */
+	FIELD_SIZE,     /**< "1.5 GiB" */
+	FIELD_MS,       /**< "120 ms" */
+	FIELD_US,       /**< "85 us"; 0 = not measured */
+	FIELD_PERMILLE, /**< "12.5 %" */
+	FIELD_LIST,     /**< an array of texts, with commas */
+	FIELD_FLAG,     /**< true = "yes" */
 };
 
 /** The member at a path; NULL when there is none. */

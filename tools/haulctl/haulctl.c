@@ -58,6 +58,10 @@ static const struct haulctl_command haulctl_commands[] = {
 	{ "channel", "list", NULL, "applications attached to this node's dataplane",
 	  "One line a channel: OPERATIONS were taken since it was attached, OPEN are not completed yet.\n",
 	  list_channels },
+	{ "worker", "list", NULL, "workers of this node's dataplane",
+	  "LOAD is the share of its time that a worker has work, for its own channels or for peers, over the last second. A\n"
+	  "new channel goes to the least loaded one; where loads are close, to the one with the fewest.\n",
+	  list_workers },
 	{ "stats", NULL, "[GROUP]", "counters of both daemons",
 	  "Prints the counters that are not 0, of one group or of all.\n"
 	  "\n"

@@ -69,6 +69,14 @@ static const struct list_column list_channel_columns[] = {
 	{ "NOTIFIED", "notified", FIELD_TEXT, TABLE_RIGHT },
 	{ "UNREAD", "unread", FIELD_TEXT, TABLE_RIGHT },
 	{ "REFUSED", "refused", FIELD_TEXT, TABLE_RIGHT },
+	{ "WORKER", "worker", FIELD_TEXT, TABLE_RIGHT },
+};
+
+static const struct list_column list_worker_columns[] = {
+	{ "WORKER", "worker", FIELD_TEXT, TABLE_RIGHT },
+	{ "PROCESSOR", "processor", FIELD_TEXT, TABLE_LEFT },
+	{ "LOAD", "load_permille", FIELD_PERMILLE, TABLE_RIGHT },
+	{ "CHANNELS", "channels", FIELD_TEXT, TABLE_RIGHT },
 };
 
 static const struct list_column list_buffer_columns[] = {
@@ -92,6 +100,7 @@ static const struct list list_of_peers = LIST("peers", "/v1/peers", list_peer_co
 static const struct list list_of_transports =
 	LIST("transports", "/v1/transports", list_transport_columns);
 static const struct list list_of_channels = LIST("channels", "/v1/channels", list_channel_columns);
+static const struct list list_of_workers = LIST("workers", "/v1/workers", list_worker_columns);
 
 /* A listing may be cut short, and records of Redis may be unusable. */
 static void list_print_remarks(const struct list *list, const json_t *body)
@@ -175,4 +184,10 @@ int list_channels(const struct haulctl *haulctl, char **arguments)
 {
 	(void)arguments;
 	return list_run(haulctl, &list_of_channels);
+}
+
+int list_workers(const struct haulctl *haulctl, char **arguments)
+{
+	(void)arguments;
+	return list_run(haulctl, &list_of_workers);
 }
