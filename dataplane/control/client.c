@@ -9,10 +9,10 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "base/seqpacket.h"
-#include "control/memory.h"
 #include "control/node.h"
 #include "control/opening.h"
 #include "control/rings.h"
+#include "control/segment.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -92,7 +92,7 @@ void client_end(struct client *client, enum haul_error error, const char *reason
 	client->readable = NULL;
 	close(client->fd);
 	client->fd = -1;
-	memory_abandon_all(client);
+	segment_abandon_all(client);
 	if (client->rings != NULL)
 		client_close_channel(client, error, reason);
 	client_release(client);
@@ -316,10 +316,10 @@ static void client_dispatch(struct client *client, const struct haul_frame *fram
 		client_hello(client, message);
 		break;
 	case HAUL_ATTACH_SEGMENT_CREATE:
-		memory_create(client, message, fd);
+		segment_create(client, message, fd);
 		break;
 	case HAUL_ATTACH_SEGMENT_DESTROY:
-		memory_destroy(client, message);
+		segment_destroy(client, message);
 		break;
 	case HAUL_ATTACH_SEGMENT_OPEN:
 		opening_open(client, message);

@@ -21,7 +21,6 @@
 #include <sys/types.h>
 
 struct event;
-struct memory;
 struct node;
 struct opening;
 struct rings;
@@ -38,7 +37,7 @@ struct client {
 	uint16_t request_type;
 	bool is_waiting; /**< an answer is on its way: nothing more is read */
 	uint32_t
-		pending; /**< things that still name this struct: memories, openings, the channel */
+		pending; /**< things that still name this struct: segments, openings, the channel */
 	uid_t uid;
 	pid_t pid;
 	const char *tenant;

@@ -55,8 +55,8 @@ static void node_on_connected(void *context)
 {
 	struct node *node = context;
 
-	memory_republish(node);
-	memory_erase_left_behind(node);
+	segment_publish_all(node);
+	segment_erase_left_behind(node);
 	opening_refresh_all(node);
 }
 
@@ -122,13 +122,13 @@ static void node_on_housekeeping(int fd, short what, void *argument)
 	(void)what;
 	if (faults != node->faults_seen) {
 		node->faults_seen = faults;
-		memory_check_faults(node);
+		segment_check_faults(node);
 		client_check_faults(node);
 	}
 	balance_read(&node->balance, clock_now_us());
 	client_listen_again(node);
 	if (node->link.is_greeted)
-		memory_erase_left_behind(node);
+		segment_erase_left_behind(node);
 }
 
 static int node_make_events(struct node *node)
@@ -344,7 +344,7 @@ int node_create(struct node *node, const struct dataplane_conf *conf,
 	node->clients.listener = -1;
 	node->lane_long.done_fd = -1;
 	TAILQ_INIT(&node->clients.list);
-	TAILQ_INIT(&node->memories);
+	TAILQ_INIT(&node->segments);
 	TAILQ_INIT(&node->openings);
 	node_set_options(node);
 	error = node_prepare(node);
@@ -429,7 +429,7 @@ void node_destroy(struct node *node)
 	job_lane_stop(&node->lane_long);
 	client_free_channels(node);
 	quiesce_destroy(&node->quiesce);
-	memory_free_all(node);
+	segment_free_all(node);
 	BUG_ON(!TAILQ_EMPTY(&node->clients.list) || !TAILQ_EMPTY(&node->openings));
 	node_free_engine(node);
 	counters_destroy(node->counters);

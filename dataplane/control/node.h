@@ -15,9 +15,9 @@
 #include "control/connector.h"
 #include "control/job.h"
 #include "control/link.h"
-#include "control/memory.h"
 #include "control/opening.h"
 #include "control/quiesce.h"
+#include "control/segment.h"
 #include "engine/worker.h"
 
 #include <stdbool.h>
@@ -53,10 +53,10 @@ struct node {
 	uint8_t cluster_key[CLUSTER_KEY_BYTES];
 	uint64_t faults_seen;        /**< fault_count at the last look */
 	struct log_limit lock_limit; /**< of complaints about memory that cannot be locked */
-	uint32_t memory_number;      /**< the last one given out */
+	uint32_t segment_number;     /**< the last one given out */
 
 	struct client_table clients;
-	struct memory_list memories;
+	struct segment_list segments;
 	struct opening_list openings;
 };
 

@@ -65,7 +65,7 @@ static void expect_refused(const struct haul_attach_hello *wish, enum haul_error
 
 static bool all_gone(void)
 {
-	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.memories) &&
+	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.segments) &&
 	       STAILQ_EMPTY(&rig->node.quiesce.waiting);
 }
 

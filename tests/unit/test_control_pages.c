@@ -39,7 +39,7 @@ static int teardown(void **state)
 
 static bool all_gone(void)
 {
-	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.memories) &&
+	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.segments) &&
 	       STAILQ_EMPTY(&rig->node.quiesce.waiting);
 }
 
@@ -91,7 +91,7 @@ static void expect_not_taken(uint64_t bytes, uint32_t flags, int fd, const char 
 	assert_int_equal(answer.frame.status, HAUL_INVALID);
 	if (strstr(answer.plain.answer.reason, words) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", answer.plain.answer.reason, words);
-	assert_true(TAILQ_EMPTY(&rig->node.memories));
+	assert_true(TAILQ_EMPTY(&rig->node.segments));
 	assert_int_equal(TAILQ_FIRST(&rig->node.clients.list)->bytes, 0);
 }
 
@@ -146,7 +146,7 @@ static void pages_map__uses_the_clients_own(void **state)
 {
 	int fd = give_memfd(2 * BYTES, 0, F_SEAL_SHRINK); /* more than is given, and it may grow */
 	uint8_t *mine = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	const struct memory *memory;
+	const struct buffer *buffer;
 	union node_message answer;
 	uint8_t *theirs;
 
@@ -160,9 +160,9 @@ static void pages_map__uses_the_clients_own(void **state)
 	assert_int_equal(answer.create.bytes, BYTES);
 	assert_int_equal(answer.create.page_bytes, 4096);
 	assert_int_equal(TAILQ_FIRST(&rig->node.clients.list)->bytes, BYTES);
-	memory = TAILQ_FIRST(&rig->node.memories);
-	assert_int_equal(memory->pages.fd, -1);
-	theirs = memory->pages.address;
+	buffer = TAILQ_FIRST(&TAILQ_FIRST(&rig->node.segments)->buffers);
+	assert_int_equal(buffer->pages.fd, -1);
+	theirs = buffer->pages.address;
 	assert_int_equal(theirs[BYTES - 1], 0x61);
 	theirs[0] = 0x62;
 	assert_int_equal(mine[0], 0x62);
@@ -216,7 +216,7 @@ static void pages_map__read_only_memory_as_such(void **state)
 		    0);
 	assert_int_equal(answer.frame.status, HAUL_OK);
 	assert_false(region_is_writable(&rig->node.engine.regions, answer.create.region));
-	address = TAILQ_FIRST(&rig->node.memories)->pages.address;
+	address = TAILQ_FIRST(&TAILQ_FIRST(&rig->node.segments)->buffers)->pages.address;
 	assert_int_equal(((volatile uint8_t *)address)[0], 0);
 	assert_int_equal(mprotect(address, BYTES, PROT_READ | PROT_WRITE), -1);
 	client_die(&client);
@@ -238,7 +238,7 @@ static void pages_map__huge_ones(void **state)
 		give("given", huge, HAUL_SEGMENT_GIVEN | HAUL_SEGMENT_PRIVATE, fd, &answer);
 		assert_int_equal(answer.frame.status, HAUL_SYSTEM);
 		close(fd);
-		NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.memories));
+		NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.segments));
 		client_die(&client);
 		return;
 	}

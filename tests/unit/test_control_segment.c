@@ -45,7 +45,7 @@ static void start(void)
 
 static bool all_gone(void)
 {
-	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.memories) &&
+	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.segments) &&
 	       STAILQ_EMPTY(&rig->node.quiesce.waiting);
 }
 
@@ -76,7 +76,7 @@ static void expect_refused(const struct haul_attach_segment_create *wish, enum h
 		fail_msg("\"%s\" does not say \"%s\"", answer.plain.answer.reason, words);
 }
 
-static void memory_create__private_needs_no_control_plane(void **state)
+static void segment_create__private_needs_no_control_plane(void **state)
 {
 	uint8_t *address;
 	uint64_t region;
@@ -97,12 +97,12 @@ static void memory_create__private_needs_no_control_plane(void **state)
 	assert_int_equal(region_check_local(&rig->node.engine.regions, region, 1, 0, 1),
 			 HAUL_STALE);
 	assert_int_equal(destroy(segment), HAUL_NOT_FOUND);
-	assert_true(TAILQ_EMPTY(&rig->node.memories));
+	assert_true(TAILQ_EMPTY(&rig->node.segments));
 	munmap(address, BYTES);
 	client_die(&client);
 }
 
-static void memory_create__publishes_a_whole_descriptor(void **state)
+static void segment_create__publishes_a_whole_descriptor(void **state)
 {
 	int fd;
 	uint32_t segment;
@@ -132,7 +132,7 @@ static void memory_create__publishes_a_whole_descriptor(void **state)
 	client_die(&client);
 }
 
-static void memory_create__refuses_what_is_malformed(void **state)
+static void segment_create__refuses_what_is_malformed(void **state)
 {
 	struct haul_attach_segment_create good = { .bytes = BYTES, .name = "s" };
 	struct haul_attach_segment_create wish;
@@ -174,7 +174,7 @@ static void memory_create__refuses_what_is_malformed(void **state)
 	client_die(&client);
 }
 
-static void memory_create__is_bounded_by_quota_and_daemon(void **state)
+static void segment_create__is_bounded_by_quota_and_daemon(void **state)
 {
 	struct haul_attach_segment_create wish = { .bytes = 4097,
 						   .flags = HAUL_SEGMENT_PRIVATE,
@@ -208,7 +208,7 @@ static void memory_create__is_bounded_by_quota_and_daemon(void **state)
 }
 
 /* All clients of a user together, and each refusal has what is there, what is asked for, and the limit. */
-static void memory_create__counts_all_clients_of_a_user(void **state)
+static void segment_create__counts_all_clients_of_a_user(void **state)
 {
 	struct haul_attach_segment_create wish = { .bytes = 8192,
 						   .flags = HAUL_SEGMENT_PRIVATE,
@@ -244,12 +244,12 @@ static void memory_create__counts_all_clients_of_a_user(void **state)
 	close(third);
 	/* What the other one had is there again when it has gone. */
 	client_die(&other);
-	NODE_AWAIT(rig, rig->node.clients.channels == 1 && TAILQ_EMPTY(&rig->node.memories));
+	NODE_AWAIT(rig, rig->node.clients.channels == 1 && TAILQ_EMPTY(&rig->node.segments));
 	munmap(client_create_private(rig, &client, 8192, &region, &segment), 8192);
 	client_die(&client);
 }
 
-static void memory_create__says_when_pages_are_not_to_be_had(void **state)
+static void segment_create__says_when_pages_are_not_to_be_had(void **state)
 {
 	struct haul_attach_segment_create wish = { .bytes = INT64_C(1) << 45,
 						   .flags = HAUL_SEGMENT_PRIVATE,
@@ -260,11 +260,11 @@ static void memory_create__says_when_pages_are_not_to_be_had(void **state)
 	rig->conf.segment_bytes_max = UINT64_MAX / 4;
 	start();
 	expect_refused(&wish, HAUL_SYSTEM, "huge_pages is \"require\"");
-	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.memories));
+	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.segments));
 	client_die(&client);
 }
 
-static void memory_create__refused_by_redis_leaves_nothing(void **state)
+static void segment_create__refused_by_redis_leaves_nothing(void **state)
 {
 	union node_message message;
 	void *address;
@@ -279,13 +279,13 @@ static void memory_create__refused_by_redis_leaves_nothing(void **state)
 	assert_int_equal(client_create_finish(rig, &client, &message, &address), HAUL_EXISTS);
 	assert_string_equal(message.plain.answer.reason, "said the test");
 	/* Nor is the other's record erased. */
-	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.memories));
+	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.segments));
 	assert_int_equal(rig->node.link.request_count, 0);
 	client_die(&client);
 }
 
 /* The client does not take the sentence of the refusal: it is ended within it, with all that it has. */
-static void memory_create__refused_to_a_client_that_does_not_listen(void **state)
+static void segment_create__refused_to_a_client_that_does_not_listen(void **state)
 {
 	union node_message message;
 	int fd;
@@ -301,7 +301,7 @@ static void memory_create__refused_to_a_client_that_does_not_listen(void **state
 	client_die(&client);
 }
 
-static void memory_create__without_control_plane_ends_in_time(void **state)
+static void segment_create__without_control_plane_ends_in_time(void **state)
 {
 	union node_message message;
 	void *address;
@@ -318,11 +318,11 @@ static void memory_create__without_control_plane_ends_in_time(void **state)
 	control_greet(rig);
 	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
 	control_answer(rig, &message, HAUL_NOT_FOUND, -1);
-	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.memories));
+	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.segments));
 	client_die(&client);
 }
 
-static void memory_destroy__erases_the_record_first(void **state)
+static void segment_destroy__erases_the_record_first(void **state)
 {
 	struct haul_attach_segment_destroy message;
 	union node_message request;
@@ -342,7 +342,7 @@ static void memory_destroy__erases_the_record_first(void **state)
 	assert_true(client_receive(rig, client.fd, &request, fds, &fd_count) > 0);
 	assert_int_equal(request.frame.status, HAUL_UNAVAILABLE);
 	assert_non_null(strstr(request.plain.answer.reason, "stays as it was"));
-	assert_int_equal(TAILQ_FIRST(&rig->node.memories)->state, MEMORY_ACTIVE);
+	assert_int_equal(TAILQ_FIRST(&rig->node.segments)->state, SEGMENT_OPEN);
 	client_send(client.fd, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), 10);
 	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &request, &fds[0]);
 	control_answer(rig, &request, HAUL_OK, -1);
@@ -353,7 +353,7 @@ static void memory_destroy__erases_the_record_first(void **state)
 	client_die(&client);
 }
 
-static void memory_death__erases_what_the_client_left_behind(void **state)
+static void segment_death__erases_what_the_client_left_behind(void **state)
 {
 	union node_message message;
 	void *address;
@@ -378,7 +378,7 @@ static void memory_death__erases_what_the_client_left_behind(void **state)
 }
 
 /* In each state that a segment can be in. */
-static void memory_death__at_every_moment(void **state)
+static void segment_death__at_every_moment(void **state)
 {
 	union node_message message;
 	void *address;
@@ -415,7 +415,7 @@ static void memory_death__at_every_moment(void **state)
 	NODE_AWAIT(rig, all_gone());
 }
 
-static void memory_republish__after_a_new_control_plane(void **state)
+static void segment_publish_all__after_a_new_control_plane(void **state)
 {
 	union node_message message;
 	void *address;
@@ -432,16 +432,16 @@ static void memory_republish__after_a_new_control_plane(void **state)
 	close(fd);
 	assert_int_equal(message.segment.version, rig->version - 1);
 	control_answer(rig, &message, HAUL_OK, -1);
-	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.memories)->version == rig->version);
+	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.segments)->version == rig->version);
 	munmap(address, BYTES);
 	client_die(&client);
 }
 
 /* A segment whose memory vanishes: its client is ended, and told why. */
-static void memory_fault__ends_the_client(void **state)
+static void segment_fault__ends_the_client(void **state)
 {
 	struct haul_entry entry = { .opcode = HAUL_OP_NOP };
-	struct memory *memory;
+	struct buffer *buffer;
 	void *address;
 	uint64_t region;
 	uint32_t segment;
@@ -450,15 +450,15 @@ static void memory_fault__ends_the_client(void **state)
 	(void)state;
 	start();
 	address = client_create_private(rig, &client, BYTES, &region, &segment);
-	memory = TAILQ_FIRST(&rig->node.memories);
+	buffer = TAILQ_FIRST(&TAILQ_FIRST(&rig->node.segments)->buffers);
 	/* No client can do this to sealed memory of small pages; huge ones that run out do it. */
 	assert_int_equal(ftruncate(gone, BYTES), 0);
-	assert_ptr_equal(mmap(memory->pages.address, BYTES, PROT_READ | PROT_WRITE,
+	assert_ptr_equal(mmap(buffer->pages.address, BYTES, PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_FIXED, gone, 0),
-			 memory->pages.address);
+			 buffer->pages.address);
 	assert_int_equal(ftruncate(gone, 0), 0);
 	close(gone);
-	assert_int_equal(*(volatile uint8_t *)memory->pages.address, 0);
+	assert_int_equal(*(volatile uint8_t *)buffer->pages.address, 0);
 	NODE_AWAIT(rig, client.header->state == HAUL_CHANNEL_CLOSED);
 	assert_int_equal(client.header->error, HAUL_FAULT);
 	client_submit(&client, &entry);
@@ -468,7 +468,7 @@ static void memory_fault__ends_the_client(void **state)
 }
 
 /* Descriptors are what a daemon with many segments runs out of first: it keeps none of what it has handed over. */
-static void memory_create__keeps_no_descriptor(void **state)
+static void segment_create__keeps_no_descriptor(void **state)
 {
 	void *addresses[10];
 	uint64_t region;
@@ -487,7 +487,7 @@ static void memory_create__keeps_no_descriptor(void **state)
 }
 
 /* The daemon stops with a segment in each state; nothing is turned any more. */
-static void memory_stop__at_every_moment(void **state)
+static void segment_stop__at_every_moment(void **state)
 {
 	struct node_client clients[4];
 	union node_message message;
@@ -524,22 +524,22 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		CASE(memory_create__private_needs_no_control_plane),
-		CASE(memory_create__publishes_a_whole_descriptor),
-		CASE(memory_create__refuses_what_is_malformed),
-		CASE(memory_create__is_bounded_by_quota_and_daemon),
-		CASE(memory_create__counts_all_clients_of_a_user),
-		CASE(memory_create__says_when_pages_are_not_to_be_had),
-		CASE(memory_create__refused_by_redis_leaves_nothing),
-		CASE(memory_create__refused_to_a_client_that_does_not_listen),
-		CASE(memory_create__without_control_plane_ends_in_time),
-		CASE(memory_create__keeps_no_descriptor),
-		CASE(memory_destroy__erases_the_record_first),
-		CASE(memory_death__erases_what_the_client_left_behind),
-		CASE(memory_death__at_every_moment),
-		CASE(memory_republish__after_a_new_control_plane),
-		CASE(memory_fault__ends_the_client),
-		CASE(memory_stop__at_every_moment),
+		CASE(segment_create__private_needs_no_control_plane),
+		CASE(segment_create__publishes_a_whole_descriptor),
+		CASE(segment_create__refuses_what_is_malformed),
+		CASE(segment_create__is_bounded_by_quota_and_daemon),
+		CASE(segment_create__counts_all_clients_of_a_user),
+		CASE(segment_create__says_when_pages_are_not_to_be_had),
+		CASE(segment_create__refused_by_redis_leaves_nothing),
+		CASE(segment_create__refused_to_a_client_that_does_not_listen),
+		CASE(segment_create__without_control_plane_ends_in_time),
+		CASE(segment_create__keeps_no_descriptor),
+		CASE(segment_destroy__erases_the_record_first),
+		CASE(segment_death__erases_what_the_client_left_behind),
+		CASE(segment_death__at_every_moment),
+		CASE(segment_publish_all__after_a_new_control_plane),
+		CASE(segment_fault__ends_the_client),
+		CASE(segment_stop__at_every_moment),
 #undef CASE
 	};
 

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Buffers of segments; buffer.h has the picture of their life. */
+#include "control/buffer.h"
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "control/node.h"
+#include "control/rings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The legal transitions, one bit a target state. */
+static const uint8_t buffer_transitions[BUFFER_STATE_COUNT] = {
+	[BUFFER_REGISTERING] = 1 << BUFFER_ACTIVE | 1 << BUFFER_GONE,
+	[BUFFER_ACTIVE] = 1 << BUFFER_GONE,
+};
+
+static void buffer_set_state(struct buffer *buffer, enum buffer_state state)
+{
+	BUG_ON((buffer_transitions[buffer->state] & 1u << state) == 0);
+	buffer->state = state;
+}
+
+/* The last step: nothing names it any more. */
+static void buffer_free(struct buffer *buffer)
+{
+	struct segment *segment = buffer->segment;
+
+	TAILQ_REMOVE(&segment->buffers, buffer, link);
+	segment->buffer_count--;
+	segment->client->bytes -= buffer->pages.bytes;
+	free(buffer);
+	segment_settle(segment);
+}
+
+/* Gone, and something that it waited for has come. */
+static void buffer_settle(struct buffer *buffer)
+{
+	if (buffer->is_freed && !buffer->is_untold)
+		buffer_free(buffer);
+}
+
+/* Long lane: give the pages back, which takes time for many. */
+static void buffer_run_free(struct job *job)
+{
+	struct buffer *buffer = CONTAINER_OF(job, struct buffer, job);
+
+	pages_free(&buffer->pages);
+}
+
+static void buffer_freed(struct job *job)
+{
+	struct buffer *buffer = CONTAINER_OF(job, struct buffer, job);
+
+	buffer->is_freed = true;
+	buffer_settle(buffer);
+}
+
+/* Every worker has gone round since the region was retired. */
+static void buffer_quiesced(struct quiesce_action *action)
+{
+	struct buffer *buffer = CONTAINER_OF(action, struct buffer, quiesce);
+	struct node *node = buffer->segment->node;
+
+	if (buffer->region != REGION_NONE)
+		region_release(&node->engine.regions, buffer->region);
+	buffer->region = REGION_NONE;
+	fault_range_remove(buffer->fault_id);
+	buffer->fault_id = FAULT_NONE;
+	buffer->job.run = buffer_run_free;
+	buffer->job.done = buffer_freed;
+	job_submit(&node->lane_long, &buffer->job);
+}
+
+/* Refuse it at once, and free it when the workers have gone round. */
+static void buffer_retire(struct buffer *buffer)
+{
+	struct node *node = buffer->segment->node;
+
+	buffer_set_state(buffer, BUFFER_GONE);
+	buffer->is_untold = false;
+	if (buffer->region != REGION_NONE)
+		region_retire(&node->engine.regions, buffer->region);
+	quiesce_call(&node->quiesce, &buffer->quiesce, buffer_quiesced);
+}
+
+/*
+ * It cannot be had. Retired first of all, since a client that takes no answer is ended at once, with all that it has and
+ * is not retired.
+ */
+__attribute__((format(printf, 3, 4))) static void buffer_fail(struct buffer *buffer,
+							      enum haul_error status,
+							      const char *format, ...)
+{
+	struct client *client = buffer->segment->client;
+	char reason[HAUL_REASON_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+	buffer_retire(buffer);
+	segment_buffer_failed(buffer->segment);
+	client_refuse(client, status, "%s", reason);
+}
+
+static void buffer_answer(struct buffer *buffer)
+{
+	struct segment *segment = buffer->segment;
+	struct haul_attach_segment_create_answer message = { 0 };
+
+	message.bytes = buffer->pages.bytes;
+	message.region = buffer->region;
+	message.version = segment->version;
+	message.segment = segment->number;
+	message.page_bytes = buffer->pages.page_bytes;
+	client_answer(segment->client, HAUL_OK, &message, sizeof(message), &buffer->pages.fd,
+		      buffer->pages.is_given ? 0 : 1);
+	/* The client has it, and we have the mapping. */
+	close(buffer->pages.fd);
+	buffer->pages.fd = -1;
+}
+
+/* What peers may be granted. */
+static uint32_t buffer_rights(const struct buffer *buffer)
+{
+	if (buffer->segment->is_private)
+		return 0;
+	return buffer->pages.is_read_only ? HAUL_RIGHT_READ : HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
+}
+
+bool buffer_describe(struct buffer *buffer, struct haul_descriptor_buffer *row_out)
+{
+	bool is_there = buffer->state == BUFFER_ACTIVE || buffer->is_untold;
+
+	if (!is_there)
+		return false;
+	buffer->is_described = buffer->is_untold;
+	row_out->offset = buffer->offset;
+	row_out->length = buffer->pages.bytes;
+	row_out->region = buffer->region;
+	row_out->rights = buffer_rights(buffer);
+	row_out->state = HAUL_BUFFER_ACTIVE;
+	return true;
+}
+
+void buffer_told(struct buffer *buffer, const struct link_answer *answer)
+{
+	buffer->is_untold = false;
+	buffer->is_described = false;
+	if (answer->status != HAUL_OK) {
+		buffer_fail(buffer, answer->status, "%s", answer->reason);
+		return;
+	}
+	buffer_set_state(buffer, BUFFER_ACTIVE);
+	buffer_answer(buffer);
+}
+
+void buffer_abandon(struct buffer *buffer)
+{
+	/* One that is being made goes when its job is done. */
+	if (buffer->state == BUFFER_ACTIVE || buffer->is_untold)
+		buffer_retire(buffer);
+}
+
+bool buffer_is_poisoned(const struct buffer *buffer)
+{
+	return buffer->fault_id != FAULT_NONE && fault_poisoned(buffer->fault_id);
+}
+
+/* Long lane: the memory, and its first pages; buffer_made asks for the others. */
+static void buffer_run_make(struct job *job)
+{
+	struct buffer *buffer = CONTAINER_OF(job, struct buffer, job);
+
+	pages_map(&buffer->pages, buffer->segment->node->conf->huge_pages);
+	if (buffer->pages.error == 0)
+		pages_populate(&buffer->pages);
+}
+
+static void buffer_run_populate(struct job *job)
+{
+	pages_populate(&CONTAINER_OF(job, struct buffer, job)->pages);
+}
+
+/* Guard what a job has made, here, where all ranges are added and removed. */
+static void buffer_guard(struct buffer *buffer)
+{
+	if (buffer->pages.error == 0)
+		buffer->pages.error = fault_range_add(buffer->pages.address, buffer->pages.bytes,
+						      buffer->pages.page_bytes, &buffer->fault_id);
+}
+
+static bool buffer_register(struct buffer *buffer)
+{
+	struct segment *segment = buffer->segment;
+	struct region_spec spec = {
+		.base = buffer->pages.address,
+		.length = buffer->pages.bytes,
+		.owner = segment->client->number,
+		.rights = buffer_rights(buffer),
+		.is_read_only = buffer->pages.is_read_only,
+		.segment = segment->number,
+		.fault_id = buffer->fault_id,
+		.notices = &segment->client->rings->channel.notices,
+	};
+
+	buffer->region = region_add(&segment->node->engine.regions, &spec);
+	return buffer->region != REGION_NONE;
+}
+
+static void buffer_warn_of_locks(const struct buffer *buffer)
+{
+	struct node *node = buffer->segment->node;
+
+	if (buffer->pages.error != 0 || !buffer->pages.is_unlocked)
+		return;
+	log_limited(&node->lock_limit, LOG_LEVEL_WARNING, "buffer",
+		    "segment %s: %lu bytes cannot be locked: raise LimitMEMLOCK, or they may be "
+		    "swapped out",
+		    buffer->segment->name, (unsigned long)buffer->pages.bytes);
+}
+
+/* There are no pages. */
+static void buffer_fail_of_pages(struct buffer *buffer)
+{
+	const struct segment *segment = buffer->segment;
+
+	buffer_fail(buffer, HAUL_SYSTEM, "segment %s: %lu bytes of memory: %s%s", segment->name,
+		    (unsigned long)buffer->pages.bytes, strerrordesc_np(-buffer->pages.error),
+		    segment->node->conf->huge_pages == CONF_HUGE_REQUIRE
+			    ? "; huge_pages is \"require\" and there are not enough"
+			    : "");
+}
+
+static void buffer_made(struct job *job)
+{
+	struct buffer *buffer = CONTAINER_OF(job, struct buffer, job);
+	struct segment *segment = buffer->segment;
+
+	if (segment->client->fd >= 0 && !pages_are_done(&buffer->pages)) {
+		/* Behind what else waits in the lane. */
+		buffer->job.run = buffer_run_populate;
+		job_submit(&segment->node->lane_long, &buffer->job);
+		return;
+	}
+	buffer_guard(buffer);
+	buffer_warn_of_locks(buffer);
+	if (segment->client->fd < 0) {
+		buffer_retire(buffer);
+	} else if (buffer->pages.error != 0) {
+		buffer_fail_of_pages(buffer);
+	} else if (!buffer_register(buffer)) {
+		buffer_fail(buffer, HAUL_BUSY, "all %u regions of this daemon are in use",
+			    ENGINE_REGIONS_MAX);
+	} else {
+		buffer->is_untold = true;
+		segment_change(segment);
+	}
+}
+
+uint64_t buffer_round(uint64_t bytes, bool is_given, uint32_t huge_pages)
+{
+	bool is_huge = bytes >= HUGE_PAGE_BYTES || huge_pages == CONF_HUGE_REQUIRE;
+	uint64_t page_bytes = is_huge ? HUGE_PAGE_BYTES : PAGE_BYTES;
+
+	/* What is given is as large as it is. */
+	return is_given ? bytes : (bytes + page_bytes - 1) / page_bytes * page_bytes;
+}
+
+/* Is the memory that came fit to be used? Then it is the buffer's; else the refusal has been answered. */
+static bool buffer_take_given(struct buffer *buffer, int *given)
+{
+	char reason[HAUL_REASON_BYTES];
+	enum haul_error error;
+
+	error = pages_check_given(*given, buffer->pages.bytes, buffer->pages.is_read_only,
+				  &buffer->pages.page_bytes, reason);
+	if (error != HAUL_OK) {
+		client_refuse(buffer->segment->client, error,
+			      "segment %s: the memory given: %.120s", buffer->segment->name,
+			      reason);
+		return false;
+	}
+	buffer->pages.fd = *given;
+	*given = -1;
+	return true;
+}
+
+bool buffer_make(struct segment *segment, const struct buffer_spec *spec, int *given)
+{
+	struct buffer *buffer = calloc(1, sizeof(*buffer));
+
+	if (buffer == NULL) {
+		client_refuse(segment->client, HAUL_SYSTEM, "segment %s: out of memory",
+			      segment->name);
+		return false;
+	}
+	buffer->segment = segment;
+	buffer->state = BUFFER_REGISTERING;
+	buffer->offset = spec->offset;
+	buffer->fault_id = FAULT_NONE;
+	buffer->pages.fd = -1;
+	buffer->pages.bytes = spec->bytes;
+	buffer->pages.is_given = spec->is_given;
+	buffer->pages.is_read_only = spec->is_read_only;
+	if (spec->is_given && !buffer_take_given(buffer, given)) {
+		free(buffer);
+		return false;
+	}
+	TAILQ_INSERT_TAIL(&segment->buffers, buffer, link);
+	segment->buffer_count++;
+	segment->client->bytes += buffer->pages.bytes;
+	buffer->job.run = buffer_run_make;
+	buffer->job.done = buffer_made;
+	job_submit(&segment->node->lane_long, &buffer->job);
+	return true;
+}

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Segments that clients own; segment.h has the picture of their life. */
+#include "control/segment.h"
+
+#include "api/haul_control.h"
+#include "base/auth.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/log.h"
+#include "base/memfd.h"
+#include "base/names.h"
+#include "control/node.h"
+#include "control/quota.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long to leave a record that could not be erased before it is tried again. */
+#define SEGMENT_ERASE_PAUSE_US 1000000u
+
+/* Flags of a SEGMENT_CREATE. */
+#define SEGMENT_FLAGS (HAUL_SEGMENT_PRIVATE | HAUL_SEGMENT_GIVEN | HAUL_SEGMENT_READ_ONLY)
+
+/* The legal transitions, one bit a target state. */
+static const uint8_t segment_transitions[SEGMENT_STATE_COUNT] = {
+	[SEGMENT_MAKING] = 1 << SEGMENT_OPEN | 1 << SEGMENT_RETIRING,
+	[SEGMENT_OPEN] = 1 << SEGMENT_CLOSING | 1 << SEGMENT_RETIRING,
+	[SEGMENT_CLOSING] = 1 << SEGMENT_OPEN | 1 << SEGMENT_RETIRING,
+};
+
+static void segment_set_state(struct segment *segment, enum segment_state state)
+{
+	BUG_ON((segment_transitions[segment->state] & 1u << state) == 0);
+	segment->state = state;
+}
+
+static int segment_ask_erasure(struct segment *segment);
+
+/* The last step: nothing names it any more. */
+static void segment_free(struct segment *segment)
+{
+	struct client *client = segment->client;
+
+	TAILQ_REMOVE(&segment->node->segments, segment, link);
+	client->segments--;
+	free(segment);
+	client_release(client);
+}
+
+/* Its buffers are gone: who waits for that is told. */
+static void segment_answer_destroy(struct segment *segment)
+{
+	struct haul_attach_plain_answer message = { 0 };
+
+	if (segment->is_wanted)
+		client_answer(segment->client, HAUL_OK, &message, sizeof(message), NULL, 0);
+	segment->is_wanted = false;
+}
+
+void segment_settle(struct segment *segment)
+{
+	if (segment->state != SEGMENT_RETIRING || !TAILQ_EMPTY(&segment->buffers))
+		return;
+	segment_answer_destroy(segment);
+	if (segment->is_publishing || segment->is_erasing)
+		return;
+	if (!segment->is_published)
+		segment_free(segment);
+	else if (segment_ask_erasure(segment) != 0)
+		segment->erase_at_us = clock_now_us() + SEGMENT_ERASE_PAUSE_US;
+}
+
+/* All of it goes, whatever state it is in. */
+static void segment_retire(struct segment *segment)
+{
+	struct buffer *buffer;
+
+	segment_set_state(segment, SEGMENT_RETIRING);
+	TAILQ_FOREACH(buffer, &segment->buffers, link)
+	buffer_abandon(buffer);
+}
+
+void segment_buffer_failed(struct segment *segment)
+{
+	/* Without its first buffer a segment is not what was asked for. */
+	if (segment->state == SEGMENT_MAKING)
+		segment_set_state(segment, SEGMENT_RETIRING);
+}
+
+static void segment_fill_header(const struct segment *segment, struct haul_descriptor *header)
+{
+	const struct node *node = segment->node;
+
+	header->magic = HAUL_DESCRIPTOR_MAGIC;
+	header->version = HAUL_DESCRIPTOR_VERSION;
+	header->incarnation = node->engine.options.incarnation;
+	header->metadata_version = segment->version;
+	header->bytes = segment->bytes;
+	header->number = segment->number;
+	memcpy(header->key, segment->key, sizeof(segment->key));
+	memcpy(header->segment, segment->name, sizeof(segment->name));
+	memcpy(header->node, node->conf->node, sizeof(node->conf->node));
+	memcpy(header->tenant, segment->client->tenant, strlen(segment->client->tenant));
+	memcpy(header->readers, segment->readers, sizeof(segment->readers));
+	memcpy(header->writers, segment->writers, sizeof(segment->writers));
+}
+
+/* A memfd with the descriptor of a segment, as it stands now; or -errno. */
+static int segment_describe(struct segment *segment)
+{
+	struct haul_descriptor *header =
+		calloc(1, descriptor_bytes(segment->buffer_count, HAUL_DESCRIPTOR_ADDRESSES_MAX));
+	struct haul_address addresses[HAUL_DESCRIPTOR_ADDRESSES_MAX] = { 0 };
+	struct haul_descriptor_buffer *rows;
+	struct buffer *buffer;
+	int fd;
+
+	if (header == NULL)
+		return -ENOMEM;
+	segment_fill_header(segment, header);
+	rows = (struct haul_descriptor_buffer *)(header + 1);
+	TAILQ_FOREACH(buffer, &segment->buffers, link)
+	{
+		if (buffer_describe(buffer, &rows[header->buffer_count]))
+			header->buffer_count++;
+	}
+	header->address_count = node_addresses(segment->node, addresses);
+	memcpy(&rows[header->buffer_count], addresses,
+	       header->address_count * sizeof(addresses[0]));
+	fd = memfd_from_bytes("haul-descriptor", header,
+			      descriptor_bytes(header->buffer_count, header->address_count));
+	free(header);
+	return fd;
+}
+
+/* A publication has come to its end: those buffers that it told of are told. */
+static void segment_tell(struct segment *segment, const struct link_answer *answer)
+{
+	struct buffer *buffer = TAILQ_FIRST(&segment->buffers);
+
+	while (buffer != NULL) {
+		struct buffer *next = TAILQ_NEXT(buffer, link);
+
+		if (buffer->is_described && buffer->is_untold)
+			buffer_told(buffer, answer);
+		buffer = next;
+	}
+}
+
+static void segment_note_version(struct segment *segment, uint64_t version)
+{
+	const struct buffer *buffer;
+
+	segment->version = version;
+	TAILQ_FOREACH(buffer, &segment->buffers, link)
+	{
+		if (buffer->region != REGION_NONE)
+			region_set_version(&segment->node->engine.regions, buffer->region, version);
+	}
+}
+
+static void segment_publish(struct segment *segment);
+
+static void segment_published(void *argument, const struct link_answer *answer)
+{
+	struct segment *segment = argument;
+
+	segment->is_publishing = false;
+	if (answer->fd >= 0)
+		close(answer->fd);
+	if (answer->status == HAUL_OK)
+		segment_note_version(segment, answer->version);
+	/*
+	 * A first publication that was refused leaves no record: the name may be another's. One without an answer may have
+	 * left one.
+	 */
+	if (answer->status != HAUL_OK && answer->status != HAUL_UNAVAILABLE &&
+	    segment->version == 0)
+		segment->is_published = false;
+	if (segment->state == SEGMENT_MAKING && answer->status == HAUL_OK)
+		segment_set_state(segment, SEGMENT_OPEN);
+	else if (segment->state == SEGMENT_OPEN && answer->status != HAUL_OK)
+		log_warning("segment", "segment %s: not published again: %s", segment->name,
+			    answer->reason);
+	segment_tell(segment, answer);
+	if (segment->state == SEGMENT_RETIRING)
+		segment_settle(segment);
+	else if (segment->is_dirty)
+		segment_publish(segment);
+}
+
+static void segment_publish(struct segment *segment)
+{
+	struct haul_control_segment message = { .version = segment->version };
+	struct link_answer failed = { .status = HAUL_SYSTEM, .fd = -1 };
+	int fd = segment_describe(segment);
+	int error;
+
+	segment->is_dirty = false;
+	segment->is_publishing = true;
+	if (fd < 0) {
+		failed.reason = "no memory for the segment's descriptor";
+		segment_published(segment, &failed);
+		return;
+	}
+	memcpy(message.segment, segment->name, sizeof(message.segment));
+	segment->is_published = true;
+	error = link_ask(&segment->node->link, HAUL_CONTROL_SEGMENT_PUBLISH, &message, fd,
+			 segment_published, segment);
+	if (error != 0) {
+		failed.status = (enum haul_error) - error;
+		failed.reason = "too many control requests are open";
+		segment_published(segment, &failed);
+	}
+}
+
+/* There is nobody to ask about a private segment. */
+static void segment_change_private(struct segment *segment)
+{
+	const struct link_answer answer = { .status = HAUL_OK, .reason = "", .fd = -1 };
+	struct buffer *buffer;
+
+	if (segment->state == SEGMENT_MAKING)
+		segment_set_state(segment, SEGMENT_OPEN);
+	TAILQ_FOREACH(buffer, &segment->buffers, link)
+	buffer->is_described = buffer->is_untold;
+	segment_tell(segment, &answer);
+}
+
+void segment_change(struct segment *segment)
+{
+	segment->is_dirty = true;
+	if (segment->is_private)
+		segment_change_private(segment);
+	else if (!segment->is_publishing)
+		segment_publish(segment);
+}
+
+/* Is there nothing more to be done about the record? */
+static bool segment_is_erased(const struct segment *segment, enum haul_error status)
+{
+	/* STALE: a newer incarnation has retired it already. */
+	if (status == HAUL_OK || status == HAUL_NOT_FOUND || status == HAUL_STALE)
+		return true;
+	/* For a dead client's any refusal is the last word; only what was not tried is tried again. */
+	return segment->state == SEGMENT_RETIRING && status != HAUL_UNAVAILABLE &&
+	       status != HAUL_BUSY && status != HAUL_SYSTEM && status != HAUL_INTERNAL;
+}
+
+/* The outcome of an erasure that a client waits for. */
+static void segment_erase_answered(struct segment *segment, const struct link_answer *answer)
+{
+	if (!segment->is_published) {
+		segment_retire(segment);
+		return;
+	}
+	segment->is_wanted = false;
+	segment_set_state(segment, SEGMENT_OPEN);
+	client_refuse(segment->client, answer->status, "segment %s stays as it was: %.100s",
+		      segment->name, answer->reason);
+}
+
+static void segment_erased(void *argument, const struct link_answer *answer)
+{
+	struct segment *segment = argument;
+
+	segment->is_erasing = false;
+	if (answer->fd >= 0)
+		close(answer->fd);
+	if (segment_is_erased(segment, answer->status))
+		segment->is_published = false;
+	segment->erase_at_us = clock_now_us() + SEGMENT_ERASE_PAUSE_US;
+	if (segment->state == SEGMENT_CLOSING)
+		segment_erase_answered(segment, answer);
+	else if (!segment->is_published)
+		segment_settle(segment); /* otherwise segment_erase_left_behind asks again */
+}
+
+/* Returns 0, or -HAUL_BUSY. */
+static int segment_ask_erasure(struct segment *segment)
+{
+	struct haul_control_segment message = { .version = segment->version };
+	int error;
+
+	memcpy(message.segment, segment->name, sizeof(message.segment));
+	error = link_ask(&segment->node->link, HAUL_CONTROL_SEGMENT_ERASE, &message, -1,
+			 segment_erased, segment);
+	if (error == 0)
+		segment->is_erasing = true;
+	return error;
+}
+
+/* Is the name in use here? Another node's use of it is for Redis to say. */
+static bool segment_name_is_taken(const struct node *node, const char *name)
+{
+	const struct segment *segment;
+
+	TAILQ_FOREACH(segment, &node->segments, link)
+	{
+		if (!segment->is_private && strcmp(segment->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What is wrong with a request; the refusal has been answered when it is not HAUL_OK. */
+static enum haul_error segment_check(struct client *client,
+				     const struct haul_attach_segment_create *message)
+{
+	const struct dataplane_conf *conf = client->node->conf;
+
+	if (message->reserved != 0 || (message->flags & ~SEGMENT_FLAGS) != 0) {
+		client_refuse(client, HAUL_INVALID, "flags 0x%x and reserved 0x%x: unknown bits",
+			      message->flags, message->reserved);
+	} else if (!name_is_valid(message->name, sizeof(message->name))) {
+		client_refuse(client, HAUL_INVALID, "the segment's name is not " NAMES_ALLOWED);
+	} else if (!name_list_is_valid(message->readers, sizeof(message->readers)) ||
+		   !name_list_is_valid(message->writers, sizeof(message->writers))) {
+		client_refuse(client, HAUL_INVALID,
+			      "segment %s: readers and writers are tenants separated by commas, "
+			      "or \"*\"",
+			      message->name);
+	} else if (message->bytes == 0 || message->bytes > conf->segment_bytes_max) {
+		client_refuse(client, HAUL_INVALID, "segment %s: %lu bytes; 1 to %lu are allowed",
+			      message->name, (unsigned long)message->bytes,
+			      (unsigned long)conf->segment_bytes_max);
+	} else if (client->node->segment_number == UINT32_MAX) {
+		client_refuse(client, HAUL_BUSY,
+			      "this daemon has made 2^32 segments and has no number left for "
+			      "another: start it anew");
+	} else if ((message->flags & HAUL_SEGMENT_PRIVATE) == 0 &&
+		   segment_name_is_taken(client->node, message->name)) {
+		client_refuse(client, HAUL_EXISTS, "segment %s: this node has one of that name",
+			      message->name);
+	} else {
+		return HAUL_OK;
+	}
+	return HAUL_INVALID;
+}
+
+/* The struct for a request that has been checked; NULL when there is no memory for it. */
+static struct segment *segment_make(struct client *client,
+				    const struct haul_attach_segment_create *message)
+{
+	struct node *node = client->node;
+	struct segment *segment = calloc(1, sizeof(*segment));
+
+	if (segment == NULL) {
+		client_refuse(client, HAUL_SYSTEM, "segment %s: out of memory", message->name);
+		return NULL;
+	}
+	segment->node = node;
+	segment->client = client;
+	segment->state = SEGMENT_MAKING;
+	segment->number = ++node->segment_number;
+	auth_random(segment->key, sizeof(segment->key));
+	segment->is_private = (message->flags & HAUL_SEGMENT_PRIVATE) != 0;
+	TAILQ_INIT(&segment->buffers);
+	memcpy(segment->name, message->name, sizeof(segment->name));
+	memcpy(segment->readers, message->readers, sizeof(segment->readers));
+	memcpy(segment->writers, message->writers, sizeof(segment->writers));
+	TAILQ_INSERT_TAIL(&node->segments, segment, link);
+	client->pending++;
+	client->segments++;
+	return segment;
+}
+
+void segment_create(struct client *client, const struct haul_attach_segment_create *message,
+		    int *given)
+{
+	bool is_given = (message->flags & HAUL_SEGMENT_GIVEN) != 0;
+	struct buffer_spec spec = {
+		.is_given = is_given,
+		.is_read_only = (message->flags & HAUL_SEGMENT_READ_ONLY) != 0,
+	};
+	struct quota_wish wish = { .segments = 1 };
+	struct segment *segment;
+
+	if (segment_check(client, message) != HAUL_OK)
+		return;
+	spec.bytes = buffer_round(message->bytes, is_given, client->node->conf->huge_pages);
+	wish.bytes = spec.bytes;
+	if (quota_refuses(client, &wish))
+		return;
+	segment = segment_make(client, message);
+	if (segment == NULL)
+		return;
+	segment->bytes = spec.bytes;
+	if (!buffer_make(segment, &spec, given))
+		segment_free(segment);
+}
+
+static struct segment *segment_find(struct client *client, uint32_t number)
+{
+	struct segment *segment;
+
+	TAILQ_FOREACH(segment, &client->node->segments, link)
+	{
+		if (segment->client == client && segment->number == number)
+			return segment;
+	}
+	return NULL;
+}
+
+void segment_destroy(struct client *client, const struct haul_attach_segment_destroy *message)
+{
+	struct segment *segment = segment_find(client, message->segment);
+
+	if (message->reserved != 0) {
+		client_refuse(client, HAUL_INVALID,
+			      "segment number %u: reserved bytes are not zero", message->segment);
+		return;
+	}
+	if (segment == NULL || segment->state != SEGMENT_OPEN) {
+		client_refuse(client, HAUL_NOT_FOUND, "this client owns no segment number %u",
+			      message->segment);
+		return;
+	}
+	if (segment->is_private) {
+		segment->is_wanted = true;
+		segment_retire(segment);
+	} else if (segment_ask_erasure(segment) == 0) {
+		segment->is_wanted = true;
+		segment_set_state(segment, SEGMENT_CLOSING);
+	} else {
+		client_refuse(client, HAUL_BUSY, "segment %s: too many control requests are open",
+			      segment->name);
+	}
+}
+
+void segment_abandon_all(struct client *client)
+{
+	struct segment *segment;
+
+	/* None of them is freed within the call: the workers have to go round first. */
+	TAILQ_FOREACH(segment, &client->node->segments, link)
+	{
+		if (segment->client == client && segment->state != SEGMENT_RETIRING)
+			segment_retire(segment);
+	}
+}
+
+void segment_publish_all(struct node *node)
+{
+	struct segment *segment;
+	struct segment *next;
+
+	for (segment = TAILQ_FIRST(&node->segments); segment != NULL; segment = next) {
+		next = TAILQ_NEXT(segment, link);
+		if (segment->state == SEGMENT_OPEN && !segment->is_private &&
+		    !segment->is_publishing)
+			segment_publish(segment);
+	}
+}
+
+void segment_erase_left_behind(struct node *node)
+{
+	uint64_t now_us = clock_now_us();
+	struct segment *segment;
+	struct segment *next;
+
+	for (segment = TAILQ_FIRST(&node->segments); segment != NULL; segment = next) {
+		next = TAILQ_NEXT(segment, link);
+		if (segment->state == SEGMENT_RETIRING && segment->erase_at_us <= now_us)
+			segment_settle(segment);
+	}
+}
+
+void segment_free_all(struct node *node)
+{
+	struct segment *segment;
+	struct segment *next;
+
+	for (segment = TAILQ_FIRST(&node->segments); segment != NULL; segment = next) {
+		next = TAILQ_NEXT(segment, link);
+		BUG_ON(!TAILQ_EMPTY(&segment->buffers) || segment->is_publishing ||
+		       segment->is_erasing);
+		segment_free(segment);
+	}
+}
+
+void segment_check_faults(struct node *node)
+{
+	const struct buffer *buffer;
+	struct segment *segment;
+
+	TAILQ_FOREACH(segment, &node->segments, link)
+	{
+		TAILQ_FOREACH(buffer, &segment->buffers, link)
+		{
+			if (segment->client->fd < 0 || !buffer_is_poisoned(buffer))
+				continue;
+			log_warning("segment",
+				    "segment %s: client %u took its memory away; it is "
+				    "ended",
+				    segment->name, segment->client->number);
+			client_end(segment->client, HAUL_FAULT,
+				   "the client took memory of a segment away");
+		}
+	}
+}
