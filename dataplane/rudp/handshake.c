@@ -75,7 +75,8 @@ struct handshake_answer *handshake_answer(struct handshake *handshake,
 	return answer;
 }
 
-void handshake_end_make(struct handshake *handshake, uint8_t worker, struct handshake_end *out)
+void handshake_end_make(struct handshake *handshake, uint8_t worker,
+			const struct rudp_address *address, struct handshake_end *out)
 {
 	const struct handshake_config *config = &handshake->config;
 
@@ -88,8 +89,19 @@ void handshake_end_make(struct handshake *handshake, uint8_t worker, struct hand
 	out->datagram_bytes = config->datagram_bytes;
 	out->operations = config->operations;
 	out->packets = config->packets;
-	out->capabilities = config->capabilities;
+	out->capabilities = config->callbacks->capabilities != NULL
+				    ? config->callbacks->capabilities(config->context, address)
+				    : config->capabilities;
 	memcpy(out->name, config->name, sizeof(out->name));
+}
+
+/* What both can, if one of them wants it. */
+static uint32_t capabilities_agreed(uint32_t ours, uint32_t theirs)
+{
+	uint32_t can = ours & theirs & RUDP_CAN_CRC;
+	uint32_t wants = (ours | theirs) & RUDP_WANTS_CRC;
+
+	return can != 0 ? can | wants : 0;
 }
 
 void handshake_params(const struct handshake *handshake, const struct handshake_end *local,
@@ -104,7 +116,7 @@ void handshake_params(const struct handshake *handshake, const struct handshake_
 	out->datagram_bytes = MIN(local->datagram_bytes, remote->datagram_bytes);
 	out->operations = MIN(local->operations, remote->operations);
 	out->packets = MIN(local->packets, remote->packets);
-	out->capabilities = local->capabilities & remote->capabilities;
+	out->capabilities = capabilities_agreed(local->capabilities, remote->capabilities);
 	memcpy(out->name, remote->name, sizeof(out->name));
 	cookie_token(handshake->config.key, local->id, out->token);
 	cookie_token(handshake->config.key, remote->id, out->token_peer);

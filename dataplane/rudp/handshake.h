@@ -90,6 +90,8 @@ struct handshake_callbacks {
 	 */
 	bool (*steer)(void *context, void *user, const struct rudp_address *came_by,
 		      struct rudp_address *target);
+	/** Both; may be NULL. What this node offers to the end of a path: another wire may want another thing. */
+	uint32_t (*capabilities)(void *context, const struct rudp_address *address);
 	/**
 	 * Responder: which worker takes the connection (top byte of its id). Called before accept;
 	 * returns a worker's number or -1 = no room.
@@ -111,7 +113,7 @@ struct handshake_config {
 	uint16_t packets;            /**< as in struct rudp_config */
 	uint16_t version_min;        /**< 0 = RUDP_VERSION; others are for tests */
 	uint16_t version_max;        /**< 0 = RUDP_VERSION */
-	uint32_t capabilities;       /**< offered; none defined yet */
+	uint32_t capabilities;       /**< RUDP_CAN_CRC and so on, offered where no callback says */
 	uint32_t attempts_max;       /**< own attempts at a time; 0 = HANDSHAKE_ATTEMPTS_MAX */
 	uint32_t accepted_max;       /**< peers' handshakes remembered; 0 = ..._ACCEPTED_MAX */
 	uint64_t *counters;          /**< HANDSHAKE_COUNTER_COUNT words */

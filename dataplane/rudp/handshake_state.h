@@ -92,8 +92,9 @@ static inline void handshake_count(struct handshake *handshake, enum handshake_c
 /** Room for an answer; NULL when the queue is full, counted. */
 struct handshake_answer *handshake_answer(struct handshake *handshake,
 					  const struct rudp_address *address);
-/** This node's end of a new connection on a worker. */
-void handshake_end_make(struct handshake *handshake, uint8_t worker, struct handshake_end *out);
+/** This node's end of a new connection with an address, on a worker. */
+void handshake_end_make(struct handshake *handshake, uint8_t worker,
+			const struct rudp_address *address, struct handshake_end *out);
 /** What both ends have agreed on. */
 void handshake_params(const struct handshake *handshake, const struct handshake_end *local,
 		      const struct handshake_end *remote, struct rudp_params *out);

@@ -33,7 +33,8 @@ void initiator_begin(struct handshake *handshake, struct handshake_attempt *atte
 	};
 
 	config->callbacks->random(config->context, attempt->nonce, sizeof(attempt->nonce));
-	handshake_end_make(handshake, attempt->target.worker, &attempt->end);
+	handshake_end_make(handshake, attempt->target.worker, &attempt->target.address,
+			   &attempt->end);
 	memcpy(hello.nonce, attempt->nonce, sizeof(hello.nonce));
 	attempt->bytes = handshake_write(attempt->packet, &hello);
 	attempt->has_cookie = false;

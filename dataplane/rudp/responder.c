@@ -171,7 +171,7 @@ static void responder_accept(struct handshake *handshake, uint64_t now_us,
 		responder_decided(handshake, accepted, -ENOSPC);
 		return;
 	}
-	handshake_end_make(handshake, (uint8_t)worker, &answer->end);
+	handshake_end_make(handshake, (uint8_t)worker, &accepted->address, &answer->end);
 	answer->version = handshake_version(handshake, connect);
 	accepted->local_id = answer->end.id;
 	handshake_params(handshake, &answer->end, &connect->end, &params);

@@ -31,6 +31,8 @@ struct cc_ops; /* cc.h */
 #define RUDP_DATAGRAM_BYTES_MAX 9172u
 /** Header of a data packet; behind it the payload begins. */
 #define RUDP_DATA_HEADER_BYTES 32u
+/** Its checksum, on connections that have agreed on one. */
+#define RUDP_CRC_BYTES 4u
 /** Longest operation; the engine's slices are far shorter. */
 #define RUDP_OPERATION_BYTES_MAX (1u << 30)
 /** peer_silence_ms: schedulers take peers off their cores, and links flap, for less than this. */
@@ -45,6 +47,13 @@ struct cc_ops; /* cc.h */
 #define RUDP_TOKEN_BYTES 16u
 #define RUDP_KEY_BYTES   32u
 #define RUDP_NAME_BYTES  64u
+
+/**
+ * Capabilities, as each end offers them and both ends have them in the end: packets carry a checksum when both can, and one
+ * of them wants it. Bits that are not known here are another version's, and never agreed on.
+ */
+#define RUDP_CAN_CRC   0x1u
+#define RUDP_WANTS_CRC 0x2u
 
 enum rudp_kind {
 	RUDP_WRITE = 1, /**< local bytes -> the target's region */
@@ -85,6 +94,7 @@ enum rudp_receive {
 	RUDP_RECEIVE_UNKNOWN = 2,   /**< no such connection: answer with a reset */
 	RUDP_RECEIVE_FOREIGN = 3,   /**< the connection's, but from another address: dropped */
 	RUDP_RECEIVE_ELSEWHERE = 4, /**< a reset of no connection here: perhaps another worker's */
+	RUDP_RECEIVE_DAMAGED = 5,   /**< its checksum is wrong or missing: counted and dropped */
 };
 
 /**
@@ -118,7 +128,7 @@ struct rudp_params {
 	uint16_t datagram_bytes;         /**< least of both ends */
 	uint16_t operations;             /**< least of both ends */
 	uint16_t packets;                /**< least of both ends */
-	uint32_t capabilities;           /**< what both ends can; none defined yet */
+	uint32_t capabilities;           /**< agreed on; RUDP_WANTS_CRC = packets carry one */
 	uint8_t initiator;               /**< 1 = this side began */
 	uint8_t reserved[3];             /**< zero */
 	uint8_t token[RUDP_TOKEN_BYTES]; /**< proves that this side closes it */

@@ -28,6 +28,7 @@ struct side {
 	unsigned accepted;
 	int accept_result;
 	int worker;
+	uint16_t wanting_port; /* wants a checksum on paths to it */
 	struct rudp_params params;
 	struct handshake_report report;
 };
@@ -345,6 +346,79 @@ static void handshake_receive__damage_changes_nothing(void **state)
 	sides_stop(&a, &b);
 }
 
+/* Used when both can, and one of them wants it; bits of a version to come change nothing. */
+static void handshake__agrees_on_a_checksum(void **state)
+{
+	static const struct {
+		uint32_t a;
+		uint32_t b;
+		uint32_t agreed;
+	} rows[] = {
+		{ 0, 0, 0 },
+		{ RUDP_CAN_CRC, RUDP_CAN_CRC, RUDP_CAN_CRC },
+		{ RUDP_CAN_CRC | RUDP_WANTS_CRC, RUDP_CAN_CRC, RUDP_CAN_CRC | RUDP_WANTS_CRC },
+		{ RUDP_CAN_CRC, RUDP_CAN_CRC | RUDP_WANTS_CRC, RUDP_CAN_CRC | RUDP_WANTS_CRC },
+		{ RUDP_CAN_CRC | RUDP_WANTS_CRC, 0, 0 },
+		{ 0, RUDP_CAN_CRC | RUDP_WANTS_CRC, 0 },
+		{ 0xfffffff0, 0xfffffff0, 0 },
+		{ UINT32_MAX, RUDP_CAN_CRC, RUDP_CAN_CRC | RUDP_WANTS_CRC },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct side a;
+		struct side b;
+
+		side_setup(&a, 'a');
+		side_setup(&b, 'b');
+		a.config.capabilities = rows[i].a;
+		b.config.capabilities = rows[i].b;
+		side_start(&a);
+		side_start(&b);
+		side_connect(&a, &b, 0);
+		sides_run(&a, &b, NOW_US);
+		assert_int_equal(a.established, 1);
+		assert_int_equal(b.accepted, 1);
+		assert_int_equal(a.params.capabilities, rows[i].agreed);
+		assert_int_equal(b.params.capabilities, rows[i].agreed);
+		sides_stop(&a, &b);
+	}
+}
+
+static uint32_t side_capabilities(void *context, const struct rudp_address *address)
+{
+	const struct side *side = context;
+
+	return address->port == side->wanting_port ? RUDP_CAN_CRC | RUDP_WANTS_CRC : RUDP_CAN_CRC;
+}
+
+/* An end may want it on one path and not on another: it is asked with the other end's address, on either side. */
+static void handshake__asks_what_a_path_wants(void **state)
+{
+	struct handshake_callbacks asking = callbacks;
+
+	(void)state;
+	asking.capabilities = side_capabilities;
+	for (unsigned i = 0; i < 3; i++) {
+		struct side a;
+		struct side b;
+
+		side_setup(&a, 'a');
+		side_setup(&b, 'b');
+		a.config.callbacks = b.config.callbacks = &asking;
+		a.wanting_port = i == 1 ? b.address.port : 0;
+		b.wanting_port = i == 2 ? a.address.port : 0;
+		side_start(&a);
+		side_start(&b);
+		side_connect(&a, &b, 0);
+		sides_run(&a, &b, NOW_US);
+		assert_int_equal(a.params.capabilities & RUDP_WANTS_CRC,
+				 i == 0 ? 0 : RUDP_WANTS_CRC);
+		assert_int_equal(b.params.capabilities, a.params.capabilities);
+		sides_stop(&a, &b);
+	}
+}
+
 static void handshake__another_key(void **state)
 {
 	struct side a;
@@ -585,6 +659,8 @@ int main(void)
 		cmocka_unit_test(handshake__loss_and_copies),
 		cmocka_unit_test(handshake_receive__a_replay_changes_nothing),
 		cmocka_unit_test(handshake_receive__damage_changes_nothing),
+		cmocka_unit_test(handshake__agrees_on_a_checksum),
+		cmocka_unit_test(handshake__asks_what_a_path_wants),
 		cmocka_unit_test(handshake__another_key),
 		cmocka_unit_test(handshake__another_version),
 		cmocka_unit_test(handshake__the_highest_common_version),
