@@ -59,10 +59,10 @@ static void ack_done(struct rudp_connection *connection, uint32_t number)
 }
 
 /* Larger than what every path must carry: only such packets vanish in a black hole. */
-static bool ack_is_large(const struct sent_packet *packet)
+static bool ack_is_large(const struct rudp_connection *connection, const struct sent_packet *packet)
 {
 	return packet->kind != SENT_CONTROL &&
-	       packet->length + RUDP_DATA_HEADER_BYTES > RUDP_DATAGRAM_BYTES_MIN;
+	       packet->length + conn_data_header_bytes(connection) > RUDP_DATAGRAM_BYTES_MIN;
 }
 
 RARELY static void ack_control(struct rudp_connection *connection, uint32_t number, uint64_t now_us)
@@ -105,7 +105,7 @@ static void ack_settle(struct rudp_connection *connection, uint32_t number, uint
 		ack_control(connection, number, now_us);
 		return;
 	}
-	if (UNLIKELY(connection->mtu.rounds > 0) && ack_is_large(packet))
+	if (UNLIKELY(connection->mtu.rounds > 0) && ack_is_large(connection, packet))
 		mtu_confirm(&connection->mtu);
 	if (seq32_before(origin_number, sent->tail))
 		return;
@@ -340,7 +340,7 @@ static bool ack_lose(struct rudp_connection *connection, uint32_t number, uint64
 		sent_land(sent, number);
 		return false;
 	}
-	if (ack_is_large(packet))
+	if (ack_is_large(connection, packet))
 		ack_suspect(connection, packet, now_us);
 	sent_lose(sent, number);
 	connection->packets_lost++;

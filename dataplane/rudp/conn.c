@@ -36,6 +36,11 @@ void conn_init(struct rudp_connection *connection, uint64_t now_us)
 	loss_init(&connection->loss);
 	connection->ranges.count = 0;
 	mtu_init(&connection->mtu, params->datagram_bytes, params->address.family);
+	if ((params->capabilities & RUDP_WANTS_CRC) != 0) {
+		connection->crc_flag = WIRE_FLAG_CRC;
+		connection->crc_bytes = WIRE_CRC_BYTES;
+		rudp_count(connection->rudp, RUDP_COUNTER_CRC_CONNECTIONS);
+	}
 	connection->largest_acked = params->packet_number_local - 1;
 	connection->quantum = CONN_QUANTUM;
 	connection->heard_us = connection->waiting_us = connection->last_sent_us = now_us;
@@ -57,7 +62,7 @@ void conn_init(struct rudp_connection *connection, uint64_t now_us)
 
 void conn_payload_set(struct rudp_connection *connection)
 {
-	uint32_t payload = connection->mtu.datagram_bytes - RUDP_DATA_HEADER_BYTES;
+	uint32_t payload = connection->mtu.datagram_bytes - conn_data_header_bytes(connection);
 	uint32_t pieces = (payload + PIECE_BYTES - 1) / PIECE_BYTES;
 
 	connection->payload_max = (uint16_t)payload;

@@ -70,6 +70,8 @@ struct rudp_connection {
 	uint16_t tick;          /**< latest learnt of the peer */
 	uint16_t quantum;       /**< packets left of the turn */
 	uint16_t payload_max;   /**< of a data packet; set from mtu */
+	uint8_t crc_flag;       /**< WIRE_FLAG_CRC or 0, in all packets */
+	uint8_t crc_bytes;      /**< that it takes behind each header */
 	uint16_t index;         /**< of this slot */
 	uint16_t generation;    /**< of this slot, for handles */
 	uint32_t largest_acked; /**< highest number acknowledged, below sent.next */
@@ -134,6 +136,12 @@ static inline uint32_t rudp_away_us(const struct rudp *rudp, uint64_t now_us)
 	uint64_t away_us = now_us - rudp->looked_us;
 
 	return LIKELY(away_us < CONN_AWAY_US) ? 0 : (uint32_t)MIN(away_us, (uint64_t)UINT16_MAX);
+}
+
+/** Before the payload of each data packet. */
+static inline uint32_t conn_data_header_bytes(const struct rudp_connection *connection)
+{
+	return WIRE_DATA_HEADER_BYTES + connection->crc_bytes;
 }
 
 /* conn.c */

@@ -13,7 +13,8 @@
 #define ALL     0xffu
 #define WAITING 8u /* shift */
 
-static_assert(RUDP_DATA_HEADER_BYTES + PIECE_BYTES <= RUDP_DATAGRAM_BYTES_MIN, "a piece passes");
+static_assert(RUDP_DATA_HEADER_BYTES + RUDP_CRC_BYTES + PIECE_BYTES <= RUDP_DATAGRAM_BYTES_MIN,
+	      "a piece passes");
 static_assert(RUDP_DATAGRAM_BYTES_MAX - RUDP_DATA_HEADER_BYTES <= PIECES_MAX * PIECE_BYTES,
 	      "every chunk can be cut");
 static_assert(PIECES_MAX == 8, "a byte has a bit for each");

@@ -478,6 +478,32 @@ static enum rudp_receive recv_reset(const struct recv *recv, const struct rudp_a
 	return RUDP_RECEIVE_TAKEN;
 }
 
+/*
+ * Before anything of the packet is believed: an offset with another bit would put good bytes into a wrong place, and an
+ * acknowledgement complete what was never placed. What is damaged is lost, and comes again like all that is lost; that it
+ * was damaged is no more to be held against the path than a loss is.
+ */
+static enum rudp_receive recv_check(struct recv *recv, const uint8_t *packet, size_t bytes)
+{
+	const struct rudp_connection *connection = recv->connection;
+
+	if (connection->crc_flag == 0)
+		return recv_malformed(recv);
+	if ((recv->header.flags & WIRE_FLAG_CRC) == 0) {
+		rudp_count(recv->rudp, RUDP_COUNTER_CRC_MISSING);
+		return RUDP_RECEIVE_DAMAGED;
+	}
+	if (!wire_crc_is_good(packet, bytes)) {
+		rudp_count(recv->rudp, RUDP_COUNTER_CRC_BAD);
+		return RUDP_RECEIVE_DAMAGED;
+	}
+	recv->header.flags &=
+		(uint8_t)~WIRE_FLAG_CRC; /* what is done with it does not depend on that */
+	recv->payload += connection->crc_bytes;
+	recv->length -= connection->crc_bytes;
+	return RUDP_RECEIVE_TAKEN;
+}
+
 static enum rudp_receive recv_dispatch(struct recv *recv, const uint8_t *packet, size_t bytes)
 {
 	recv->connection->heard_us = recv->now_us;
@@ -489,8 +515,8 @@ static enum rudp_receive recv_dispatch(struct recv *recv, const uint8_t *packet,
 		return recv_control(recv);
 	if (!wire_data_parse(packet, &recv->header, &recv->data))
 		return recv_malformed(recv);
-	recv->payload = packet + WIRE_DATA_HEADER_BYTES;
-	recv->length = (uint32_t)(bytes - WIRE_DATA_HEADER_BYTES);
+	recv->payload = packet + conn_data_header_bytes(recv->connection);
+	recv->length = (uint32_t)(bytes - conn_data_header_bytes(recv->connection));
 	return recv->header.type == WIRE_WRITE ? recv_write(recv) : recv_read_data(recv);
 }
 
@@ -518,6 +544,12 @@ enum rudp_receive rudp_receive_marked(struct rudp *rudp, uint64_t now_us,
 	if (UNLIKELY(!recv_is_from(recv.connection, address))) {
 		rudp_count(rudp, RUDP_COUNTER_FOREIGN_ADDRESS);
 		return RUDP_RECEIVE_FOREIGN;
+	}
+	if (((recv.header.flags & WIRE_FLAG_CRC) | recv.connection->crc_flag) != 0) {
+		enum rudp_receive checked = recv_check(&recv, packet, bytes);
+
+		if (checked != RUDP_RECEIVE_TAKEN)
+			return checked;
 	}
 	return recv_dispatch(&recv, packet, bytes);
 }

@@ -34,6 +34,10 @@
 	  "received for a finished or fenced operation")                                           \
 	X(REFUSED, "refused", "operations", "of peers, that this node refused")                    \
 	X(MALFORMED, "malformed", "packets", "received, that break the format")                    \
+	X(CRC_CONNECTIONS, "crc_connections", "connections",                                       \
+	  "begun, whose packets carry a checksum")                                                 \
+	X(CRC_BAD, "crc_bad", "packets", "received damaged: dropped, and sent again as if lost")   \
+	X(CRC_MISSING, "crc_missing", "packets", "received without the checksum agreed on")        \
 	X(UNKNOWN_CONNECTION, "unknown_connection", "packets", "received for no connection")       \
 	X(FOREIGN_ADDRESS, "foreign_address", "packets", "received from another address")          \
 	X(FORGED_RESET, "forged_reset", "packets", "resets without a valid token")                 \

@@ -6,7 +6,7 @@
  *     2. a chunk that was lost, the oldest first, or that probes
  *     3. new chunks: READ data and own WRITEs in turn, each operation for a quantum
  *
- * Payload is read from its source at each transmission; nothing is buffered here. The numbers of unsettled
+ * Payload is read from its source at each transmission, and summed up anew; nothing is buffered here. The numbers of unsettled
  * chunks are rationed, so that the oldest chunk can always be sent again: new chunks use half of
  * the ring, other retransmissions a quarter more, the rest is for the oldest chunk and for control.
  */
@@ -23,7 +23,7 @@ static void send_header(const struct rudp_connection *connection, uint8_t *buffe
 		.number = connection->sent.next,
 		.tick = tick,
 		.type = type,
-		.flags = flags,
+		.flags = flags | connection->crc_flag,
 	};
 
 	wire_header_write(buffer, &header);
@@ -96,7 +96,7 @@ static size_t send_write(struct rudp_connection *connection, struct operation *o
 		.cookie = operation->cookie,
 		.offset = place->offset,
 		.packet = place->token,
-		.destination = place->buffer + WIRE_DATA_HEADER_BYTES,
+		.destination = place->buffer + conn_data_header_bytes(connection),
 	};
 	struct wire_data data = {
 		.region = operation->region,
@@ -118,7 +118,7 @@ static size_t send_write(struct rudp_connection *connection, struct operation *o
 	wire_data_write(place->buffer, &data);
 	operation->fence_base_us = connection->tick_us;
 	send_chunk_record(connection, SENT_WRITE, operation->id, place);
-	return WIRE_DATA_HEADER_BYTES + place->length;
+	return conn_data_header_bytes(connection) + place->length;
 }
 
 static size_t send_read_data(struct rudp_connection *connection, struct served *served,
@@ -132,7 +132,7 @@ static size_t send_read_data(struct rudp_connection *connection, struct served *
 		.region = served->region,
 		.offset = served->offset + place->offset,
 		.packet = place->token,
-		.destination = place->buffer + WIRE_DATA_HEADER_BYTES,
+		.destination = place->buffer + conn_data_header_bytes(connection),
 	};
 	struct wire_data data = {
 		.offset = place->offset,
@@ -151,7 +151,7 @@ static size_t send_read_data(struct rudp_connection *connection, struct served *
 		    conn_tick(place->now_us));
 	wire_data_write(place->buffer, &data);
 	send_chunk_record(connection, SENT_READ_DATA, served->id, place);
-	return WIRE_DATA_HEADER_BYTES + place->length;
+	return conn_data_header_bytes(connection) + place->length;
 }
 
 /* WRITE data goes out with a tick that leaves the target time to take it. */
@@ -453,8 +453,8 @@ static size_t send_control(struct rudp_connection *connection, uint64_t now_us, 
 {
 	bool is_numbered = send_wants_number(connection, now_us);
 	struct send_frames frames = {
-		.out = buffer + WIRE_HEADER_BYTES,
-		.room = connection->mtu.datagram_bytes - WIRE_HEADER_BYTES,
+		.out = buffer + WIRE_HEADER_BYTES + connection->crc_bytes,
+		.room = connection->mtu.datagram_bytes - WIRE_HEADER_BYTES - connection->crc_bytes,
 	};
 	size_t bytes;
 
@@ -493,7 +493,7 @@ RARELY static size_t send_mtu_probe(struct rudp_connection *connection, uint64_t
 	connection->mtu.is_due = false;
 	memset(buffer + WIRE_HEADER_BYTES, 0, bytes - WIRE_HEADER_BYTES);
 	send_header(connection, buffer, WIRE_CONTROL, WIRE_FLAG_NUMBERED, conn_tick(now_us));
-	wire_ping_write(buffer + WIRE_HEADER_BYTES, WIRE_PING_BYTES);
+	wire_ping_write(buffer + WIRE_HEADER_BYTES + connection->crc_bytes, WIRE_PING_BYTES);
 	packet = send_record(connection, SENT_CONTROL, now_us);
 	packet->flags = SENT_HAS_PROBE;
 	packet->length = bytes;
@@ -544,6 +544,9 @@ size_t rudp_transmit(struct rudp_connection *connection, uint64_t now_us, void *
 		/* Data that could not go may have asked for a ping. */
 		if (bytes == 0)
 			bytes = send_control(connection, now_us, buffer);
+		/* Over the copy that was just made, which nobody changes any more, and which is in the cache. */
+		if (connection->crc_bytes != 0 && bytes > 0)
+			wire_crc_write(buffer, bytes);
 	}
 	if (bytes == 0)
 		list_remove(&connection->ready);

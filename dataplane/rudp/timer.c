@@ -107,7 +107,7 @@ static void timer_probe(struct rudp_connection *connection, uint64_t now_us)
 		connection->probe_pending = true;
 		/* Data may have to wait for a fresh tick, or be too large by now; the ping is answered. */
 		if (!conn_tick_is_fresh(connection, now_us) ||
-		    packet->length + RUDP_DATA_HEADER_BYTES > RUDP_DATAGRAM_BYTES_MIN)
+		    packet->length + conn_data_header_bytes(connection) > RUDP_DATAGRAM_BYTES_MIN)
 			connection->ping_pending = true;
 		return;
 	}

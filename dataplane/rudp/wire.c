@@ -6,6 +6,7 @@
 #include "rudp/wire.h"
 
 #include "base/check.h"
+#include "base/crc32c.h"
 
 #include <assert.h>
 
@@ -25,7 +26,8 @@ static_assert(WIRE_OPERATION_BITS + 12u == 32u && WIRE_AGE_LIMIT == 1u << 12,
 static bool piece_flags_are_sound(const uint8_t *packet, const struct wire_header *header)
 {
 	return (header->type == WIRE_WRITE || header->type == WIRE_READ_DATA) &&
-	       (header->flags & WIRE_FLAG_PIECE) != 0 && (header->flags & ~PIECE_FLAGS) == 0 &&
+	       (header->flags & WIRE_FLAG_PIECE) != 0 &&
+	       (header->flags & ~(PIECE_FLAGS | WIRE_FLAG_CRC)) == 0 &&
 	       (wire_u32_read(packet + 16) & AGE_MASK) != 0;
 }
 
@@ -38,9 +40,9 @@ bool wire_header_parse(const uint8_t *packet, size_t bytes, struct wire_header *
 		[WIRE_RESET] = WIRE_RESET_BYTES,
 	};
 	static const uint8_t flags_known[] = {
-		[WIRE_WRITE] = WIRE_FLAG_ONLY | WIRE_FLAG_NOTIFY,
-		[WIRE_READ_DATA] = 0,
-		[WIRE_CONTROL] = WIRE_FLAG_NUMBERED,
+		[WIRE_WRITE] = WIRE_FLAG_ONLY | WIRE_FLAG_NOTIFY | WIRE_FLAG_CRC,
+		[WIRE_READ_DATA] = WIRE_FLAG_CRC,
+		[WIRE_CONTROL] = WIRE_FLAG_NUMBERED | WIRE_FLAG_CRC,
 		[WIRE_RESET] = 0,
 	};
 
@@ -52,6 +54,10 @@ bool wire_header_parse(const uint8_t *packet, size_t bytes, struct wire_header *
 		return false;
 	if (bytes < bytes_min[out->type])
 		return false;
+	/* Data has a byte at least behind it, too; the least control packet is longer anyway. */
+	if ((out->flags & WIRE_FLAG_CRC) != 0 && out->type <= WIRE_READ_DATA &&
+	    bytes < WIRE_DATA_HEADER_BYTES + WIRE_CRC_BYTES + 1)
+		return false;
 	if (UNLIKELY((out->flags & ~flags_known[out->type]) != 0) &&
 	    !piece_flags_are_sound(packet, out))
 		return false;
@@ -59,6 +65,30 @@ bool wire_header_parse(const uint8_t *packet, size_t bytes, struct wire_header *
 	out->connection = wire_u64_read(packet + 4);
 	out->number = wire_u32_read(packet + 12);
 	return true;
+}
+
+static size_t crc_at(const uint8_t *packet)
+{
+	return packet[0] == WIRE_CONTROL ? WIRE_HEADER_BYTES : WIRE_DATA_HEADER_BYTES;
+}
+
+uint32_t wire_crc(const uint8_t *packet, size_t bytes)
+{
+	size_t at = crc_at(packet);
+	size_t behind = at + WIRE_CRC_BYTES;
+
+	ASSERT(bytes >= behind);
+	return crc32c(crc32c(0, packet + behind, bytes - behind), packet, at);
+}
+
+void wire_crc_write(uint8_t *packet, size_t bytes)
+{
+	wire_u32_write(packet + crc_at(packet), wire_crc(packet, bytes));
+}
+
+bool wire_crc_is_good(const uint8_t *packet, size_t bytes)
+{
+	return wire_u32_read(packet + crc_at(packet)) == wire_crc(packet, bytes);
 }
 
 bool wire_data_parse(const uint8_t *packet, const struct wire_header *header, struct wire_data *out)

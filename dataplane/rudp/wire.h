@@ -14,6 +14,8 @@
  *     +------------------------------------+ 20
  *     | region (6)          | offset (6)   |
  *     +------------------------------------+ 32  payload
+ *
+ * With CRC in the flags 4 bytes of it stand between that and the frames or the payload.
  */
 #ifndef RUDP_WIRE_H
 #define RUDP_WIRE_H
@@ -37,6 +39,7 @@ enum wire_type {
 #define WIRE_FLAG_ONLY     0x01u /**< WRITE: the packet is the whole operation */
 #define WIRE_FLAG_NOTIFY   0x02u /**< WRITE, with ONLY: the payload is a notice, not for memory */
 #define WIRE_FLAG_NUMBERED 0x01u /**< CONTROL: in the number space, to be acknowledged */
+#define WIRE_FLAG_CRC      0x04u /**< all but RESET: a checksum of the packet is in it */
 /** WRITE and READ DATA: a piece of a chunk; without it the other bits are zero. */
 #define WIRE_FLAG_PIECE  0x08u
 #define WIRE_PIECE_MASK  0x70u /**< which one */
@@ -46,6 +49,7 @@ enum wire_type {
 #define WIRE_HEADER_BYTES      16u
 #define WIRE_DATA_HEADER_BYTES 32u
 #define WIRE_RESET_BYTES       32u
+#define WIRE_CRC_BYTES         4u
 /** Number of a reset: what its sender means. */
 #define WIRE_RESET_UNKNOWN 0u /**< the connection is not known here: this process is a new one */
 #define WIRE_RESET_CLOSED  1u /**< the connection was closed */
@@ -143,6 +147,14 @@ static inline uint32_t wire_piece(uint8_t flags)
 {
 	return (flags & WIRE_PIECE_MASK) >> WIRE_PIECE_SHIFT;
 }
+
+/**
+ * The CRC-32C of a packet with WIRE_FLAG_CRC, of all bytes but its own: of what is behind it, and then of the header before
+ * it. What is behind it may so be summed up before all of the header is known.
+ */
+uint32_t wire_crc(const uint8_t *packet, size_t bytes);
+void wire_crc_write(uint8_t *packet, size_t bytes);
+bool wire_crc_is_good(const uint8_t *packet, size_t bytes);
 
 /** Checks type, flags and least length. */
 bool wire_header_parse(const uint8_t *packet, size_t bytes, struct wire_header *out);

@@ -62,6 +62,26 @@ def fold(data):
     return 0xFFFF if value and value % 0xFFFF == 0 else value % 0xFFFF
 
 
+def crc32c_table():
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+CRC32C = crc32c_table()
+
+
+def crc32c(data):
+    """RFC 3720's: reflected, inverted before and after."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = value >> 8 ^ CRC32C[(value ^ byte) & 0xFF]
+    return value ^ 0xFFFFFFFF
+
+
 class Sniffer:
     def __init__(self, vlan):
         self.vlan = vlan
@@ -146,6 +166,10 @@ class Sniffer:
             self.handshake(packet, *HANDSHAKE[kind])
             return
         check(kind in (1, 2, 3, 4), "unknown type %#04x" % kind)
+        if kind in (1, 2, 3) and flags & 4:
+            self.counts["CRC"] += 1
+            packet = self.checked(packet, 16 if kind == 3 else 32)
+            flags &= ~4
         if kind in (1, 2) and flags & 8:
             self.counts["PIECE"] += 1
             check(flags & 7 == 0 and number(packet, 16, 4) & 0xFFF and len(packet) <= 32 + 1152, "odd PIECE")
@@ -165,6 +189,12 @@ class Sniffer:
             if flags & 2:
                 self.counts["NOTIFY"] += 1
                 self.notice(flags, packet[32:])
+
+    def checked(self, packet, at):
+        """The packet without its checksum, which is right."""
+        check(len(packet) > at + 4, "nothing behind a checksum")
+        check(crc32c(packet[at + 4 :] + packet[:at]) == number(packet, at, 4), "wrong checksum")
+        return packet[:at] + packet[at + 4 :]
 
     def notice(self, flags, notice):
         check(flags & 1 and len(notice) == 32 and is_zero(notice[25:]), "odd NOTIFY")

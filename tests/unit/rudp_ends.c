@@ -8,6 +8,7 @@
 #include "unit.h"
 
 struct end ends[2];
+uint32_t ends_capabilities;
 uint64_t now_us;
 
 static int end_place(void *context, struct rudp_placement *placement)
@@ -15,6 +16,7 @@ static int end_place(void *context, struct rudp_placement *placement)
 	struct end *end = context;
 
 	end->placement = *placement;
+	end->placed_byte = *(const uint8_t *)placement->payload;
 	placement->version = 77;
 	placement->reason = HAUL_REASON_REGION_GENERATION;
 	if (end->place_status != 0)
@@ -62,7 +64,8 @@ static int end_source(void *context, struct rudp_source *source)
 	if (source->kind == RUDP_NOTIFY)
 		source->notice = end->notice;
 	else
-		memset(source->destination, 's', source->length);
+		memset(source->destination, end->source_byte != 0 ? end->source_byte : 's',
+		       source->length);
 	return end->source_status;
 }
 
@@ -133,6 +136,7 @@ struct rudp_params params_make(unsigned i)
 		.datagram_bytes = DATAGRAM,
 		.operations = OPERATIONS,
 		.packets = RUDP_PACKETS_MIN,
+		.capabilities = ends_capabilities,
 		.initiator = i == 0,
 	};
 

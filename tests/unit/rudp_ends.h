@@ -24,9 +24,11 @@ struct end {
 	int open_status;
 	int source_status;
 	int notify_status;
+	int source_byte; /* all that a source has; 0 = 's' */
 	struct rudp_notice notice;
 	/* What they have seen. */
 	unsigned placed;
+	uint8_t placed_byte; /* first of the last payload */
 	unsigned notified;
 	unsigned opened;
 	unsigned closed;
@@ -47,6 +49,8 @@ struct packet {
 
 extern struct end ends[2];
 extern uint64_t now_us;
+/** What both have agreed on, from the next setup on. */
+extern uint32_t ends_capabilities;
 
 /** A case with both ends made and joined before it. */
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

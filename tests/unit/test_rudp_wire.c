@@ -4,6 +4,7 @@
  * Method: golden bytes of a data header and of each frame (they are the format: docs/protocol.md), round trips of
  * random values, every truncation, and random bytes in buffers of exactly their length.
  */
+#include "base/crc32c.h"
 #include "rudp/wire.h"
 #include "unit.h"
 
@@ -50,15 +51,46 @@ static void wire_header_parse__refuses(void **state)
 	packet[0] = WIRE_RESET + 1;
 	assert_false(wire_header_parse(packet, 64, &header));
 	packet[0] = WIRE_WRITE;
-	packet[1] = 0x04;
+	packet[1] = 0x10;
 	assert_false(wire_header_parse(packet, 64, &header));
+	packet[1] = WIRE_FLAG_CRC; /* and no payload behind it */
+	assert_false(wire_header_parse(packet, 36, &header));
+	assert_true(wire_header_parse(packet, 37, &header));
 	packet[0] = WIRE_READ_DATA;
 	packet[1] = 0x01;
 	assert_false(wire_header_parse(packet, 64, &header));
+	packet[0] = WIRE_RESET;
+	packet[1] = WIRE_FLAG_CRC; /* it has a token */
+	assert_false(wire_header_parse(packet, 32, &header));
+	packet[0] = WIRE_READ_DATA;
 	packet[1] = 0;
 	packet[25] = 1; /* READ data names no region */
 	assert_true(wire_header_parse(packet, 64, &header));
 	assert_false(wire_data_parse(packet, &header, &data));
+}
+
+/* The sum of RFC 3720's polynomial over what is behind it and then the header; both kinds of headers. */
+static void wire_crc__golden(void **state)
+{
+	static const char behind[] = "123456789";
+	uint8_t data[WIRE_DATA_HEADER_BYTES + WIRE_CRC_BYTES + 9] = { WIRE_WRITE, WIRE_FLAG_CRC };
+	uint8_t control[WIRE_CONTROL_BYTES_MIN] = { WIRE_CONTROL, WIRE_FLAG_CRC };
+	uint8_t all[64] = { 0 };
+
+	(void)state;
+	memcpy(data + 36, behind, 9);
+	wire_crc_write(data, sizeof(data));
+	memcpy(all, behind, 9);
+	memcpy(all + 9, data, 32);
+	assert_int_equal(wire_u32_read(data + 32), crc32c_portable(0, all, 9 + 32));
+	assert_true(wire_crc_is_good(data, sizeof(data)));
+	memcpy(control + 20, behind, 9);
+	wire_crc_write(control, sizeof(control));
+	memcpy(all, control + 20, 12);
+	memcpy(all + 12, control, 16);
+	assert_int_equal(wire_u32_read(control + 16), crc32c_portable(0, all, 12 + 16));
+	assert_true(wire_crc_is_good(control, sizeof(control)));
+	assert_false(wire_crc_is_good(control, sizeof(control) - 1));
 }
 
 static void wire_notice_parse__golden(void **state)
@@ -272,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wire_header_parse__golden),
 		cmocka_unit_test(wire_header_parse__refuses),
+		cmocka_unit_test(wire_crc__golden),
 		cmocka_unit_test(wire_notice_parse__golden),
 		cmocka_unit_test(wire_notice_parse__refuses),
 		cmocka_unit_test(wire_operation_expand__nearest),
