@@ -58,16 +58,20 @@ struct haul_address {
 	uint8_t ip[16];    /**< network order; IPv4 in the first four bytes, the rest zero */
 };
 
+/**
+ * Of a published buffer. One that is being registered is in no descriptor, and neither is one that is gone:
+ * absent -> ACTIVE -> DRAINING -> absent (controlplane/model/buffer.h has the table).
+ */
 enum haul_buffer_state {
-	HAUL_BUFFER_ACTIVE =
-		1, /**< takes operations; the other states arrive with their mechanism */
+	HAUL_BUFFER_ACTIVE = 1,   /**< takes operations */
+	HAUL_BUFFER_DRAINING = 2, /**< takes no new ones; those that its owner has opened go on */
 };
 
 struct haul_descriptor_buffer {
 	uint64_t offset; /**< of its first byte in the segment */
 	uint64_t length; /**< bytes, not zero */
 	uint64_t
-		region; /**< 48-bit handle in the owner's table: slot in the low 24 bits, generation above */
+		region; /**< 48-bit handle in the owner's table: slot in the low 24 bits, generation above; 0 = divided into extents */
 	uint32_t rights; /**< HAUL_RIGHT_* that anybody may be granted */
 	uint32_t state;  /**< enum haul_buffer_state */
 };

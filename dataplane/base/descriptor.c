@@ -57,7 +57,7 @@ static const char *buffer_check(const struct haul_descriptor_buffer *buffer, uin
 		return "a region handle has more than 48 bits";
 	if ((buffer->rights & ~(HAUL_RIGHT_READ | HAUL_RIGHT_WRITE)) != 0)
 		return "a buffer has rights that are not known";
-	if (buffer->state != HAUL_BUFFER_ACTIVE)
+	if (buffer->state != HAUL_BUFFER_ACTIVE && buffer->state != HAUL_BUFFER_DRAINING)
 		return "a buffer is in a state that is not known";
 	return NULL;
 }
