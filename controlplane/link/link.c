@@ -19,6 +19,7 @@
 #include "controlplane/link/reconcile.h"
 #include "controlplane/link/sweep.h"
 #include "controlplane/link/watch.h"
+#include "controlplane/model/buffer.h"
 #include "controlplane/model/liveness.h"
 
 #include <errno.h>
@@ -271,6 +272,32 @@ static int descriptor_take(struct link *link, const struct haul_control_segment 
 	return error;
 }
 
+/*
+ * May this descriptor follow the one that Redis is known to hold? A dataplane that takes memory away before it has said
+ * so is in error, and nothing of it may be published.
+ */
+static int lifecycle_check(struct link *link, const struct haul_descriptor *descriptor,
+			   char *reason)
+{
+	const struct haul_descriptor *known =
+		publications_known(link->publications, descriptor->segment);
+	int error;
+
+	if (known == NULL || known->incarnation != descriptor->incarnation)
+		return 0;
+	error = buffer_sets_check(
+		(struct buffer_set){ descriptor_buffers(known), known->buffer_count },
+		(struct buffer_set){ descriptor_buffers(descriptor), descriptor->buffer_count },
+		reason);
+	if (error == -HAUL_INVALID)
+		link->stats.illegal++;
+	if (error == -ENOMEM) {
+		(void)snprintf(reason, HAUL_REASON_BYTES, "no memory to compare the buffers");
+		return -HAUL_SYSTEM;
+	}
+	return error;
+}
+
 static void publish_take(struct link *link, const struct haul_frame *frame, int fd)
 {
 	const struct haul_control_segment *message = (const void *)frame;
@@ -280,9 +307,13 @@ static void publish_take(struct link *link, const struct haul_frame *frame, int 
 	int error = descriptor_take(link, message, fd, &descriptor, &length, reason);
 
 	if (error == 0)
+		error = lifecycle_check(link, descriptor, reason);
+	if (error == 0) {
 		requests_publish(link->requests, message, descriptor, length);
-	else
-		door_refuse(link->door, frame, error, reason);
+		return;
+	}
+	free(descriptor);
+	door_refuse(link->door, frame, error, reason);
 }
 
 static void open_take(struct link *link, const struct haul_frame *frame)

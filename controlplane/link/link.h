@@ -59,6 +59,7 @@ struct link_stats {
 	uint64_t pongs;         /**< answered */
 	uint64_t events;        /**< of the stream */
 	uint64_t gaps;          /**< in it */
+	uint64_t illegal; /**< publications refused: a buffer's states do not follow each other */
 };
 
 /** Listen and connect. Returns 0 or -errno; what is wrong has been logged. */

@@ -21,6 +21,7 @@ struct publication {
 	struct haul_descriptor *descriptor; /* NULL: to be erased */
 	uint64_t serial;                    /* of the last change of what is wanted */
 	bool is_doubtful;
+	bool is_sent;      /* out of the list of the doubtful, since it is being written */
 	bool is_confirmed; /* published since the dataplane's last hello */
 };
 
@@ -118,6 +119,7 @@ static struct publication *publication_get(struct publications *publications, co
 		nametable_add(&publications->table, &publication->entry, segment);
 	}
 	publication->serial = ++publications->serial;
+	publication->is_sent = false;
 	return publication;
 }
 
@@ -234,6 +236,7 @@ static void errand_settle(struct publications *publications, const struct errand
 
 	if (publication == NULL || publication->serial != errand->serial)
 		return;
+	publication->is_sent = false;
 	if (publication->descriptor == NULL &&
 	    (answer->error == 0 || answer->error == -HAUL_NOT_FOUND ||
 	     answer->word == REGISTRY_OWNED)) {
@@ -276,7 +279,8 @@ static bool errand_send(struct publications *publications, struct publication *p
 	memcpy(errand->segment, publication->entry.name, sizeof(errand->segment));
 	if (publication->descriptor != NULL) {
 		error = registry_segment_publish(publications->registry, publications->writer.term,
-						 publication->descriptor, errand_answered, errand);
+						 publication->descriptor, false, errand_answered,
+						 errand);
 	} else {
 		error = registry_segment_erase(publications->registry, &publications->writer,
 					       errand->segment, errand_answered, errand);
@@ -287,6 +291,7 @@ static bool errand_send(struct publications *publications, struct publication *p
 	}
 	/* Out of the list while the script is under way; the answer puts it back if it must. */
 	doubt_set(publications, publication, false);
+	publication->is_sent = true;
 	publications->busy++;
 	return true;
 }
@@ -305,6 +310,16 @@ void publications_pump(struct publications *publications, const struct registry_
 		if (!errand_send(publications, first))
 			return;
 	}
+}
+
+const struct haul_descriptor *publications_known(const struct publications *publications,
+						 const char *segment)
+{
+	const struct publication *publication = publication_find(publications, segment);
+
+	if (publication == NULL || publication->is_doubtful || publication->is_sent)
+		return NULL;
+	return publication->descriptor;
 }
 
 bool publications_has(const struct publications *publications, const char *segment)

@@ -57,6 +57,10 @@ void publications_compare(struct publications *publications, const char *segment
 /** Write what is in doubt; the node is published, with this writer. */
 void publications_pump(struct publications *publications, const struct registry_writer *writer);
 
+/** What Redis is known to hold of the segment; NULL when there is nothing, or it is not known. */
+const struct haul_descriptor *publications_known(const struct publications *publications,
+						 const char *segment);
+
 /** True when this segment is wanted, i.e. published and not erased. */
 bool publications_has(const struct publications *publications, const char *segment);
 

@@ -341,7 +341,7 @@ static void request_ask(struct request *request)
 	}
 	if (request->type == HAUL_CONTROL_SEGMENT_PUBLISH) {
 		error = registry_segment_publish(conf->registry, writer->term, request->descriptor,
-						 script_answered, request);
+						 true, script_answered, request);
 	} else if (request->type == HAUL_CONTROL_SEGMENT_ERASE) {
 		error = registry_segment_erase(conf->registry, writer, request->segment,
 					       script_answered, request);

@@ -46,6 +46,7 @@ static const char *const registry_words[REGISTRY_WORD_COUNT] = {
 	[REGISTRY_ABSENT] = "ABSENT",
 	[REGISTRY_EPOCH] = "EPOCH",
 	[REGISTRY_FORMAT] = "FORMAT",
+	[REGISTRY_ILLEGAL] = "ILLEGAL",
 	[REGISTRY_MALFORMED] = "MALFORMED",
 	[REGISTRY_NODATASET] = "NODATASET",
 	[REGISTRY_NONODE] = "NONODE",
@@ -90,6 +91,8 @@ static int word_error(enum registry_word word, bool *is_passing_out)
 	case REGISTRY_OWNED:
 	case REGISTRY_TAKEN:
 		return -HAUL_EXISTS;
+	case REGISTRY_ILLEGAL:
+		return -HAUL_INVALID;
 	case REGISTRY_REPLACED:
 		return -HAUL_STALE;
 	case REGISTRY_FORMAT:
@@ -124,6 +127,9 @@ static void word_reason(struct registry_answer *answer)
 	case REGISTRY_TAKEN:
 		(void)snprintf(out, size, "node %s is held by incarnation %s of another host", a,
 			       b);
+		break;
+	case REGISTRY_ILLEGAL:
+		(void)snprintf(out, size, "segment %s: %s", a, b);
 		break;
 	case REGISTRY_REPLACED:
 		(void)snprintf(out, size, "node %s was replaced by incarnation %s", a, b);
@@ -494,12 +500,13 @@ int registry_node_list(struct registry *registry, const char *cursor, registry_f
 }
 
 int registry_segment_publish(struct registry *registry, uint64_t term,
-			     const struct haul_descriptor *descriptor, registry_fn *fn, void *arg)
+			     const struct haul_descriptor *descriptor, bool is_change,
+			     registry_fn *fn, void *arg)
 {
 	struct registry_writer writer = { descriptor->node, descriptor->incarnation, term };
 	struct writer_texts texts;
 	struct segment_content content;
-	struct text arguments[7 + SEGMENT_CONTENT_COUNT];
+	struct text arguments[8 + SEGMENT_CONTENT_COUNT];
 	char least[TEXT_NUMBER_BYTES];
 	int error = 0;
 
@@ -510,6 +517,7 @@ int registry_segment_publish(struct registry *registry, uint64_t term,
 	writer_format(&writer, &texts, arguments + 3);
 	arguments[6] = text_of(least);
 	memcpy(arguments + 7, content.texts, sizeof(content.texts));
+	arguments[7 + SEGMENT_CONTENT_COUNT] = text_of(is_change ? "1" : "0");
 	error = inquire(registry, SCRIPT_SEGMENT_PUBLISH, arguments, ARRAY_SIZE(arguments), fn,
 			arg);
 	segment_content_free(&content);

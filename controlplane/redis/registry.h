@@ -39,6 +39,7 @@ enum registry_word {
 	REGISTRY_ABSENT,
 	REGISTRY_EPOCH,
 	REGISTRY_FORMAT,
+	REGISTRY_ILLEGAL,
 	REGISTRY_MALFORMED,
 	REGISTRY_NODATASET,
 	REGISTRY_NONODE,
@@ -117,9 +118,13 @@ int registry_node_leave(struct registry *registry, const struct registry_writer 
 			registry_fn *fn, void *arg);
 int registry_node_list(struct registry *registry, const char *cursor, registry_fn *fn, void *arg);
 
-/** The writer's node and incarnation are those of the descriptor, whose version is the least to give. */
+/**
+ * The writer's node and incarnation are those of the descriptor, whose version is the least to give. A change moves what
+ * its owner knows to be in Redis, and each buffer as it may; otherwise what its owner believes is written again.
+ */
 int registry_segment_publish(struct registry *registry, uint64_t term,
-			     const struct haul_descriptor *descriptor, registry_fn *fn, void *arg);
+			     const struct haul_descriptor *descriptor, bool is_change,
+			     registry_fn *fn, void *arg);
 int registry_segment_erase(struct registry *registry, const struct registry_writer *writer,
 			   const char *segment, registry_fn *fn, void *arg);
 int registry_segment_get(struct registry *registry, const char *segment, registry_fn *fn,

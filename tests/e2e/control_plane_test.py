@@ -15,6 +15,7 @@ import time
 
 import control_rig as wire
 from control_rig import BUSY, DENIED, EXISTS, INVALID, NOT_FOUND, OK, STALE, UNAVAILABLE, VERSION_ERROR
+from control_rig import ACTIVE, DRAINING
 from control_rig import NODE_PUBLISHED, NODE_REFUSED, NODE_UNKNOWN, READ, WRITE
 from control_rig import Dataplane, Rig, answering, wait_for
 
@@ -52,6 +53,82 @@ def the_same_content_bumps_nothing():
         assert data.publish("s").version == 1
         assert data.publish("s", buffers=2).version == 2
         assert data.publish("s", buffers=2, least=9).version == 9
+
+
+def buffers_go_through_their_states():
+    """absent, active, draining, absent: each a version of its own, seen by who has it open and in the listing."""
+    with Rig() as rig:
+        one, two = rig.control("a").start(), rig.control("b").start()
+        owner = Dataplane(one).wait_published()
+        opener = Dataplane(two, node="b", incarnation=0xB1).wait_published()
+        steps = [[ACTIVE, 0], [ACTIVE, ACTIVE], [DRAINING, ACTIVE], [0, ACTIVE], [ACTIVE, DRAINING]]
+        regions = [1 << 24, 5]
+        for version, states in enumerate(steps, 1):
+            if version == 5:
+                regions[0] = 2 << 24  # the place is used again, under another handle
+            what = {"states": states, "regions": regions, "least": version - 1}
+            answer = owner.publish("s", **what)
+            assert (answer.status, answer.version) == (OK, version), answer.reason
+            assert owner.publish("s", **what).version == version
+            if version == 1:
+                assert opener.open("s").status == OK
+            else:
+                opener.wait_version("s", lambda seen, version=version: seen == version)
+            with answering(owner):
+                words = [buffer["state"] for buffer in one.get("/v1/segments/s")[1]["buffers"]]
+            assert words == [("", "active", "draining")[state] for state in states if state], words
+
+
+def illegal_transitions_are_refused():
+    """A dataplane that takes memory away before it has said so breaks the promise: nothing of it is published."""
+    with Rig() as rig:
+        control = rig.control().start()
+        data = Dataplane(control).wait_published()
+        assert data.publish("s", states=[ACTIVE, ACTIVE]).version == 1
+        for states, words in (
+            ([ACTIVE], "the buffer at 8192 goes from active to absent"),
+            ([ACTIVE, ACTIVE, DRAINING], "the buffer at 16384 goes from absent to draining"),
+        ):
+            answer = data.publish("s", states=states, least=1)
+            assert answer.status == INVALID and words in answer.reason, answer.reason
+        answer = data.publish("s", states=[ACTIVE, ACTIVE], regions=[1 << 24, 7], least=1)
+        assert answer.status == INVALID, answer.reason
+        assert data.publish("s", states=[DRAINING, ACTIVE], least=1).version == 2
+        assert data.publish("s", states=[ACTIVE, ACTIVE], least=2).status == INVALID
+        assert control.stat("link", "illegal") == 4
+        # With its segment everything goes at once.
+        assert data.erase("s").status == OK
+        assert data.publish("s", states=[ACTIVE]).status == OK
+        # A control plane that knows of nothing yet has the script look.
+        version = data.publish("s", states=[ACTIVE]).version
+        control.kill()
+        control.start()
+        data = Dataplane(control).wait_published()
+        answer = data.publish("s", states=[0, ACTIVE], least=version)
+        assert answer.status == INVALID and "vanishes without draining" in answer.reason, answer.reason
+
+
+def a_drain_that_was_not_published_is_taken_back():
+    """Its answer was lost: the dataplane keeps the buffer, and so does Redis in the end, in a version of its own."""
+    with Rig() as rig:
+        control = rig.control().start()
+        data = Dataplane(control).wait_published()
+        assert data.publish("s", states=[ACTIVE, ACTIVE]).version == 1
+        rig.redis_pause()
+        request = data.publish_send("s", states=[DRAINING, ACTIVE], least=1)
+        assert data.answer(request).status == UNAVAILABLE
+        rig.redis_continue()
+
+        def buffers():
+            data.idle(0.02)
+            code, body = control.get("/v1/segments/s")
+            return code == 200 and (int(body["version"]), [buffer["state"] for buffer in body["buffers"]])
+
+        wait_for("nothing to be in doubt", lambda: control.status()["segments_doubtful"] == 0 or data.idle(0.02))
+        wait_for("both to be active", lambda: (buffers() or (0, 0))[1] == ["active", "active"])
+        version = buffers()[0]
+        answer = data.publish("s", states=[DRAINING, ACTIVE], least=1)
+        assert answer.status == OK and answer.version > version, (answer.reason, answer.version)
 
 
 def versions_only_grow():
@@ -582,6 +659,9 @@ def main():
         [
             publish_open_erase,
             the_same_content_bumps_nothing,
+            buffers_go_through_their_states,
+            illegal_transitions_are_refused,
+            a_drain_that_was_not_published_is_taken_back,
             versions_only_grow,
             a_new_incarnation_retires_the_old_ones_segments,
             openers_hear_of_versions,

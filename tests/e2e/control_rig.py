@@ -33,6 +33,7 @@ NODE_UNKNOWN, NODE_PUBLISHED, NODE_REFUSED = range(3)
 OK, INVALID, RANGE, NOT_FOUND, EXISTS, DENIED = range(6)
 STALE, UNAVAILABLE, BUSY, VERSION_ERROR = 6, 9, 13, 15
 READ, WRITE = 1, 2
+ACTIVE, DRAINING = 1, 2
 
 DESCRIPTOR = struct.Struct("<QIIIIQQQII16s64s64s64s256s256s")
 DESCRIPTOR_MAGIC = 0x5345444C554148
@@ -66,12 +67,20 @@ def address():
     return ADDRESS.pack(2, 4, 4791, 0, bytes([10, 0, 0, 1]) + bytes(12))
 
 
-def descriptor(segment, node, incarnation, buffers=1, readers="", writers="", version=0, tenant="owner"):
+def descriptor(
+    segment, node, incarnation, buffers=1, readers="", writers="", version=0, tenant="owner", states=None, regions=None
+):
+    """states and regions are of the buffers; active, and one handle each, unless they are given."""
+    if states is not None:
+        buffers = len(states)
     head = DESCRIPTOR.pack(
-        DESCRIPTOR_MAGIC, 2, buffers, 1, 0, incarnation, version, buffers * 8192, 7, 0, KEY,
+        DESCRIPTOR_MAGIC, 2, buffers if states is None else sum(map(bool, states)), 1, 0, incarnation, version,
+        buffers * 8192, 7, 0, KEY,
         segment.encode(), node.encode(), tenant.encode(), readers.encode(), writers.encode(),
     )  # fmt: skip
-    rows = b"".join(BUFFER.pack(i * 8192, 4096, (1 << 24) + i, 3, 1) for i in range(buffers))
+    states = states or [ACTIVE] * buffers
+    regions = regions or [(1 << 24) + i for i in range(buffers)]
+    rows = b"".join(BUFFER.pack(i * 8192, 4096, regions[i], 3, states[i]) for i in range(buffers) if states[i])
     return head + rows + address()
 
 

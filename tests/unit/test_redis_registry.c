@@ -5,6 +5,7 @@
  * the loop. Also the states of the connection, since they can only be seen with a server behind it.
  */
 #include "api/haul_error.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "controlplane/model/node.h"
 #include "controlplane/model/segment.h"
@@ -168,7 +169,8 @@ static void segment_publish(uint64_t incarnation, uint64_t term, uint32_t buffer
 
 	descriptor->incarnation = incarnation;
 	descriptor->metadata_version = least;
-	loop_until_answered(registry_segment_publish(registry, term, descriptor, on_answer, NULL));
+	loop_until_answered(
+		registry_segment_publish(registry, term, descriptor, true, on_answer, NULL));
 	free(descriptor);
 }
 
@@ -309,6 +311,131 @@ static void segment_publish__bumps_what_changed_and_nothing_else(void **state)
 	assert_int_equal(last_event.version, 11);
 }
 
+/* Publish a descriptor of incarnation 1 as a change of a version; the answer's number is the new one. */
+static void change_publish(struct haul_descriptor *descriptor, uint64_t version)
+{
+	descriptor->incarnation = 1;
+	descriptor->metadata_version = version;
+	loop_until_answered(
+		registry_segment_publish(registry, 1, descriptor, true, on_answer, NULL));
+}
+
+/* How many events the stream has. */
+static uint64_t stream_length(void)
+{
+	return strtoull(redis_server_ask(&server, "XLEN haul:{test}:events") + 1, NULL, 10);
+}
+
+static void segment_publish__bumps_and_tells_with_each_state(void **state)
+{
+	struct haul_descriptor *descriptor = descriptor_make("s", 3),
+			       *fewer = descriptor_make("s", 2);
+	uint64_t events;
+
+	(void)state;
+	node_publish(1, 0, "host", false);
+	change_publish(descriptor, 0);
+	assert_int_equal(answer_number, 1);
+	events = stream_length();
+	buffers_of(descriptor)[2].state = HAUL_BUFFER_DRAINING;
+	change_publish(descriptor, 1);
+	assert_int_equal(answer_number, 2);
+	assert_int_equal(stream_length(), events + 1);
+	change_publish(descriptor, 2);
+	assert_int_equal(answer_number, 2);
+	assert_int_equal(stream_length(), events + 1);
+	change_publish(fewer, 2);
+	assert_int_equal(answer_number, 3);
+	assert_int_equal(stream_length(), events + 2);
+	free(descriptor);
+	free(fewer);
+}
+
+static void segment_publish__refuses_illegal_transitions(void **state)
+{
+	struct haul_descriptor *known = descriptor_make("s", 3), *next = descriptor_make("s", 2);
+	uint64_t events;
+
+	(void)state;
+	node_publish(1, 0, "host", false);
+	change_publish(known, 0);
+	events = stream_length();
+	change_publish(next, 1);
+	assert_int_equal(answer_error, -HAUL_INVALID);
+	assert_int_equal(answer_word, REGISTRY_ILLEGAL);
+	assert_string_equal(answer_reason,
+			    "segment s: the buffer 000001000002 vanishes without draining");
+	buffers_of(known)[1].length--;
+	change_publish(known, 1);
+	assert_string_equal(answer_reason, "segment s: region 000001000001 changes its place, "
+					   "length or rights");
+	buffers_of(known)[1].length++;
+	buffers_of(known)[1].state = HAUL_BUFFER_DRAINING;
+	change_publish(known, 1);
+	assert_int_equal(answer_number, 2);
+	buffers_of(known)[1].state = HAUL_BUFFER_ACTIVE;
+	change_publish(known, 2);
+	assert_non_null(strstr(answer_reason, "goes from state 02 to 01"));
+	/* A refusal bumps nothing and tells nobody. */
+	assert_int_equal(stream_length(), events + 1);
+	segment_get("s");
+	assert_true(text_is(answer_texts[SEGMENT_VERSION], "00000000000000000002"));
+	free(known);
+	free(next);
+}
+
+/* What was published and not believed is taken back by whoever says what it believes. */
+static void segment_publish__writes_again_what_is_believed(void **state)
+{
+	struct haul_descriptor *believed = descriptor_make("s", 2), *lost = descriptor_make("s", 2);
+
+	(void)state;
+	node_publish(1, 0, "host", false);
+	change_publish(believed, 0);
+	buffers_of(lost)[0].state = HAUL_BUFFER_DRAINING;
+	change_publish(lost, 1);
+	assert_int_equal(answer_number, 2);
+	believed->metadata_version = 2;
+	loop_until_answered(
+		registry_segment_publish(registry, 1, believed, false, on_answer, NULL));
+	assert_int_equal(answer_number, 3);
+	/* So may a change that knows of another version than the one that stands there. */
+	change_publish(lost, 3);
+	assert_int_equal(answer_number, 4);
+	change_publish(believed, 3);
+	assert_int_equal(answer_number, 5);
+	free(believed);
+	free(lost);
+}
+
+/* One buffer of many: the rows in common are skipped, whatever stands before and behind. */
+static void segment_publish__looks_at_the_rows_that_differ(void **state)
+{
+	const uint32_t count = HAUL_DESCRIPTOR_BUFFERS_MAX;
+	struct haul_descriptor *descriptor = descriptor_make("s", count);
+	struct haul_descriptor_buffer *buffers = buffers_of(descriptor);
+	const uint32_t places[] = { 0, 1, 63, 64, 65, count / 2, count - 1 };
+
+	(void)state;
+	node_publish(1, 0, "host", false);
+	change_publish(descriptor, 0);
+	assert_int_equal(answer_number, 1);
+	for (unsigned int i = 0; i < ARRAY_SIZE(places); i++) {
+		uint64_t version = answer_number;
+
+		buffers[places[i]].state = HAUL_BUFFER_DRAINING;
+		change_publish(descriptor, version);
+		assert_int_equal(answer_number, version + 1);
+		buffers[places[i]].state = HAUL_BUFFER_ACTIVE;
+		change_publish(descriptor, version + 1);
+		assert_int_equal(answer_word, REGISTRY_ILLEGAL);
+		buffers[places[i]].state = HAUL_BUFFER_DRAINING;
+		change_publish(descriptor, version + 1);
+		assert_int_equal(answer_number, version + 1);
+	}
+	free(descriptor);
+}
+
 static void segment_publish__carries_digits_over(void **state)
 {
 	(void)state;
@@ -331,7 +458,8 @@ static void segment_publish__refuses_another_nodes_name(void **state)
 	loop_until_answered(registry_node_publish(registry, &writer, &claim, on_answer, NULL));
 	descriptor->incarnation = 7;
 	(void)snprintf(descriptor->node, sizeof(descriptor->node), "b");
-	loop_until_answered(registry_segment_publish(registry, 1, descriptor, on_answer, NULL));
+	loop_until_answered(
+		registry_segment_publish(registry, 1, descriptor, true, on_answer, NULL));
 	assert_int_equal(answer_error, -HAUL_EXISTS);
 	assert_string_equal(answer_reason, "segment s belongs to node a");
 	writer.term = 1;
@@ -555,6 +683,10 @@ int main(void)
 		REDIS_TEST(node_leave__frees_the_name_and_the_segments),
 		REDIS_TEST(node_list__gives_records),
 		REDIS_TEST(segment_publish__bumps_what_changed_and_nothing_else),
+		REDIS_TEST(segment_publish__bumps_and_tells_with_each_state),
+		REDIS_TEST(segment_publish__refuses_illegal_transitions),
+		REDIS_TEST(segment_publish__writes_again_what_is_believed),
+		REDIS_TEST(segment_publish__looks_at_the_rows_that_differ),
 		REDIS_TEST(segment_publish__carries_digits_over),
 		REDIS_TEST(segment_publish__refuses_another_nodes_name),
 		REDIS_TEST(segment_erase__lets_versions_only_grow),
