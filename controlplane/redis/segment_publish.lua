@@ -96,7 +96,7 @@ if is_same then
 end
 
 if ARGV[8 + #content] == '1' and record[3] == incarnation and record[4] == least and record[5] == epoch then
-	local what = rows_refusal(record[5 + BUFFERS], ARGV[7 + BUFFERS])
+	local what = rows_refusal(record[5 + BUFFERS] or '', ARGV[7 + BUFFERS])
 	if what then return {'ILLEGAL', name, what} end
 end
 
