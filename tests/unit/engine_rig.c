@@ -385,3 +385,63 @@ struct worker_request rig_expect_request(struct rig *rig, enum worker_request_ki
 	fail_msg("the worker made no request of kind %d", (int)kind);
 	return request;
 }
+
+int rig_fixture_make(void **state)
+{
+	struct rig_fixture *fixture = calloc(1, sizeof(*fixture));
+
+	assert_non_null(fixture);
+	fixture->rig = rig_create_ready(&fixture->channel);
+	*state = fixture;
+	return 0;
+}
+
+int rig_fixture_free(void **state)
+{
+	struct rig_fixture *fixture = *state;
+
+	rig_destroy_ready(fixture->rig, fixture->channel);
+	free(fixture);
+	return 0;
+}
+
+void rig_put(struct rig_fixture *fixture, const struct haul_entry *entry)
+{
+	rig_submit(fixture->channel, entry);
+	rig_round(fixture->rig, 1);
+}
+
+struct haul_completion rig_reap_one(struct rig_fixture *fixture)
+{
+	struct haul_completion completion = { 0 };
+
+	assert_true(rig_reap(fixture->channel, &completion));
+	rig_reap_none(fixture);
+	return completion;
+}
+
+void rig_reap_none(struct rig_fixture *fixture)
+{
+	struct haul_completion completion;
+
+	assert_false(rig_reap(fixture->channel, &completion));
+}
+
+void rig_expect(struct rig_fixture *fixture, enum haul_error status, enum haul_reason reason)
+{
+	struct haul_completion completion = rig_reap_one(fixture);
+
+	assert_int_equal(completion.status, status);
+	assert_int_equal(completion.reason, reason);
+}
+
+void rig_refused(struct rig_fixture *fixture, const struct haul_entry *entry,
+		 enum haul_error status, enum haul_reason reason)
+{
+	uint64_t before = fixture->rig->counters[WORKER_ENTRIES_REFUSED];
+
+	rig_put(fixture, entry);
+	rig_expect(fixture, status, reason);
+	assert_int_equal(fixture->rig->counters[WORKER_ENTRIES_REFUSED], before + 1);
+	assert_int_equal(fixture->rig->udp.held_count, 0);
+}

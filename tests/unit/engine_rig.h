@@ -109,6 +109,27 @@ uint32_t rig_held_on(const struct transport_worker *fake, uint32_t index);
 /** Finish what a fake holds; returns how many. */
 uint32_t rig_drain(struct transport_worker *fake, enum haul_error status);
 
+/** What most tests of entries begin with: setup and teardown of a case, whose state is this. */
+struct rig_fixture {
+	struct rig *rig;
+	struct channel *channel; /**< 1, of rig_create_ready */
+};
+
+int rig_fixture_make(void **state);
+int rig_fixture_free(void **state);
+
+/** Write an entry into the channel's ring, and one round. */
+void rig_put(struct rig_fixture *fixture, const struct haul_entry *entry);
+
+/** The one completion there is, and there is none; with its status and reason. */
+struct haul_completion rig_reap_one(struct rig_fixture *fixture);
+void rig_reap_none(struct rig_fixture *fixture);
+void rig_expect(struct rig_fixture *fixture, enum haul_error status, enum haul_reason reason);
+
+/** The entry is refused so, counted, and no transport has heard of it. */
+void rig_refused(struct rig_fixture *fixture, const struct haul_entry *entry,
+		 enum haul_error status, enum haul_reason reason);
+
 /** The next request of the worker; false when there is none. */
 bool rig_request(struct rig *rig, struct worker_request *request_out);
 

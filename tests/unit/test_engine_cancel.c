@@ -11,32 +11,15 @@
 #include "engine_rig.h"
 #include "unit.h"
 
-struct fixture {
-	struct rig *rig;
-	struct channel *channel;
-};
-
-static int setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	assert_non_null(fixture);
-	fixture->rig = rig_create_ready(&fixture->channel);
-	*state = fixture;
-	return 0;
-}
-
 static int teardown(void **state)
 {
-	struct fixture *fixture = *state;
+	const struct rig_fixture *fixture = *state;
 
 	assert_int_equal(fixture->channel->reserved, 0);
-	rig_destroy_ready(fixture->rig, fixture->channel);
-	free(fixture);
-	return 0;
+	return rig_fixture_free(state);
 }
 
-static void submit_write(struct fixture *fixture, uint64_t user_data, uint32_t length,
+static void submit_write(struct rig_fixture *fixture, uint64_t user_data, uint32_t length,
 			 uint32_t batch, uint8_t flags)
 {
 	struct haul_entry entry = rig_write(fixture->rig, user_data, length);
@@ -46,7 +29,7 @@ static void submit_write(struct fixture *fixture, uint64_t user_data, uint32_t l
 	rig_submit(fixture->channel, &entry);
 }
 
-static void submit_cancel(struct fixture *fixture, uint64_t user_data, enum haul_match match,
+static void submit_cancel(struct rig_fixture *fixture, uint64_t user_data, enum haul_match match,
 			  uint64_t which)
 {
 	struct haul_entry entry = {
@@ -57,7 +40,7 @@ static void submit_cancel(struct fixture *fixture, uint64_t user_data, enum haul
 }
 
 /* The next completion is this one. */
-static struct haul_completion expect(struct fixture *fixture, uint64_t user_data,
+static struct haul_completion expect(struct rig_fixture *fixture, uint64_t user_data,
 				     enum haul_error status)
 {
 	struct haul_completion completion = { 0 };
@@ -69,7 +52,7 @@ static struct haul_completion expect(struct fixture *fixture, uint64_t user_data
 	return completion;
 }
 
-static void expect_cancel(struct fixture *fixture, uint64_t user_data, uint32_t found)
+static void expect_cancel(struct rig_fixture *fixture, uint64_t user_data, uint32_t found)
 {
 	struct haul_completion completion =
 		expect(fixture, user_data, found > 0 ? HAUL_OK : HAUL_NOT_FOUND);
@@ -80,14 +63,7 @@ static void expect_cancel(struct fixture *fixture, uint64_t user_data, uint32_t 
 	assert_int_equal(completion.transport, HAUL_TRANSPORT_NONE);
 }
 
-static void expect_none(struct fixture *fixture)
-{
-	struct haul_completion completion;
-
-	assert_false(rig_reap(fixture->channel, &completion));
-}
-
-static void refused(struct fixture *fixture, const struct haul_entry *entry,
+static void refused(struct rig_fixture *fixture, const struct haul_entry *entry,
 		    enum haul_reason reason)
 {
 	uint64_t before = fixture->rig->counters[WORKER_ENTRIES_REFUSED];
@@ -103,7 +79,7 @@ static void refused(struct fixture *fixture, const struct haul_entry *entry,
 
 static void cancel_check__refuses_what_says_nothing_there(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	const struct haul_entry good = { .opcode = HAUL_OP_CANCEL,
 					 .tag = HAUL_MATCH_USER_DATA,
 					 .value = UINT64_MAX };
@@ -147,7 +123,7 @@ static void cancel_check__refuses_what_says_nothing_there(void **state)
 /* In a batch it would have to wait for itself. Such a batch can be closed, and says what was wrong. */
 static void cancel_check__is_no_member_of_a_batch(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct haul_entry entry = { .opcode = HAUL_OP_CANCEL,
 				    .batch = 3,
 				    .flags = HAUL_ENTRY_BATCH_LAST,
@@ -156,12 +132,12 @@ static void cancel_check__is_no_member_of_a_batch(void **state)
 
 	refused(fixture, &entry, HAUL_REASON_BATCH);
 	assert_int_equal(fixture->channel->batches[3].members, 0);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 }
 
 static void cancel_start__finds_nothing(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 
 	submit_write(fixture, 1, 100, 0, 0);
 	submit_cancel(fixture, 2, HAUL_MATCH_USER_DATA, 7);
@@ -183,7 +159,7 @@ static void cancel_start__finds_nothing(void **state)
 /* Those of one user_data, all of them and no other, members of batches too. */
 static void cancel_start__by_user_data(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct haul_completion completion;
 
 	submit_write(fixture, 5, 100, 0, 0);
@@ -207,7 +183,7 @@ static void cancel_start__by_user_data(void **state)
 /* What stands behind it in the ring is not looked at, though it was there when the daemon took it. */
 static void cancel_start__reaches_nothing_behind_it(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 
 	submit_write(fixture, 1, 100, 0, 0);
 	submit_cancel(fixture, 2, HAUL_MATCH_ALL, 0);
@@ -222,7 +198,7 @@ static void cancel_start__reaches_nothing_behind_it(void **state)
 
 static void cancel_start__touches_no_other_channel(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 	struct channel *other = rig_add_channel(rig, 2, 8);
 	struct worker_command command = { .kind = WORKER_CHANNEL_CLOSE,
@@ -248,7 +224,7 @@ static void cancel_start__touches_no_other_channel(void **state)
 /* A cancelled batch that is not closed stays open: what is added later is not cancelled, and its last entry ends it. */
 static void cancel_start__a_batch_that_is_open(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct haul_completion completion;
 
 	submit_write(fixture, 1, 100, 4, 0);
@@ -258,7 +234,7 @@ static void cancel_start__a_batch_that_is_open(void **state)
 	rig_round(fixture->rig, 1);
 	expect(fixture, 2, HAUL_CANCELLED);
 	expect_cancel(fixture, 9, 2);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 	submit_write(fixture, 6, 100, 4, HAUL_ENTRY_BATCH_LAST);
 	submit_write(fixture, 7, 100, 5, HAUL_ENTRY_BATCH_LAST);
 	rig_round(fixture->rig, 1);
@@ -275,7 +251,7 @@ static void cancel_start__a_batch_that_is_open(void **state)
 /* A batch that is closed completes before the cancellation that ended it. */
 static void cancel_start__a_batch_that_is_closed(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct haul_completion completion;
 
 	fixture->rig->udp.is_cancel_slow = true;
@@ -283,7 +259,7 @@ static void cancel_start__a_batch_that_is_closed(void **state)
 	submit_write(fixture, 2, 100, 4, HAUL_ENTRY_BATCH_LAST);
 	submit_cancel(fixture, 9, HAUL_MATCH_BATCH, 4);
 	rig_round(fixture->rig, 1);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 	rig_drain(&fixture->rig->udp, HAUL_CANCELLED);
 	completion = expect(fixture, 2, HAUL_CANCELLED);
 	assert_int_equal(completion.batch, 4);
@@ -294,7 +270,7 @@ static void cancel_start__a_batch_that_is_closed(void **state)
 /* Posted, waiting for room, waiting for a view, waiting for a connection: all end in the same round. */
 static void cancel_start__whatever_the_state(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 	struct haul_entry entry;
 	uint32_t parked = rig_add_remote(rig, false, 5, 4096);
@@ -325,7 +301,7 @@ static void cancel_start__whatever_the_state(void **state)
 /* An operation that was timing out behind its fence keeps its status, and is waited for. */
 static void cancel_start__waits_for_what_is_ending_already(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 	struct haul_entry entry = rig_write(rig, 1, 100);
 	struct haul_completion completion;
@@ -338,7 +314,7 @@ static void cancel_start__waits_for_what_is_ending_already(void **state)
 	assert_int_equal(rig->udp.cancelled, 1);
 	submit_cancel(fixture, 9, HAUL_MATCH_USER_DATA, 1);
 	rig_round(rig, 1);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 	assert_int_equal(rig->udp.cancelled, 1);
 	rig_drain(&rig->udp, HAUL_TIMEOUT);
 	assert_true(rig_reap(fixture->channel, &completion));
@@ -349,7 +325,7 @@ static void cancel_start__waits_for_what_is_ending_already(void **state)
 /* The last bytes were placed while the cancellation was under way: `bytes` has them, CANCELLED stands. */
 static void cancel_start__tells_what_was_placed(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 
 	rig->udp.is_cancel_slow = true;
@@ -365,7 +341,7 @@ static void cancel_start__tells_what_was_placed(void **state)
 /* Several cancellations of the same operation all wait for it, and complete in their order. */
 static void cancel_release__completes_in_order(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 
 	rig->udp.is_cancel_slow = true;
@@ -378,10 +354,10 @@ static void cancel_release__completes_in_order(void **state)
 	for (int i = 0; i < 4; i++)
 		rig_round(rig, 1);
 	assert_int_equal(rig->udp.cancelled, 2);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 	rig_finish(&rig->udp, rig->udp.held[1], HAUL_CANCELLED, 0);
 	expect(fixture, 2, HAUL_CANCELLED);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 	rig_drain(&rig->udp, HAUL_CANCELLED);
 	expect(fixture, 1, HAUL_CANCELLED);
 	expect_cancel(fixture, 10, 1);
@@ -393,7 +369,7 @@ static void cancel_release__completes_in_order(void **state)
 /* As many wait as may: the next one stays in its ring until the first has completed. */
 static void cancel_start__stays_in_the_ring_when_too_many_wait(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 	struct channel *channel = rig_add_channel(rig, 1, 256);
 	struct worker_command command = { .kind = WORKER_CHANNEL_CLOSE,
@@ -428,21 +404,21 @@ static void cancel_start__stays_in_the_ring_when_too_many_wait(void **state)
 /* Each walks over all that is open, so a ring full of them is taken one a round. */
 static void channel_poll__takes_one_cancellation_a_round(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 
 	for (uint32_t i = 0; i < 3; i++)
 		submit_cancel(fixture, i, HAUL_MATCH_ALL, 0);
 	for (uint32_t i = 0; i < 3; i++) {
 		rig_round(fixture->rig, 1);
 		expect_cancel(fixture, i, 0);
-		expect_none(fixture);
+		rig_reap_none(fixture);
 	}
 }
 
 /* A batch may have more members open than the ring has completions: one can still be cancelled. */
 static void channel_poll__takes_a_cancellation_behind_a_great_batch(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 
 	for (uint32_t i = 0; i < 300; i++) {
 		submit_write(fixture, 1, 100, 1, i == 299 ? HAUL_ENTRY_BATCH_LAST : 0);
@@ -458,7 +434,7 @@ static void channel_poll__takes_a_cancellation_behind_a_great_batch(void **state
 /* The client goes while its cancellation waits: all ends, and the pools are level (rig_destroy). */
 static void channel_close__ends_cancellations_too(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 
 	rig->udp.is_cancel_slow = true;
@@ -478,7 +454,7 @@ static void channel_close__ends_cancellations_too(void **state)
 #define RANDOM_ALL     (UINT32_MAX - 1u) /* a cancellation of everything */
 
 struct chaos {
-	struct fixture *fixture;
+	struct rig_fixture *fixture;
 	uint64_t seed;
 	uint32_t submitted;
 	uint32_t completed;
@@ -572,7 +548,7 @@ static void chaos_finish(struct chaos *chaos)
 static void cancel__everything_at_random_completes_once(void **state)
 {
 	struct chaos *chaos = calloc(1, sizeof(*chaos));
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	uint32_t rounds = 0;
 
 	assert_non_null(chaos);
@@ -598,7 +574,7 @@ static void cancel__everything_at_random_completes_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_fixture_make, teardown)
 		CASE(cancel_check__refuses_what_says_nothing_there),
 		CASE(cancel_check__is_no_member_of_a_batch),
 		CASE(cancel_start__finds_nothing),

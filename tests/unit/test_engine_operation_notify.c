@@ -9,30 +9,6 @@
 #include "engine_rig.h"
 #include "unit.h"
 
-struct fixture {
-	struct rig *rig;
-	struct channel *channel;
-};
-
-static int setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	assert_non_null(fixture);
-	fixture->rig = rig_create_ready(&fixture->channel);
-	*state = fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-
-	rig_destroy_ready(fixture->rig, fixture->channel);
-	free(fixture);
-	return 0;
-}
-
 static struct haul_entry entry_make(const struct rig *rig, uint32_t length)
 {
 	struct haul_entry entry = rig_write(rig, 1, length);
@@ -44,30 +20,8 @@ static struct haul_entry entry_make(const struct rig *rig, uint32_t length)
 	return entry;
 }
 
-static void submit(struct fixture *fixture, const struct haul_entry *entry)
-{
-	rig_submit(fixture->channel, entry);
-	rig_round(fixture->rig, 1);
-}
-
-static void expect(struct fixture *fixture, enum haul_error status, enum haul_reason reason)
-{
-	struct haul_completion completion;
-
-	assert_true(rig_reap(fixture->channel, &completion));
-	assert_int_equal(completion.status, status);
-	assert_int_equal(completion.reason, reason);
-}
-
-static void expect_none(struct fixture *fixture)
-{
-	struct haul_completion completion;
-
-	assert_false(rig_reap(fixture->channel, &completion));
-}
-
 /* The one slice that the transport has, which is a notification. */
-static struct slice *held(struct fixture *fixture)
+static struct slice *held(struct rig_fixture *fixture)
 {
 	struct transport_worker *udp = &fixture->rig->udp;
 
@@ -77,25 +31,25 @@ static struct slice *held(struct fixture *fixture)
 }
 
 /* A WRITE whose bytes are placed. */
-static struct slice *start(struct fixture *fixture)
+static struct slice *start(struct rig_fixture *fixture)
 {
 	struct haul_entry entry = entry_make(fixture->rig, 100);
 
-	submit(fixture, &entry);
+	rig_put(fixture, &entry);
 	rig_finish(&fixture->rig->udp, fixture->rig->udp.held[0], HAUL_OK, 0);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 	rig_round(fixture->rig, 1);
 	return held(fixture);
 }
 
 static void operation_notify__behind_the_last_byte(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct transport_worker *udp = &fixture->rig->udp;
 	struct haul_entry entry = entry_make(fixture->rig, 3 * ENGINE_SLICE_BYTES_MAX);
 	struct slice *slice;
 
-	submit(fixture, &entry);
+	rig_put(fixture, &entry);
 	assert_int_equal(udp->held_count, 3);
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_int_equal(udp->held[0]->kind, SLICE_WRITE);
@@ -113,19 +67,19 @@ static void operation_notify__behind_the_last_byte(void **state)
 	assert_int_equal(slice->tag, 8);
 	assert_int_equal(slice->value, 9);
 	assert_int_not_equal(slice->number, 0);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 	rig_finish(udp, slice, HAUL_OK, 0);
-	expect(fixture, HAUL_OK, 0);
+	rig_expect(fixture, HAUL_OK, 0);
 }
 
 static void operation_notify__alone(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct haul_entry entry = entry_make(fixture->rig, 0);
 	struct haul_completion completion;
 
 	entry.local_region = haul_u48_make(0xffff);
-	submit(fixture, &entry);
+	rig_put(fixture, &entry);
 	assert_int_equal(held(fixture)->written, 0);
 	rig_finish(&fixture->rig->udp, held(fixture), HAUL_OK, 0);
 	assert_true(rig_reap(fixture->channel, &completion));
@@ -135,34 +89,34 @@ static void operation_notify__alone(void **state)
 
 static void operation_notify__only_a_write(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct haul_entry entry = entry_make(fixture->rig, 100);
 
 	entry.opcode = HAUL_OP_READ;
-	submit(fixture, &entry);
-	expect(fixture, HAUL_INVALID, HAUL_REASON_FLAGS);
+	rig_put(fixture, &entry);
+	rig_expect(fixture, HAUL_INVALID, HAUL_REASON_FLAGS);
 	entry.opcode = HAUL_OP_NOP;
-	submit(fixture, &entry);
-	expect(fixture, HAUL_INVALID, HAUL_REASON_FLAGS);
+	rig_put(fixture, &entry);
+	rig_expect(fixture, HAUL_INVALID, HAUL_REASON_FLAGS);
 	entry = entry_make(fixture->rig, 1);
 	entry.remote_offset = haul_u48_make(RIG_BYTES);
-	submit(fixture, &entry);
-	expect(fixture, HAUL_RANGE, HAUL_REASON_REMOTE_RANGE);
+	rig_put(fixture, &entry);
+	rig_expect(fixture, HAUL_RANGE, HAUL_REASON_REMOTE_RANGE);
 }
 
 static void operation_notify__batched(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct haul_entry entry = entry_make(fixture->rig, 100);
 	struct haul_completion completion;
 
 	entry.batch = 3;
-	submit(fixture, &entry);
+	rig_put(fixture, &entry);
 	entry.flags |= HAUL_ENTRY_BATCH_LAST;
-	submit(fixture, &entry);
+	rig_put(fixture, &entry);
 	rig_drain(&fixture->rig->udp, HAUL_OK);
 	rig_round(fixture->rig, 1);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 	rig_drain(&fixture->rig->udp, HAUL_OK);
 	assert_true(rig_reap(fixture->channel, &completion));
 	assert_int_equal(completion.members, 2);
@@ -172,7 +126,7 @@ static void operation_notify__batched(void **state)
 /* Each pause is longer than the one before, and the number stays. */
 static void operation_notify__backs_off(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 	struct slice *slice = start(fixture);
 	uint64_t number = slice->number;
@@ -183,7 +137,7 @@ static void operation_notify__backs_off(void **state)
 		rig_round(rig, pause_us - 2);
 		rig_round(rig, 1);
 		assert_int_equal(rig->udp.held_count, 0);
-		expect_none(fixture);
+		rig_reap_none(fixture);
 		rig->now_us += 2 * 64; /* the wheel's ticks */
 		rig_round(rig, 1);
 		rig_round(rig, 1);
@@ -194,12 +148,12 @@ static void operation_notify__backs_off(void **state)
 	}
 	assert_int_equal(rig->counters[WORKER_NOTIFY_PAUSES], 12);
 	rig_finish(&rig->udp, slice, HAUL_OK, 0);
-	expect(fixture, HAUL_OK, 0);
+	rig_expect(fixture, HAUL_OK, 0);
 }
 
 static void operation_notify__busy_until_the_deadline(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 	struct slice *slice = start(fixture);
 	struct haul_completion completion;
@@ -221,33 +175,33 @@ static void operation_notify__busy_until_the_deadline(void **state)
 /* A rail that goes gives the attempt back; the next one has the same number, also on another rail. */
 static void operation_notify__goes_out_again(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct slice *slice = start(fixture);
 	uint64_t number = slice->number;
 
 	rig_finish(&fixture->rig->udp, slice, HAUL_NO_PATH, 0);
-	expect_none(fixture);
+	rig_reap_none(fixture);
 	rig_round(fixture->rig, 1);
 	slice = held(fixture);
 	assert_int_equal(slice->number, number);
 	rig_finish(&fixture->rig->udp, slice, HAUL_OK, 0);
-	expect(fixture, HAUL_OK, 0);
+	rig_expect(fixture, HAUL_OK, 0);
 }
 
 static void operation_notify__is_refused(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct slice *slice = start(fixture);
 
 	rig_finish(&fixture->rig->udp, slice, HAUL_STALE, HAUL_REASON_REGION_GENERATION);
-	expect(fixture, HAUL_STALE, HAUL_REASON_REGION_GENERATION);
+	rig_expect(fixture, HAUL_STALE, HAUL_REASON_REGION_GENERATION);
 	rig_expect_request(fixture->rig, WORKER_REMOTE_STALE);
 }
 
 /* In a pause, out on its rail, and on its way back: the client goes. */
 static void operation_notify__ends_whatever_its_state(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 	struct haul_completion completion;
 
@@ -273,7 +227,7 @@ static void operation_notify__ends_whatever_its_state(void **state)
 /* No number is given out a window above an open one: the rest waits, and goes on when the oldest has ended. */
 static void operation_notify__keeps_to_the_window(void **state)
 {
-	struct fixture *fixture = *state;
+	struct rig_fixture *fixture = *state;
 	struct rig *rig = fixture->rig;
 	struct transport_worker *udp = &rig->udp;
 	struct slice *first = start(fixture);
@@ -282,12 +236,12 @@ static void operation_notify__keeps_to_the_window(void **state)
 	struct haul_entry entry = entry_make(rig, 0);
 
 	for (uint32_t i = 1; i < ENGINE_NOTIFY_WINDOW; i++) {
-		submit(fixture, &entry);
+		rig_put(fixture, &entry);
 		assert_int_equal(udp->held[1]->number, number + i);
 		rig_finish(udp, udp->held[1], HAUL_OK, 0);
 		assert_true(rig_reap(fixture->channel, &completion));
 	}
-	submit(fixture, &entry);
+	rig_put(fixture, &entry);
 	rig_round(rig, 5000);
 	assert_int_equal(held(fixture)->number, number);
 	rig_finish(udp, first, HAUL_OK, 0);
@@ -300,7 +254,7 @@ static void operation_notify__keeps_to_the_window(void **state)
 	assert_int_equal(completion.status, HAUL_OK);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_fixture_make, rig_fixture_free)
 
 int main(void)
 {
