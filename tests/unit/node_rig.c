@@ -104,6 +104,12 @@ void node_rig_turn(struct node_rig *rig)
 	usleep(20);
 }
 
+bool node_rig_is_empty(const struct node_rig *rig)
+{
+	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.segments) &&
+	       STAILQ_EMPTY(&rig->node.quiesce.waiting);
+}
+
 void node_rig_rest(struct node_rig *rig, uint64_t rest_us)
 {
 	uint64_t until_us = clock_now_us() + rest_us;
@@ -294,6 +300,16 @@ void *client_create_private(struct node_rig *rig, struct node_client *client, ui
 	*region_out = answer.create.region;
 	*segment_out = answer.create.segment;
 	return address;
+}
+
+enum haul_error client_destroy(struct node_rig *rig, struct node_client *client, uint32_t segment,
+			       uint32_t reserved)
+{
+	struct haul_attach_segment_destroy message = { .segment = segment, .reserved = reserved };
+	union node_message answer;
+
+	client_ask(rig, client, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), &answer);
+	return (enum haul_error)answer.frame.status;
 }
 
 void *client_publish(struct node_rig *rig, struct node_client *client, const char *name,

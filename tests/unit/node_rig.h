@@ -77,6 +77,9 @@ void node_rig_turn(struct node_rig *rig);
 		}                                                           \
 	} while (0)
 
+/** Nothing is left of any client: no connection, no memory, nothing that waits for workers. */
+bool node_rig_is_empty(const struct node_rig *rig);
+
 /** Turn the event loop for so long. */
 void node_rig_rest(struct node_rig *rig, uint64_t rest_us);
 
@@ -122,6 +125,10 @@ enum haul_error client_create_finish(struct node_rig *rig, struct node_client *c
 /** Create a private segment. */
 void *client_create_private(struct node_rig *rig, struct node_client *client, uint64_t bytes,
 			    uint64_t *region_out, uint32_t *segment_out);
+
+/** Destroy one; returns the answer's status. `reserved` should be 0. */
+enum haul_error client_destroy(struct node_rig *rig, struct node_client *client, uint32_t segment,
+			       uint32_t reserved);
 
 /** Create a published one; the fake control plane says yes. The descriptor is the caller's: a memfd. */
 void *client_publish(struct node_rig *rig, struct node_client *client, const char *name,

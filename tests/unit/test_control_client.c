@@ -63,12 +63,6 @@ static void expect_refused(const struct haul_attach_hello *wish, enum haul_error
 		fail_msg("\"%s\" does not say \"%s\"", reason, words);
 }
 
-static bool all_gone(void)
-{
-	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.segments) &&
-	       STAILQ_EMPTY(&rig->node.quiesce.waiting);
-}
-
 static void client_hello__brings_rings(void **state)
 {
 	struct node_client client;
@@ -80,7 +74,7 @@ static void client_hello__brings_rings(void **state)
 	assert_int_equal(client.completions_count, 32);
 	assert_int_equal(rig->node.clients.channels, 1);
 	client_die(&client);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 	assert_int_equal(rig->node.clients.channels, 0);
 	client_attach(rig, &client, 0);
 	assert_int_equal(client.entries_count, rig->conf.channel_entries);
@@ -105,7 +99,7 @@ static void client_hello__is_refused_with_a_sentence(void **state)
 	wish.entries = 0;
 	memset(wish.name, 'x', sizeof(wish.name));
 	expect_refused(&wish, HAUL_INVALID, "has no end");
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 }
 
 static void client_hello__is_bounded_by_quota_and_daemon(void **state)
@@ -209,7 +203,7 @@ static void client_request__what_cannot_be_answered_ends_it(void **state)
 	assert_int_equal(seqpacket_send(fd, bytes, 64, fds, 1), 0);
 	assert_int_equal(client_receive(rig, fd, &answer, fds, &fd_count), 0);
 	close(fd);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 }
 
 static void client_request__two_at_once_end_it(void **state)
@@ -254,7 +248,7 @@ static void client_broken__hears_why_and_is_ended(void **state)
 	assert_int_equal(client_reap(rig, &clients[1]).user_data, 5);
 	client_die(&clients[0]);
 	client_die(&clients[1]);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 }
 
 /* Rings whose memory the client has taken away: the worker goes on with zeroes, the client is ended. */
@@ -279,7 +273,7 @@ static void client_rings__that_vanish_end_the_client(void **state)
 	assert_int_equal(ftruncate(gone, 0), 0);
 	close(gone);
 	assert_int_equal(client_receive(rig, client.fd, &answer, fds, &fd_count), 0);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 	client_die(&client);
 }
 
@@ -348,7 +342,7 @@ static void client_death__while_operations_are_open(void **state)
 		client_die(&client);
 		node_rig_turn(rig);
 	}
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 }
 
 static void client_stop__with_clients_attached(void **state)
@@ -373,7 +367,7 @@ static void client_stop__with_clients_attached(void **state)
 		client_die(&clients[i]);
 	}
 	close(stranger);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 }
 
 /* Nobody has turned the loop for what the worker gave back: node_destroy does without. */

@@ -37,21 +37,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static bool all_gone(void)
-{
-	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.segments) &&
-	       STAILQ_EMPTY(&rig->node.quiesce.waiting);
-}
-
-static enum haul_error destroy(uint32_t segment)
-{
-	struct haul_attach_segment_destroy message = { .segment = segment };
-	union node_message answer;
-
-	client_ask(rig, &client, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), &answer);
-	return (enum haul_error)answer.frame.status;
-}
-
 /* A memfd of the test's own: an application's. */
 static int give_memfd(uint64_t bytes, unsigned int flags, int seals)
 {
@@ -167,7 +152,7 @@ static void pages_map__uses_the_clients_own(void **state)
 	theirs[0] = 0x62;
 	assert_int_equal(mine[0], 0x62);
 	/* What is destroyed is the daemon's mapping. */
-	assert_int_equal(destroy(answer.create.segment), HAUL_OK);
+	assert_int_equal(client_destroy(rig, &client, answer.create.segment, 0), HAUL_OK);
 	assert_int_equal(msync(theirs, 4096, MS_ASYNC), -1);
 	assert_int_equal(mine[0], 0x62);
 	assert_int_equal(mine[BYTES - 1], 0x61);
@@ -176,7 +161,7 @@ static void pages_map__uses_the_clients_own(void **state)
 	assert_int_equal(answer.frame.status, HAUL_OK);
 	close(fd);
 	client_die(&client);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 	assert_int_equal(mine[0], 0x62);
 	munmap(mine, BYTES);
 }
@@ -291,7 +276,7 @@ static void pages_populate__ends_with_its_client(void **state)
 	assert_int_equal(seqpacket_send(client.fd, &message, sizeof(message), &fd, 1), 0);
 	NODE_AWAIT(rig, fstat(fd, &status) == 0 && status.st_blocks > 0);
 	client_die(&client);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 	assert_int_equal(fstat(fd, &status), 0);
 	assert_true((uint64_t)status.st_blocks * 512 < bytes);
 	close(fd);

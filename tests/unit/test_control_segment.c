@@ -43,26 +43,6 @@ static void start(void)
 	client_attach(rig, &client, 8);
 }
 
-static bool all_gone(void)
-{
-	return TAILQ_EMPTY(&rig->node.clients.list) && TAILQ_EMPTY(&rig->node.segments) &&
-	       STAILQ_EMPTY(&rig->node.quiesce.waiting);
-}
-
-static enum haul_error destroy_with(uint32_t segment, uint32_t reserved)
-{
-	struct haul_attach_segment_destroy message = { .segment = segment, .reserved = reserved };
-	union node_message answer;
-
-	client_ask(rig, &client, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), &answer);
-	return (enum haul_error)answer.frame.status;
-}
-
-static enum haul_error destroy(uint32_t segment)
-{
-	return destroy_with(segment, 0);
-}
-
 /* Refused as malformed or too much, without the control plane being asked. */
 static void expect_refused(const struct haul_attach_segment_create *wish, enum haul_error status,
 			   const char *words)
@@ -90,13 +70,13 @@ static void segment_create__private_needs_no_control_plane(void **state)
 	assert_int_equal(region_check_local(&rig->node.engine.regions, region,
 					    TAILQ_FIRST(&rig->node.clients.list)->number, 0, BYTES),
 			 HAUL_OK);
-	assert_int_equal(destroy(segment + 1), HAUL_NOT_FOUND);
-	assert_int_equal(destroy_with(segment, 1), HAUL_INVALID);
-	assert_int_equal(destroy(segment), HAUL_OK);
+	assert_int_equal(client_destroy(rig, &client, segment + 1, 0), HAUL_NOT_FOUND);
+	assert_int_equal(client_destroy(rig, &client, segment, 1), HAUL_INVALID);
+	assert_int_equal(client_destroy(rig, &client, segment, 0), HAUL_OK);
 	/* It is the client's own again: nothing here reaches it. */
 	assert_int_equal(region_check_local(&rig->node.engine.regions, region, 1, 0, 1),
 			 HAUL_STALE);
-	assert_int_equal(destroy(segment), HAUL_NOT_FOUND);
+	assert_int_equal(client_destroy(rig, &client, segment, 0), HAUL_NOT_FOUND);
 	assert_true(TAILQ_EMPTY(&rig->node.segments));
 	munmap(address, BYTES);
 	client_die(&client);
@@ -199,7 +179,7 @@ static void segment_create__is_bounded_by_quota_and_daemon(void **state)
 	rig->conf.quotas[0].segments = 9;
 	rig->conf.segments_max = 2;
 	expect_refused(&wish, HAUL_BUSY, "all 2 segments");
-	assert_int_equal(destroy(segments[0]), HAUL_OK);
+	assert_int_equal(client_destroy(rig, &client, segments[0], 0), HAUL_OK);
 	munmap(addresses[0], 8192);
 	addresses[0] = client_create_private(rig, &client, 4097, &region, &segments[0]);
 	munmap(addresses[0], 8192);
@@ -297,7 +277,7 @@ static void segment_create__refused_to_a_client_that_does_not_listen(void **stat
 	close(fd);
 	shutdown(client.fd, SHUT_RD);
 	control_answer(rig, &message, HAUL_EXISTS, -1);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 	client_die(&client);
 }
 
@@ -374,7 +354,7 @@ static void segment_death__erases_what_the_client_left_behind(void **state)
 	/* Redis is away: it is asked now and then, not all the time. */
 	assert_true(clock_now_us() - asked_us > 500000);
 	control_answer(rig, &message, HAUL_DENIED, -1); /* the name is another's: nothing to do */
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 }
 
 /* In each state that a segment can be in. */
@@ -390,7 +370,7 @@ static void segment_death__at_every_moment(void **state)
 	client_create_send(&client, "made", 8u << 20, 0); /* while it is made */
 	node_rig_turn(rig);
 	client_die(&client);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 	client_attach(rig, &client, 8);
 	client_create_send(&client, "published", BYTES, 0);
 	control_expect(rig, HAUL_CONTROL_SEGMENT_PUBLISH, &message, &fd);
@@ -400,7 +380,7 @@ static void segment_death__at_every_moment(void **state)
 	control_answer(rig, &message, HAUL_OK, -1);
 	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
 	control_answer(rig, &message, HAUL_OK, -1);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 	client_attach(rig, &client, 8);
 	address = client_publish(rig, &client, "erased", BYTES, &fd, &segment);
 	close(fd);
@@ -412,7 +392,7 @@ static void segment_death__at_every_moment(void **state)
 	client_die(&client); /* while Redis is asked to erase */
 	node_rig_rest(rig, 5000);
 	control_answer(rig, &message, HAUL_OK, -1);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 }
 
 static void segment_publish_all__after_a_new_control_plane(void **state)
@@ -462,7 +442,7 @@ static void segment_fault__ends_the_client(void **state)
 	NODE_AWAIT(rig, client.header->state == HAUL_CHANNEL_CLOSED);
 	assert_int_equal(client.header->error, HAUL_FAULT);
 	client_submit(&client, &entry);
-	NODE_AWAIT(rig, all_gone());
+	NODE_AWAIT(rig, node_rig_is_empty(rig));
 	munmap(address, BYTES);
 	client_die(&client);
 }
