@@ -148,11 +148,12 @@ static uint32_t table_workers(struct node *node, struct haul_worker_row *rows)
 		row->worker = i;
 		row->channels = known->channels;
 		row->load_permille = known->load / (BALANCE_WHOLE / 1000);
-		if (node->conf->worker_count > 0)
-			snprintf(row->processor, sizeof(row->processor), "%u",
-				 node->conf->workers[i]);
-		else
+		if (node->conf->worker_count > 0) {
+			(void)snprintf(row->processor, sizeof(row->processor), "%u",
+				       node->conf->workers[i]);
+		} else {
 			memcpy(row->processor, "any", sizeof("any"));
+		}
 	}
 	return count;
 }
