@@ -20,8 +20,10 @@ _Static_assert(ARRAY_SIZE(log_levels) == LOG_LEVEL_DEBUG + 2, "in the order of e
 /* A day: longer is a mistake. */
 #define TIMEOUT_LARGEST_MS INT64_C(86400000)
 
-/* What one segment may be at most: all the memory of the largest machines so far. */
+/* What all segments of a user may be at most: all the memory of the largest machines so far. */
 #define SEGMENT_LARGEST (INT64_C(16) << 40)
+/* A segment is made with one buffer, whose offsets have 40 bits on the wire; with room to round it up to huge pages. */
+#define BUFFER_LARGEST ((INT64_C(1) << 40) - 2 * (INT64_C(2) << 20))
 
 static const struct conf_key tenant_keys[] = {
 	CONF_KEY_REQUIRED_I64(struct dataplane_tenant, uid, "uid", "1000", 0, UID_LARGEST, NULL,
@@ -88,7 +90,7 @@ static const struct conf_key dataplane_keys[] = {
 	CONF_KEY_U32(struct dataplane_conf, segments_max, "segments_max", 4096, 1, SEGMENTS_MAX,
 		     NULL, "segments of all clients at a time"),
 	CONF_KEY_BYTES(struct dataplane_conf, segment_bytes_max, "segment_bytes_max",
-		       INT64_C(64) << 30, PAGE_BYTES, SEGMENT_LARGEST, "bytes",
+		       INT64_C(64) << 30, PAGE_BYTES, BUFFER_LARGEST, "bytes",
 		       "largest single segment"),
 	CONF_KEY_WORD(
 		struct dataplane_conf, huge_pages, "huge_pages", "auto", huge_page_choices,

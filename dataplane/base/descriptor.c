@@ -15,6 +15,9 @@
 /* Region handles are 48 bits: slot in the low 24, generation above. */
 #define REGION_MAX ((UINT64_C(1) << 48) - 1)
 
+/* Offsets in a region have 40 bits in a packet, and so has its end. */
+#define REGION_BYTES_LIMIT (UINT64_C(1) << 40)
+
 size_t descriptor_bytes(uint32_t buffer_count, uint32_t address_count)
 {
 	return sizeof(struct haul_descriptor) +
@@ -53,6 +56,8 @@ static const char *buffer_check(const struct haul_descriptor_buffer *buffer, uin
 		return "a buffer is empty";
 	if (buffer->length > segment_bytes || buffer->offset > segment_bytes - buffer->length)
 		return "a buffer does not lie inside the segment";
+	if (buffer->length >= REGION_BYTES_LIMIT)
+		return "a buffer has 2^40 bytes or more";
 	if (buffer->region > REGION_MAX)
 		return "a region handle has more than 48 bits";
 	if ((buffer->rights & ~(HAUL_RIGHT_READ | HAUL_RIGHT_WRITE)) != 0)

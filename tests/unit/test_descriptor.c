@@ -104,6 +104,13 @@ static void descriptor_check__refuses_each_buffer_defect(void **state)
 	buffers[1].length = 0;
 	assert_int_equal(check(descriptor), -HAUL_INVALID);
 	buffers[1] = good;
+	descriptor->bytes = UINT64_C(1) << 41;
+	buffers[1].length = (UINT64_C(1) << 40) - 1;
+	assert_int_equal(check(descriptor), 0);
+	buffers[1].length++;
+	assert_int_equal(check(descriptor), -HAUL_INVALID);
+	buffers[1] = good;
+	descriptor->bytes = 16384;
 	buffers[1].length = UINT64_MAX;
 	assert_int_equal(check(descriptor), -HAUL_INVALID);
 	buffers[1] = good;
