@@ -297,6 +297,8 @@ bool ack_resay(struct rudp_connection *connection, uint32_t number, uint8_t flag
 		list_append(&served->refusing, &refused->link);
 		any = true;
 	}
+	if ((flags & SENT_HAS_GRANT) != 0 && grants_resay(&connection->grants, number))
+		any = true;
 	if ((flags & SENT_HAS_DONE) != 0 && connection->done_number == number) {
 		connection->done_urgent = true;
 		any = true;

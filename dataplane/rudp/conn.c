@@ -32,6 +32,8 @@ void conn_init(struct rudp_connection *connection, uint64_t now_us)
 	operations_init(&connection->operations, memory, params->operations);
 	memory += operations_bytes(params->operations);
 	served_init(&connection->served, memory, params->operations, conn_closed);
+	memory += served_bytes(params->operations);
+	grants_init(&connection->grants, memory);
 	window_init(&connection->window, params->packet_number_remote);
 	loss_init(&connection->loss);
 	connection->ranges.count = 0;
@@ -122,6 +124,7 @@ void conn_finish(struct rudp_connection *connection, struct operation *operation
 		.kind = operation->kind,
 	};
 
+	grants_leave(&connection->grants, operation->grant);
 	if (operation->state == OPERATION_ACTIVE)
 		operation_over(&connection->operations, operation);
 	else
@@ -191,6 +194,7 @@ void conn_end(struct rudp_connection *connection, enum rudp_end_reason reason, u
 				    connection->state != RUDP_OPENING;
 	list_remove(&connection->ready);
 	list_remove(&connection->paced);
+	list_remove(&connection->asking);
 	conn_state_set(connection, RUDP_ENDED);
 	served_end(&connection->served);
 	for (uint32_t i = 0; i <= operations->mask; i++) {

@@ -18,6 +18,7 @@
 #include "base/wheel.h"
 #include "rudp/cc.h"
 #include "rudp/ecn.h"
+#include "rudp/grants.h"
 #include "rudp/list.h"
 #include "rudp/loss.h"
 #include "rudp/mtu.h"
@@ -52,8 +53,9 @@
 #define CONN_QUANTUM 16u
 
 struct rudp_connection {
-	struct list_link ready; /**< of rudp.ready: wants to send */
-	struct list_link paced; /**< of rudp.pacer: has data whose time has not come */
+	struct list_link ready;  /**< of rudp.ready: wants to send */
+	struct list_link paced;  /**< of rudp.pacer: has data whose time has not come */
+	struct list_link asking; /**< of rudp.asking: has proofs to be made or checked */
 	struct rudp *rudp;
 	void *user;
 	uint8_t state;          /**< enum rudp_state, 0 = the slot is free */
@@ -93,6 +95,7 @@ struct rudp_connection {
 	struct cc cc;
 	struct operations operations;
 	struct served_table served;
+	struct grants grants;
 	struct timer timer;
 	uint64_t packets_sent;     /**< for rudp_connection_stats */
 	uint64_t packets_lost;     /**< for rudp_connection_stats */
@@ -104,7 +107,7 @@ struct rudp_connection {
 	struct window window;
 	struct pieces pieces;
 	struct rudp_params params;
-	void *memory; /**< of sent, operations and served; the slot's for good */
+	void *memory; /**< of sent, operations, served and grants; the slot's for good */
 };
 
 struct rudp {
@@ -112,6 +115,7 @@ struct rudp {
 	void *context;
 	uint64_t *counters;
 	struct list_link ready;              /**< connections that want to send */
+	struct list_link asking;             /**< connections with grants that are WANTED */
 	struct table local;                  /**< by the id in packets from peers */
 	struct table remote;                 /**< by the id in packets to peers: resets name it */
 	struct rudp_connection *connections; /**< connections_max slots */

@@ -68,6 +68,7 @@ struct operation *operation_begin(struct operations *operations,
 	operation->sent = 0;
 	operation->settled = 0;
 	operation->kind = (uint8_t)request->kind;
+	operation->grant = request->grant;
 	operation->state = OPERATION_ACTIVE;
 	operation->said = 0;
 	list_append(request->kind == RUDP_READ ? &operations->requesting : &operations->sending,

@@ -36,6 +36,7 @@ struct operation {
 	uint8_t state;    /**< enum operation_state */
 	uint8_t said;     /**< 1 = `number` is valid */
 	uint8_t status;   /**< FENCING: enum haul_error to end with */
+	uint8_t grant;    /**< slot that it names */
 	uint16_t reason;  /**< FENCING: enum haul_reason to end with */
 };
 

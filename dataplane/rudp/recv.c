@@ -202,6 +202,7 @@ static enum rudp_receive recv_place(const struct recv *recv, struct served *serv
 		.length = recv->length,
 		.operation = served->id,
 		.flags = (is_first ? RUDP_PLACE_FIRST : 0) | (is_only ? RUDP_PLACE_ONLY : 0),
+		.right = recv->connection->grants.held[recv->data.grant],
 		.not_after_us = not_after_us,
 	};
 	int status;
@@ -239,6 +240,7 @@ static enum rudp_receive recv_notify(const struct recv *recv, struct served *ser
 		.offset = recv->data.offset,
 		.operation = served->id,
 		.not_after_us = not_after_us,
+		.right = recv->connection->grants.held[recv->data.grant],
 	};
 	int status;
 
@@ -336,12 +338,13 @@ static bool recv_read(const struct recv *recv, const struct wire_read *read)
 		.offset = read->offset,
 		.length = read->length,
 		.operation = read->operation,
+		.right = connection->grants.held[read->grant],
 	};
 	struct served *served;
 	int status;
 
 	if (read->length == 0 || read->length > RUDP_OPERATION_BYTES_MAX ||
-	    read->length - 1 > WIRE_U48_MAX - read->offset)
+	    read->length - 1 > WIRE_OFFSET_MAX - read->offset)
 		return false;
 	served = served_claim(&connection->served, read->operation);
 	if (served != NULL && served->state == SERVED_REFUSED)
@@ -355,6 +358,7 @@ static bool recv_read(const struct recv *recv, const struct wire_read *read)
 	}
 	served->region = read->region;
 	served->offset = read->offset;
+	served->grant = read->grant;
 	served->length = read->length;
 	served->sent = 0;
 	served->settled = 0;
@@ -379,6 +383,26 @@ static bool recv_refusal(const struct recv *recv, const struct wire_refuse *refu
 	return true;
 }
 
+/* A peer proves what it was granted; the answer comes later, or at once when nobody can check it. */
+static bool recv_grant(const struct recv *recv, const struct wire_grant *claim)
+{
+	struct rudp_connection *connection = recv->connection;
+
+	rudp_count(recv->rudp, RUDP_COUNTER_GRANTS_CLAIMED);
+	grants_claimed(&connection->grants, claim);
+	if (connection->grants.wanted > 0)
+		list_append(&recv->rudp->asking, &connection->asking);
+	return true;
+}
+
+static bool recv_granted(const struct recv *recv, const struct wire_granted *answer)
+{
+	if (answer->status >= HAUL_ERROR_COUNT)
+		return false;
+	grants_answered(&recv->connection->grants, recv->now_us, answer);
+	return true;
+}
+
 static bool recv_frame(const struct recv *recv, const struct wire_frame *frame)
 {
 	struct rudp_connection *connection = recv->connection;
@@ -396,6 +420,10 @@ static bool recv_frame(const struct recv *recv, const struct wire_frame *frame)
 	case WIRE_FRAME_DONE:
 		served_done(&connection->served, &frame->done);
 		return true;
+	case WIRE_FRAME_GRANT:
+		return recv_grant(recv, &frame->grant);
+	case WIRE_FRAME_GRANTED:
+		return recv_granted(recv, &frame->granted);
 	case WIRE_FRAME_PING:
 	case WIRE_FRAME_PAD:
 	default:

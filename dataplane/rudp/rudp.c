@@ -41,7 +41,7 @@ static void config_defaults(struct rudp_config *config)
 static size_t slot_bytes(const struct rudp_config *config)
 {
 	size_t bytes = sent_bytes(config->packets) + operations_bytes(config->operations) +
-		       served_bytes(config->operations);
+		       served_bytes(config->operations) + grants_bytes();
 
 	return (bytes + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
 }
@@ -80,6 +80,7 @@ int rudp_create(const struct rudp_config *config, struct rudp **out)
 	rudp->context = config->context;
 	rudp->counters = config->counters != NULL ? config->counters : rudp->counters_own;
 	list_init(&rudp->ready);
+	list_init(&rudp->asking);
 	wheel_init(&rudp->wheel, config->now_us);
 	pacer_init(&rudp->pacer, config->now_us);
 	rudp->looked_us = config->now_us;
@@ -226,13 +227,13 @@ void rudp_connection_stats(const struct rudp_connection *connection, struct rudp
 
 static bool request_is_valid(const struct rudp_operation_request *request)
 {
-	if (request->region > WIRE_U48_MAX || request->offset > WIRE_U48_MAX)
+	if (request->region > WIRE_U48_MAX || request->offset > WIRE_OFFSET_MAX)
 		return false;
 	if (request->kind == RUDP_NOTIFY)
 		return request->length == 0;
 	return (request->kind == RUDP_WRITE || request->kind == RUDP_READ) && request->length > 0 &&
 	       request->length <= RUDP_OPERATION_BYTES_MAX &&
-	       request->length - 1 <= WIRE_U48_MAX - request->offset;
+	       request->length - 1 <= WIRE_OFFSET_MAX - request->offset;
 }
 
 int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
@@ -240,7 +241,6 @@ int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
 {
 	struct operation *operation;
 
-	(void)now_us;
 	if (UNLIKELY(connection->state >= RUDP_ENDED))
 		return -ENOTCONN;
 	if (UNLIKELY(connection->state == RUDP_OPENING))
@@ -252,6 +252,7 @@ int rudp_submit(struct rudp_connection *connection, uint64_t now_us,
 		rudp_count(connection->rudp, RUDP_COUNTER_BACKPRESSURE);
 		return -EAGAIN;
 	}
+	grants_use(&connection->grants, request->grant, now_us);
 	rudp_count(connection->rudp, RUDP_COUNTER_OPERATIONS);
 	conn_wake(connection);
 	*operation_out = operation->id;
@@ -276,6 +277,84 @@ uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t 
 	if (operation == NULL || operation->fence_base_us == 0)
 		return 0;
 	return operation_fence_us(operation);
+}
+
+int rudp_grant_find(struct rudp_connection *connection, uint64_t now_us, uint32_t segment,
+		    uint8_t rights, uint32_t tag, uint8_t *slot_out)
+{
+	int status;
+
+	if (UNLIKELY(connection->state >= RUDP_ENDED))
+		return -ENOTCONN;
+	status = grants_find(&connection->grants, now_us, segment, rights, tag, slot_out);
+	if (UNLIKELY(connection->grants.wanted > 0))
+		list_append(&connection->rudp->asking, &connection->asking);
+	return status;
+}
+
+void rudp_grant_made(struct rudp_connection *connection, uint64_t now_us, uint8_t slot,
+		     uint32_t serial, int status, const uint8_t proof[RUDP_PROOF_BYTES])
+{
+	if (status != HAUL_OK)
+		rudp_count(connection->rudp, RUDP_COUNTER_GRANTS_UNPROVEN);
+	grants_made(&connection->grants, now_us, slot, serial, status, proof);
+	if (connection->state < RUDP_ENDED)
+		conn_wake(connection);
+}
+
+void rudp_grant_checked(struct rudp_connection *connection, uint8_t slot, uint32_t serial,
+			int status)
+{
+	rudp_count(connection->rudp,
+		   status == HAUL_OK ? RUDP_COUNTER_GRANTS_GIVEN : RUDP_COUNTER_GRANTS_REFUSED);
+	grants_checked(&connection->grants, slot, serial, status);
+	if (connection->state < RUDP_ENDED)
+		conn_wake(connection);
+}
+
+/* One proof; false when there is no room for it now. */
+static bool grant_ask(struct rudp *rudp, const struct rudp_grant *grant, bool is_own)
+{
+	const struct rudp_callbacks *callbacks = &rudp->callbacks;
+
+	if (is_own && callbacks->prove != NULL)
+		return callbacks->prove(rudp->context, grant);
+	if (!is_own && callbacks->check != NULL)
+		return callbacks->check(rudp->context, grant);
+	if (is_own)
+		rudp_grant_made(grant->connection, rudp->looked_us, grant->slot, grant->serial,
+				HAUL_DENIED, NULL);
+	else
+		rudp_grant_checked(grant->connection, grant->slot, grant->serial, HAUL_DENIED);
+	return true;
+}
+
+/* All of one connection's; false when there is no room for another now. */
+static bool grants_ask(struct rudp_connection *connection)
+{
+	struct rudp_grant grant = { .connection = connection };
+	uint32_t cursor = 0;
+	bool is_own;
+
+	while (grants_take_wanted(&connection->grants, &cursor, &grant, &is_own)) {
+		if (grant_ask(connection->rudp, &grant, is_own))
+			continue;
+		grants_put_back(&connection->grants, grant.slot, is_own);
+		rudp_count(connection->rudp, RUDP_COUNTER_GRANTS_DELAYED);
+		return false;
+	}
+	return true;
+}
+
+void rudp_grants_ask(struct rudp *rudp)
+{
+	while (UNLIKELY(!list_is_empty(&rudp->asking))) {
+		struct list_link *link = rudp->asking.next;
+
+		if (!grants_ask(CONTAINER_OF(link, struct rudp_connection, asking)))
+			return;
+		list_remove(link);
+	}
 }
 
 struct rudp_connection *rudp_next_to_send(struct rudp *rudp, uint64_t now_us)

@@ -34,15 +34,16 @@ struct rudp_connection;
 /** What arrived for a region of this node: WRITE data at its target. */
 struct rudp_placement {
 	struct rudp_connection *connection;
-	uint64_t region;       /**< 48 bits, opaque here: slot and generation */
-	uint64_t offset;       /**< bytes from the region's start, 48 bits */
-	const void *payload;   /**< in the packet; valid during the call */
-	uint32_t length;       /**< bytes, never 0 */
-	uint32_t operation;    /**< id of the initiator, for records */
-	uint32_t flags;        /**< RUDP_PLACE_* */
-	uint16_t reason;       /**< out, with a refusal: enum haul_reason, 0 before */
-	uint64_t not_after_us; /**< freshness: nothing may be placed once the clock is beyond */
-	uint64_t version;      /**< out, with HAUL_STALE: the segment's current version, 0 before */
+	uint64_t region;         /**< 48 bits, opaque here: slot and generation */
+	uint64_t offset;         /**< bytes from the region's start, 48 bits */
+	const void *payload;     /**< in the packet; valid during the call */
+	uint32_t length;         /**< bytes, never 0 */
+	uint32_t operation;      /**< id of the initiator, for records */
+	uint32_t flags;          /**< RUDP_PLACE_* */
+	struct rudp_right right; /**< what its initiator was granted, of the slot that it names */
+	uint16_t reason;         /**< out, with a refusal: enum haul_reason, 0 before */
+	uint64_t not_after_us;   /**< freshness: nothing may be placed once the clock is beyond */
+	uint64_t version; /**< out, with HAUL_STALE: the segment's current version, 0 before */
 };
 
 /** The operation's first packet: a region that takes no new operations refuses it. */
@@ -59,33 +60,47 @@ struct rudp_notification {
 	uint64_t version;          /**< out, with HAUL_STALE, 0 before */
 	uint32_t operation;        /**< id of the initiator, for records */
 	uint16_t reason;           /**< out, with a refusal, 0 before */
+	struct rudp_right right;   /**< what its initiator was granted, of the slot that it names */
 	struct rudp_notice notice; /**< what it says */
 };
 
 /** What a data packet needs: the initiator's bytes of a WRITE, the target's bytes of a READ. */
 struct rudp_source {
 	struct rudp_connection *connection;
-	enum rudp_kind kind; /**< whose bytes: WRITE and NOTIFY = `cookie`, READ = `region` */
-	uint32_t length;     /**< bytes wanted */
-	uint64_t cookie;     /**< WRITE: of the operation; READ: 0 */
-	uint64_t region;     /**< READ: the region that is read; WRITE: 0 */
-	uint64_t offset;     /**< WRITE: from the operation's start; READ: from the region's */
-	void *packet;        /**< token given to rudp_transmit */
-	void *destination;   /**< right behind the header in the packet's buffer */
-	uint16_t reason;     /**< out, with a refusal: enum haul_reason, 0 before */
-	uint64_t version;    /**< out, with HAUL_STALE: the current version, 0 before */
+	enum rudp_kind kind;     /**< whose bytes: WRITE and NOTIFY = `cookie`, READ = `region` */
+	uint32_t length;         /**< bytes wanted */
+	uint64_t cookie;         /**< WRITE: of the operation; READ: 0 */
+	uint64_t region;         /**< READ: the region that is read; WRITE: 0 */
+	uint64_t offset;         /**< WRITE: from the operation's start; READ: from the region's */
+	void *packet;            /**< token given to rudp_transmit */
+	void *destination;       /**< right behind the header in the packet's buffer */
+	struct rudp_right right; /**< READ: what its initiator was granted; WRITE: zeros */
+	uint16_t reason;         /**< out, with a refusal: enum haul_reason, 0 before */
+	uint64_t version;        /**< out, with HAUL_STALE: the current version, 0 before */
 	struct rudp_notice notice; /**< out, NOTIFY: instead of bytes at destination */
 };
 
 /** A READ that a peer asks of this node. */
 struct rudp_opening {
 	struct rudp_connection *connection;
-	uint64_t region;    /**< 48 bits */
-	uint64_t offset;    /**< from the region's start */
-	uint32_t length;    /**< bytes, never 0 */
-	uint32_t operation; /**< id of the initiator, for records */
-	uint16_t reason;    /**< out, with a refusal, 0 before */
-	uint64_t version;   /**< out, with HAUL_STALE, 0 before */
+	uint64_t region;         /**< 48 bits */
+	uint64_t offset;         /**< from the region's start */
+	uint32_t length;         /**< bytes, never 0 */
+	uint32_t operation;      /**< id of the initiator, for records */
+	struct rudp_right right; /**< what its initiator was granted, of the slot that it names */
+	uint16_t reason;         /**< out, with a refusal, 0 before */
+	uint64_t version;        /**< out, with HAUL_STALE, 0 before */
+};
+
+/** A proof that is to be made by an initiator, or to be checked by a target. */
+struct rudp_grant {
+	struct rudp_connection *connection;
+	uint32_t segment;                /**< its number at the target */
+	uint32_t serial;                 /**< comes back with the answer */
+	uint32_t tag;                    /**< initiator: as given to rudp_grant_find */
+	uint8_t slot;                    /**< comes back with the answer */
+	uint8_t rights;                  /**< 1 to 3 */
+	uint8_t proof[RUDP_PROOF_BYTES]; /**< target: what is to be checked */
 };
 
 /** The end of an operation of this node. */
@@ -100,7 +115,7 @@ struct rudp_completion {
 	enum rudp_kind kind; /**< of the request */
 };
 
-/** Calls out of rudp; none but `unmark` may be NULL. Statuses are positive enum haul_error, 0 = HAUL_OK. */
+/** Calls out of rudp; none but `unmark`, `prove` and `check` may be NULL. Statuses are positive enum haul_error, 0 = HAUL_OK. */
 struct rudp_callbacks {
 	/**
 	 * Target: checks generation, right and range, then the clock against not_after_us, copies once.
@@ -132,6 +147,13 @@ struct rudp_callbacks {
 	/** After RUDP_GONE the connection's pointer is dead; its user pointer may be freed. */
 	void (*state)(void *context, struct rudp_connection *connection, enum rudp_state state,
 		      enum rudp_end_reason reason);
+	/**
+	 * Begin to make a proof, or to check one; rudp_grant_made and rudp_grant_checked answer, later. Called by
+	 * rudp_grants_ask alone. Returns true, or false when there is no room: it is asked again. NULL: nothing can be
+	 * proven, nor is anything granted.
+	 */
+	bool (*prove)(void *context, const struct rudp_grant *grant);
+	bool (*check)(void *context, const struct rudp_grant *grant);
 	/** Its packets are not to be sent as ECN-capable any more: rudp_connection_is_marked has become false. */
 	void (*unmark)(void *context, struct rudp_connection *connection);
 };
@@ -158,8 +180,9 @@ struct rudp_operation_request {
 	enum rudp_kind kind;
 	uint32_t length; /**< bytes, 1 to RUDP_OPERATION_BYTES_MAX; NOTIFY: 0 */
 	uint64_t region; /**< at the target, 48 bits */
-	uint64_t offset; /**< in that region, 48 bits */
+	uint64_t offset; /**< in that region, below RUDP_REGION_BYTES_MAX like its end */
 	uint64_t cookie; /**< comes back in source, deliver and done */
+	uint8_t grant;   /**< slot, of rudp_grant_find; 0 where nobody asks for one */
 };
 
 /** Returns 0, -EINVAL for limits out of range, -ENOMEM. All memory is taken here. */
@@ -206,6 +229,22 @@ int rudp_cancel(struct rudp_connection *connection, uint64_t now_us, uint32_t op
 		uint16_t status, uint16_t reason);
 /** The time from which on nothing sent so far of a WRITE or NOTIFY can land; 0 = nothing was sent, or done. */
 uint64_t rudp_write_fence_us(const struct rudp_connection *connection, uint32_t operation_id);
+
+/**
+ * The slot to name in operations on a segment of the peer, for a right that was granted. The first call begins to prove it
+ * and so do those after another grant has taken the slot. Returns 0; -EAGAIN: not yet, try again when something has come
+ * in; -ENOTCONN; or, positive, the status with which it was refused just now. `tag` is given to `prove`.
+ */
+int rudp_grant_find(struct rudp_connection *connection, uint64_t now_us, uint32_t segment,
+		    uint8_t rights, uint32_t tag, uint8_t *slot_out);
+/** `prove` has ended: with HAUL_OK and the proof, or with the status that operations are to end with. */
+void rudp_grant_made(struct rudp_connection *connection, uint64_t now_us, uint8_t slot,
+		     uint32_t serial, int status, const uint8_t proof[RUDP_PROOF_BYTES]);
+/** `check` has ended: HAUL_OK, HAUL_DENIED or HAUL_STALE, which the initiator is told. */
+void rudp_grant_checked(struct rudp_connection *connection, uint8_t slot, uint32_t serial,
+			int status);
+/** Calls `prove` and `check` for what is wanted; once a round. */
+void rudp_grants_ask(struct rudp *rudp);
 
 /** Which thread a datagram is for; looks at the first bytes only. */
 enum rudp_packet_kind rudp_packet_kind(const void *packet, size_t bytes);

@@ -48,7 +48,15 @@
 	X(OPERATIONS_DONE, "operations_done", "operations", "of this node, ended in any way")      \
 	X(FENCED_BY_PEER, "fenced_by_peer", "operations", "writes ended by an acknowledged fence") \
 	X(FENCED_BY_TIME, "fenced_by_time", "operations", "writes ended by the freshness bound")   \
-	X(BACKPRESSURE, "backpressure", "operations", "submissions refused for want of an id")
+	X(BACKPRESSURE, "backpressure", "operations", "submissions refused for want of an id")     \
+	X(GRANTS_CLAIMED, "grants_claimed", "grants", "that peers asked to be checked")            \
+	X(GRANTS_GIVEN, "grants_given", "grants", "of peers, whose proof was good")                \
+	X(GRANTS_REFUSED, "grants_refused", "grants",                                              \
+	  "of peers, refused: a proof without the key, or a segment that is not there")            \
+	X(GRANTS_UNPROVEN, "grants_unproven", "grants",                                            \
+	  "of this node that could not be proven, since the segment is open no more")              \
+	X(GRANTS_DELAYED, "grants_delayed", "times",                                               \
+	  "a proof had to wait, since too many were being made or checked")
 
 enum rudp_counter {
 #define RUDP_COUNTER_ENUM(name, text, unit, meaning) RUDP_COUNTER_##name,

@@ -12,7 +12,7 @@
 struct cc_ops; /* cc.h */
 
 /** Of the packet format; a handshake agrees on one. */
-#define RUDP_VERSION 2u
+#define RUDP_VERSION 3u
 
 /** Most connections of a worker: handles have 16 bits of index. */
 #define RUDP_CONNECTIONS_MAX 4096u
@@ -44,7 +44,13 @@ struct cc_ops; /* cc.h */
 #define RUDP_TICKS_FRESH 4u
 #define RUDP_DRIFT_PPM   200u
 
+/** Slots for what a connection's initiator has been granted: an operation names one in 8 bits. */
+#define RUDP_GRANTS 256u
+/** An offset in a region is below this, and so is its end. */
+#define RUDP_REGION_BYTES_MAX (UINT64_C(1) << 40)
+
 #define RUDP_TOKEN_BYTES 16u
+#define RUDP_PROOF_BYTES 16u
 #define RUDP_KEY_BYTES   32u
 #define RUDP_NAME_BYTES  64u
 
@@ -135,6 +141,12 @@ struct rudp_params {
 	uint8_t token_peer[RUDP_TOKEN_BYTES]; /**< what a reset from the peer must show */
 	char name[RUDP_NAME_BYTES];           /**< the peer's node name */
 	const struct cc_ops *cc;              /**< this end's own choice; NULL = the worker's */
+};
+
+/** What a peer has proven that it was granted, for each touch to be compared with; zeros = nothing. */
+struct rudp_right {
+	uint32_t segment; /**< its number here */
+	uint32_t rights;  /**< opaque here: 1 to 3 */
 };
 
 /** What a notification says; all of it is opaque here. */

@@ -103,6 +103,7 @@ static size_t send_write(struct rudp_connection *connection, struct operation *o
 		.offset = operation->offset + place->offset,
 		.operation = operation->id,
 		.age = place->age,
+		.grant = operation->grant,
 	};
 	int status = rudp->callbacks.source(rudp->context, &source);
 
@@ -130,6 +131,7 @@ static size_t send_read_data(struct rudp_connection *connection, struct served *
 		.kind = RUDP_READ,
 		.length = place->length,
 		.region = served->region,
+		.right = connection->grants.held[served->grant],
 		.offset = served->offset + place->offset,
 		.packet = place->token,
 		.destination = place->buffer + conn_data_header_bytes(connection),
@@ -376,6 +378,7 @@ static void send_requests(struct rudp_connection *connection, struct send_frames
 			.offset = operation->offset,
 			.operation = operation->id,
 			.length = operation->length,
+			.grant = operation->grant,
 		};
 
 		if (!send_frame(frames, wire_read_write(frames->out, frames->room, &read),
@@ -408,6 +411,16 @@ static void send_done(struct rudp_connection *connection, struct send_frames *fr
 		operation->number = connection->sent.next;
 		operation->said = 1;
 	}
+}
+
+static void send_grants(struct rudp_connection *connection, struct send_frames *frames)
+{
+	if (LIKELY(connection->grants.due == 0))
+		return;
+	send_frame(
+		frames,
+		grants_write(&connection->grants, connection->sent.next, frames->out, frames->room),
+		SENT_HAS_GRANT);
 }
 
 static void send_ack(struct rudp_connection *connection, struct send_frames *frames,
@@ -444,7 +457,7 @@ static bool send_wants_number(const struct rudp_connection *connection, uint64_t
 		return false;
 	return connection->ping_pending || connection->done_urgent ||
 	       now_us >= connection->done_due_us ||
-	       !list_is_empty(&connection->operations.requesting) ||
+	       !list_is_empty(&connection->operations.requesting) || connection->grants.due > 0 ||
 	       !list_is_empty(&connection->served.refusing);
 }
 
@@ -468,6 +481,7 @@ static size_t send_control(struct rudp_connection *connection, uint64_t now_us, 
 	if (is_numbered) {
 		send_ping(connection, &frames);
 		send_done(connection, &frames);
+		send_grants(connection, &frames);
 		send_requests(connection, &frames);
 		send_record(connection, SENT_CONTROL, now_us)->flags = frames.flags;
 	}

@@ -32,6 +32,7 @@ enum sent_kind {
 #define SENT_HAS_REFUSE 0x04u
 #define SENT_HAS_DONE   0x08u
 #define SENT_HAS_PING   0x10u
+#define SENT_HAS_GRANT  0x20u /**< or the answer to one */
 #define SENT_HAS_PROBE  0x40u /**< of the path's MTU: its loss means nothing else */
 
 struct sent_packet {

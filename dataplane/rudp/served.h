@@ -35,6 +35,7 @@ struct served {
 	uint8_t state;    /**< enum served_state */
 	uint8_t said;     /**< 1 = `number` is valid */
 	uint8_t status;   /**< REFUSED: enum haul_error */
+	uint8_t grant;    /**< READ: slot that it names */
 	uint16_t reason;  /**< REFUSED: enum haul_reason */
 };
 

@@ -9,6 +9,7 @@
 #include "base/crc32c.h"
 
 #include <assert.h>
+#include <string.h>
 
 #define ACK_FIXED_BYTES  12u
 #define ACK_RANGE_BYTES  4u
@@ -98,8 +99,9 @@ bool wire_data_parse(const uint8_t *packet, const struct wire_header *header, st
 	out->operation = operation >> 12;
 	out->age = operation & AGE_MASK;
 	out->region = wire_u48_read(packet + 20);
-	out->offset = wire_u48_read(packet + 26);
-	return header->type == WIRE_WRITE || out->region == 0;
+	out->grant = packet[26];
+	out->offset = wire_u48_read(packet + 26) & WIRE_OFFSET_MAX;
+	return header->type == WIRE_WRITE || (out->region | out->grant) == 0;
 }
 
 void wire_header_write(uint8_t *packet, const struct wire_header *header)
@@ -114,10 +116,10 @@ void wire_header_write(uint8_t *packet, const struct wire_header *header)
 void wire_data_write(uint8_t *packet, const struct wire_data *data)
 {
 	ASSERT(data->age < WIRE_AGE_LIMIT);
-	ASSERT(data->offset <= WIRE_U48_MAX && data->region <= WIRE_U48_MAX);
+	ASSERT(data->offset <= WIRE_OFFSET_MAX && data->region <= WIRE_U48_MAX);
 	wire_u32_write(packet + 16, (data->operation & OPERATION_MASK) << 12 | data->age);
 	wire_u48_write(packet + 20, data->region);
-	wire_u48_write(packet + 26, data->offset);
+	wire_place_write(packet + 26, data->grant, data->offset);
 }
 
 static bool is_zero(const uint8_t *in, size_t room)
@@ -198,14 +200,15 @@ static int ping_parse(const uint8_t *in, size_t room)
 	return (int)WIRE_PING_BYTES;
 }
 
-/* type 1, zero 1, zero 2, operation 4, region 6, offset 6, length 4. */
+/* type 1, zero 1, zero 2, operation 4, region 6, grant 1, offset 5, length 4. */
 static int read_parse(const uint8_t *in, size_t room, struct wire_read *out)
 {
 	if (room < WIRE_READ_BYTES || in[1] != 0 || wire_u16_read(in + 2) != 0)
 		return -1;
 	out->operation = wire_u32_read(in + 4);
 	out->region = wire_u48_read(in + 8);
-	out->offset = wire_u48_read(in + 14);
+	out->grant = in[14];
+	out->offset = wire_u48_read(in + 14) & WIRE_OFFSET_MAX;
 	out->length = wire_u32_read(in + 20);
 	return (int)WIRE_READ_BYTES;
 }
@@ -220,6 +223,31 @@ static int refuse_parse(const uint8_t *in, size_t room, struct wire_refuse *out)
 	out->operation = wire_u32_read(in + 4);
 	out->version = wire_u64_read(in + 8);
 	return (int)WIRE_REFUSE_BYTES;
+}
+
+/* type 1, slot 1, rights 1, zero 1, serial 4, segment 4, proof 16. */
+static int grant_parse(const uint8_t *in, size_t room, struct wire_grant *out)
+{
+	if (room < WIRE_GRANT_BYTES || in[3] != 0)
+		return -1;
+	out->slot = in[1];
+	out->rights = in[2];
+	out->serial = wire_u32_read(in + 4);
+	out->segment = wire_u32_read(in + 8);
+	memcpy(out->proof, in + 12, sizeof(out->proof));
+	return out->segment != 0 && out->rights >= 1 && out->rights <= 3 ? (int)WIRE_GRANT_BYTES
+									 : -1;
+}
+
+/* type 1, slot 1, status 1, zero 1, serial 4. */
+static int granted_parse(const uint8_t *in, size_t room, struct wire_granted *out)
+{
+	if (room < WIRE_GRANTED_BYTES || in[3] != 0)
+		return -1;
+	out->slot = in[1];
+	out->status = in[2];
+	out->serial = wire_u32_read(in + 4);
+	return (int)WIRE_GRANTED_BYTES;
 }
 
 /* type 1, words 1, zero 2, low-water mark 4, then words of 4. */
@@ -266,6 +294,12 @@ int wire_frame_parse(const uint8_t **cursor, const uint8_t *end, struct wire_fra
 		break;
 	case WIRE_FRAME_DONE:
 		bytes = done_parse(in, room, &out->done);
+		break;
+	case WIRE_FRAME_GRANT:
+		bytes = grant_parse(in, room, &out->grant);
+		break;
+	case WIRE_FRAME_GRANTED:
+		bytes = granted_parse(in, room, &out->granted);
 		break;
 	default:
 		break;
@@ -322,7 +356,7 @@ size_t wire_read_write(uint8_t *out, size_t room, const struct wire_read *read)
 	wire_u32_write(out, (uint32_t)WIRE_FRAME_READ << 24);
 	wire_u32_write(out + 4, read->operation);
 	wire_u48_write(out + 8, read->region);
-	wire_u48_write(out + 14, read->offset);
+	wire_place_write(out + 14, read->grant, read->offset);
 	wire_u32_write(out + 20, read->length);
 	return WIRE_READ_BYTES;
 }
@@ -353,4 +387,30 @@ size_t wire_done_write(uint8_t *out, size_t room, const struct wire_done *done)
 	for (uint32_t i = 0; i < done->words; i++)
 		wire_u32_write(out + DONE_FIXED_BYTES + i * sizeof(uint32_t), done->bits[i]);
 	return bytes;
+}
+
+size_t wire_grant_write(uint8_t *out, size_t room, const struct wire_grant *grant)
+{
+	if (room < WIRE_GRANT_BYTES)
+		return 0;
+	out[0] = WIRE_FRAME_GRANT;
+	out[1] = grant->slot;
+	out[2] = grant->rights;
+	out[3] = 0;
+	wire_u32_write(out + 4, grant->serial);
+	wire_u32_write(out + 8, grant->segment);
+	memcpy(out + 12, grant->proof, sizeof(grant->proof));
+	return WIRE_GRANT_BYTES;
+}
+
+size_t wire_granted_write(uint8_t *out, size_t room, const struct wire_granted *granted)
+{
+	if (room < WIRE_GRANTED_BYTES)
+		return 0;
+	out[0] = WIRE_FRAME_GRANTED;
+	out[1] = granted->slot;
+	out[2] = granted->status;
+	out[3] = 0;
+	wire_u32_write(out + 4, granted->serial);
+	return WIRE_GRANTED_BYTES;
 }

@@ -12,7 +12,7 @@
  *     +---------------+ 16                     ... a control packet's frames, or of a data packet:
  *     | operation (20 bits), age (12 bits) |
  *     +------------------------------------+ 20
- *     | region (6)          | offset (6)   |
+ *     | region (6) | grant, offset (5)     |
  *     +------------------------------------+ 32  payload
  *
  * With CRC in the flags 4 bytes of it stand between that and the frames or the payload.
@@ -60,8 +60,9 @@ enum wire_type {
 #define WIRE_OPERATION_BITS 20u
 /** One more than the largest age: also the most packet numbers that may be unsettled. */
 #define WIRE_AGE_LIMIT 4096u
-/** Regions and offsets have 48 bits. */
-#define WIRE_U48_MAX ((UINT64_C(1) << 48) - 1)
+/** Regions have 48 bits, offsets 40. */
+#define WIRE_U48_MAX    ((UINT64_C(1) << 48) - 1)
+#define WIRE_OFFSET_MAX ((UINT64_C(1) << 40) - 1)
 
 struct wire_header {
 	uint64_t connection; /**< the receiver's id; of a RESET the sender's */
@@ -76,16 +77,19 @@ struct wire_data {
 	uint64_t offset;    /**< WRITE: in the region; READ_DATA: from the operation's start */
 	uint32_t operation; /**< low WIRE_OPERATION_BITS of the id */
 	uint32_t age;       /**< number - age = the number of the chunk's first transmission */
+	uint8_t grant;      /**< WRITE: slot of what the initiator was granted; READ_DATA: 0 */
 };
 
 /** First byte of a frame. */
 enum wire_frame_type {
-	WIRE_FRAME_PAD = 0,    /**< zeros to the packet's end */
-	WIRE_FRAME_ACK = 1,    /**< numbers that were received and settled */
-	WIRE_FRAME_PING = 2,   /**< asks for an acknowledgement */
-	WIRE_FRAME_READ = 3,   /**< begins a READ */
-	WIRE_FRAME_REFUSE = 4, /**< ends an operation of the receiver */
-	WIRE_FRAME_DONE = 5,   /**< operations of the sender that are over */
+	WIRE_FRAME_PAD = 0,     /**< zeros to the packet's end */
+	WIRE_FRAME_ACK = 1,     /**< numbers that were received and settled */
+	WIRE_FRAME_PING = 2,    /**< asks for an acknowledgement */
+	WIRE_FRAME_READ = 3,    /**< begins a READ */
+	WIRE_FRAME_REFUSE = 4,  /**< ends an operation of the receiver */
+	WIRE_FRAME_DONE = 5,    /**< operations of the sender that are over */
+	WIRE_FRAME_GRANT = 6,   /**< what the sender may do with a segment, and the proof */
+	WIRE_FRAME_GRANTED = 7, /**< the answer to that */
 };
 
 #define WIRE_NOTICE_BYTES   32u /**< the payload of a NOTIFY */
@@ -94,6 +98,8 @@ enum wire_frame_type {
 #define WIRE_PING_BYTES     4u
 #define WIRE_READ_BYTES     24u
 #define WIRE_REFUSE_BYTES   16u
+#define WIRE_GRANT_BYTES    28u
+#define WIRE_GRANTED_BYTES  8u
 
 /** Numbers first to last, both included. */
 struct wire_range {
@@ -115,6 +121,7 @@ struct wire_read {
 	uint64_t offset;
 	uint32_t operation;
 	uint32_t length;
+	uint8_t grant;
 };
 
 struct wire_refuse {
@@ -131,6 +138,20 @@ struct wire_done {
 	uint32_t bits[WIRE_DONE_WORDS_MAX];
 };
 
+struct wire_grant {
+	uint32_t serial;
+	uint32_t segment; /**< not 0 */
+	uint8_t slot;
+	uint8_t rights; /**< 1 to 3 */
+	uint8_t proof[RUDP_PROOF_BYTES];
+};
+
+struct wire_granted {
+	uint32_t serial;
+	uint8_t slot;
+	uint8_t status; /**< 0 = granted */
+};
+
 struct wire_frame {
 	enum wire_frame_type type;
 
@@ -139,6 +160,8 @@ struct wire_frame {
 		struct wire_read read;
 		struct wire_refuse refuse;
 		struct wire_done done;
+		struct wire_grant grant;
+		struct wire_granted granted;
 	};
 };
 
@@ -179,6 +202,8 @@ size_t wire_ping_write(uint8_t *out, size_t room);
 size_t wire_read_write(uint8_t *out, size_t room, const struct wire_read *read);
 size_t wire_refuse_write(uint8_t *out, size_t room, const struct wire_refuse *refuse);
 size_t wire_done_write(uint8_t *out, size_t room, const struct wire_done *done);
+size_t wire_grant_write(uint8_t *out, size_t room, const struct wire_grant *grant);
+size_t wire_granted_write(uint8_t *out, size_t room, const struct wire_granted *granted);
 
 /** The id nearest to expected whose low bits are low. */
 static inline uint32_t wire_operation_expand(uint32_t expected, uint32_t low)
@@ -211,6 +236,12 @@ static inline void wire_u48_write(uint8_t *out, uint64_t value)
 {
 	wire_u16_write(out, (uint16_t)(value >> 32));
 	wire_u32_write(out + 2, (uint32_t)value);
+}
+
+/** A slot of grants, and an offset behind it. */
+static inline void wire_place_write(uint8_t *out, uint8_t grant, uint64_t offset)
+{
+	wire_u48_write(out, (uint64_t)grant << 40 | offset);
 }
 
 static inline uint16_t wire_u16_read(const uint8_t *in)

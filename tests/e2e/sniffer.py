@@ -185,7 +185,7 @@ class Sniffer:
         else:
             self.counts["WRITE" if kind == 1 else "READ DATA"] += 1
             check(len(packet) > 32, "data without payload")
-            check(kind == 1 or is_zero(packet[20:26]), "READ DATA with a region")
+            check(kind == 1 or is_zero(packet[20:27]), "READ DATA with a region or a grant")
             if flags & 2:
                 self.counts["NOTIFY"] += 1
                 self.notice(flags, packet[32:])
@@ -240,6 +240,16 @@ class Sniffer:
             elif kind == 5:
                 size = 8 + 4 * (frames[at + 1] if left >= 2 else 0)
                 check(left >= size and frames[at + 1] <= 32 and number(frames, at + 2, 2) == 0, "odd DONE")
+            elif kind == 6:
+                size = 28
+                self.counts["GRANT"] += 1
+                check(left >= size and 1 <= frames[at + 2] <= 3 and frames[at + 3] == 0, "odd GRANT")
+                check(number(frames, at + 8, 4), "GRANT for no segment")
+                check(not is_zero(frames[at + 12 : at + 28]), "GRANT without a proof")
+            elif kind == 7:
+                size = 8
+                self.counts["GRANTED"] += 1
+                check(left >= size and frames[at + 2] in (0, 5, 6) and frames[at + 3] == 0, "odd GRANTED")
             else:
                 raise Wrong("unknown frame %d" % kind)
             at += size

@@ -44,10 +44,12 @@ COUNTED = b"\1\x81" + ACK[2:12] + bytes((0, 0, 0, 9, 0, 0, 0, 1)) + ACK[12:]
 PIECE = bytes((0, 0, 0, 1)) + bytes(12) + b"a piece"
 WRITE = packet(1, 1, bytes(16) + b"payload")
 NOTICE = struct.pack("!QQIIB7x", 1 << 62, 5, 6, 1 << 30, 3)
+GRANT = bytes((6, 9, 2, 0)) + struct.pack("!II", 1, 7) + bytes(range(16))
+GRANTED = bytes((7, 9, 5, 0)) + struct.pack("!I", 1) + bytes(8)
 HELLO = struct.pack("!BBH4sHHI", 0x81, 0, 128, b"haul", 1, 1, 0) + bytes(range(16)) + bytes(96)
 
 GOOD = (WRITE, packet(1, 3, bytes(16) + NOTICE), packet(2, 0, bytes(16) + b"x"), packet(3, 1, PING), packet(3, 0, ACK), packet(3, 0, COUNTED),
-        packet(1, 0xD8, PIECE), packet(2, 0x18, PIECE), HELLO)
+        packet(1, 0xD8, PIECE), packet(2, 0x18, PIECE), HELLO, packet(3, 1, GRANT), packet(3, 1, GRANTED))
 BAD = (
     packet(1, 4, bytes(16) + b"x"),  # a flag that is none
     packet(1, 3, bytes(16) + b"x"),  # no notice
@@ -67,7 +69,14 @@ BAD = (
     packet(2, 1, bytes(17)),
     packet(3, 0, PING),  # PING without a number
     packet(3, 1, b"\2\1" + bytes(14)),
-    packet(3, 1, b"\6" + bytes(15)),  # an unknown frame
+    packet(3, 1, b"\x08" + bytes(15)),  # an unknown frame
+    packet(2, 0, bytes(10) + b"\1" + bytes(6)),  # a grant in READ DATA
+    packet(3, 0, GRANT),
+    packet(3, 1, GRANT[:27]),
+    packet(3, 1, GRANT[:2] + b"\4" + GRANT[3:]),  # a right that is none
+    packet(3, 1, GRANT[:8] + bytes(4) + GRANT[12:]),  # no segment
+    packet(3, 1, GRANT[:12] + bytes(16)),  # no proof
+    packet(3, 1, GRANTED[:2] + b"\1" + GRANTED[3:]),  # a status that is none
     packet(3, 0, bytes(15) + b"\1"),  # padding that is not zero
     packet(3, 0, ACK[:10] + b"\1" + ACK[11:]),
     packet(3, 0, ACK[:12] + bytes(4)),  # an empty range

@@ -9,6 +9,7 @@
  *
  *     fuzz_rudp [--seconds N] [--seed S] [FILE...]
  */
+#include "api/haul_error.h"
 #include "base/check.h"
 #include "rudp/cc.h"
 #include "rudp/handshake.h"
@@ -46,6 +47,8 @@ struct fuzz {
 	uint32_t number;   /* next number of packets that are built */
 	const uint8_t *at; /* of the script */
 	const uint8_t *end;
+	struct rudp_grant made;
+	struct rudp_grant checked;
 };
 
 static uint32_t script(struct fuzz *fuzz, unsigned bytes)
@@ -144,6 +147,27 @@ static void fuzz_state(void *context, struct rudp_connection *connection, enum r
 	fuzz->connection = NULL;
 }
 
+/* Proofs are made and checked when the script says so; until then the last one waits. */
+static bool fuzz_prove(void *context, const struct rudp_grant *grant)
+{
+	struct fuzz *fuzz = context;
+
+	if (grant->serial % 4 == 0)
+		return false;
+	fuzz->made = *grant;
+	return true;
+}
+
+static bool fuzz_check(void *context, const struct rudp_grant *grant)
+{
+	struct fuzz *fuzz = context;
+
+	if (grant->serial % 4 == 1)
+		return false;
+	fuzz->checked = *grant;
+	return true;
+}
+
 static const struct rudp_callbacks callbacks = {
 	.place = fuzz_place,
 	.notify = fuzz_notify,
@@ -153,6 +177,8 @@ static const struct rudp_callbacks callbacks = {
 	.deliver = fuzz_deliver,
 	.done = fuzz_done,
 	.state = fuzz_state,
+	.prove = fuzz_prove,
+	.check = fuzz_check,
 };
 
 static void fuzz_random(void *context, void *out, size_t bytes)
@@ -286,6 +312,13 @@ static size_t fuzz_frame(struct fuzz *fuzz, uint8_t *out, size_t room)
 	struct wire_refuse refuse = { .operation = script(fuzz, 1) % 40,
 				      .status = script(fuzz, 1) % 24 };
 	struct wire_read read = { .operation = script(fuzz, 1) % 40, .length = script(fuzz, 2) };
+	struct wire_grant grant = { .slot = script(fuzz, 1) % 4,
+				    .serial = script(fuzz, 1) % 8,
+				    .segment = script(fuzz, 1) % 4,
+				    .rights = script(fuzz, 1) % 5 };
+	struct wire_granted granted = { .slot = grant.slot,
+					.serial = grant.serial,
+					.status = script(fuzz, 1) % 24 };
 	uint32_t at = NUMBER + script(fuzz, 1) % 64;
 
 	for (uint32_t i = 0; i < ack.count; i++) {
@@ -297,6 +330,10 @@ static size_t fuzz_frame(struct fuzz *fuzz, uint8_t *out, size_t room)
 	for (uint32_t i = 0; i < done.words; i++)
 		done.bits[i] = script(fuzz, 4);
 	switch (script(fuzz, 1) % 8) {
+	case 3:
+		return wire_grant_write(out, room, &grant);
+	case 4:
+		return wire_granted_write(out, room, &granted);
 	case 0:
 		return wire_done_write(out, room, &done);
 	case 1:
@@ -400,6 +437,7 @@ static void fuzz_submit(struct fuzz *fuzz)
 	struct rudp_operation_request request = {
 		.kind = (enum rudp_kind)(RUDP_WRITE + script(fuzz, 1) % 3),
 		.length = 1 + script(fuzz, 2),
+		.grant = script(fuzz, 1) % 4,
 	};
 	uint32_t id;
 
@@ -411,6 +449,24 @@ static void fuzz_submit(struct fuzz *fuzz)
 		fuzz->pending++;
 }
 
+static void fuzz_grant(struct fuzz *fuzz)
+{
+	uint32_t dice = script(fuzz, 1);
+	struct rudp_grant *grant = dice % 2 == 0 ? &fuzz->made : &fuzz->checked;
+	int status = dice / 8 % 3 == 0 ? HAUL_DENIED : HAUL_OK;
+	uint8_t slot;
+
+	if (fuzz->connection == NULL)
+		return;
+	rudp_grant_find(fuzz->connection, fuzz->now_us, dice % 5, 1 + dice % 3, 0, &slot);
+	rudp_grants_ask(fuzz->rudp);
+	if (dice % 2 == 0)
+		rudp_grant_made(fuzz->connection, fuzz->now_us, grant->slot, grant->serial, status,
+				grant->proof);
+	else
+		rudp_grant_checked(fuzz->connection, grant->slot, grant->serial, status);
+}
+
 static void fuzz_pass(struct fuzz *fuzz, uint64_t us)
 {
 	fuzz->now_us += us;
@@ -420,7 +476,10 @@ static void fuzz_pass(struct fuzz *fuzz, uint64_t us)
 
 static void fuzz_step(struct fuzz *fuzz)
 {
-	switch (script(fuzz, 1) % 8) {
+	switch (script(fuzz, 1) % 9) {
+	case 8:
+		fuzz_grant(fuzz);
+		break;
 	case 0:
 		fuzz_raw(fuzz);
 		break;

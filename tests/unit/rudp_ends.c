@@ -99,6 +99,28 @@ static void end_state(void *context, struct rudp_connection *connection, enum ru
 	end->reason = reason;
 }
 
+static bool end_prove(void *context, const struct rudp_grant *grant)
+{
+	struct end *end = context;
+
+	if (end->is_full)
+		return false;
+	end->grant = *grant;
+	end->proves++;
+	return true;
+}
+
+static bool end_check(void *context, const struct rudp_grant *grant)
+{
+	struct end *end = context;
+
+	if (end->is_full)
+		return false;
+	end->grant = *grant;
+	end->checks++;
+	return true;
+}
+
 static const struct rudp_callbacks callbacks = {
 	.place = end_place,
 	.notify = end_notify,
@@ -108,6 +130,8 @@ static const struct rudp_callbacks callbacks = {
 	.deliver = end_deliver,
 	.done = end_done,
 	.state = end_state,
+	.prove = end_prove,
+	.check = end_check,
 };
 
 struct rudp_config config_make(unsigned i)

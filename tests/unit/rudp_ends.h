@@ -26,6 +26,7 @@ struct end {
 	int notify_status;
 	int source_byte; /* all that a source has; 0 = 's' */
 	struct rudp_notice notice;
+	bool is_full; /* no proof is taken now */
 	/* What they have seen. */
 	unsigned placed;
 	uint8_t placed_byte; /* first of the last payload */
@@ -38,6 +39,9 @@ struct end {
 	struct rudp_placement placement;
 	struct rudp_notification notification;
 	struct rudp_completion completion;
+	unsigned proves;
+	unsigned checks;
+	struct rudp_grant grant; /* the last that was to be proven or checked */
 	enum rudp_state state;
 	enum rudp_end_reason reason;
 };

@@ -56,9 +56,9 @@ static void rudp_submit__notify_has_no_length(void **state)
 	(void)state;
 	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), -EINVAL);
 	request.length = 0;
-	request.offset = WIRE_U48_MAX;
+	request.offset = WIRE_OFFSET_MAX;
 	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), 0);
-	request.offset = WIRE_U48_MAX + 1;
+	request.offset = WIRE_OFFSET_MAX + 1;
 	assert_int_equal(rudp_submit(ends[0].connection, now_us, &request, &id), -EINVAL);
 }
 

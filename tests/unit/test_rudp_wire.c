@@ -30,7 +30,8 @@ static void wire_header_parse__golden(void **state)
 	assert_int_equal(data.operation, 0xabcde);
 	assert_int_equal(data.age, 7);
 	assert_true(data.region == 0x010203040506);
-	assert_true(data.offset == 0x111213141516);
+	assert_int_equal(data.grant, 0x11);
+	assert_true(data.offset == 0x1213141516);
 	wire_header_write(written, &header);
 	wire_data_write(written, &data);
 	written[32] = 'x';
@@ -66,6 +67,10 @@ static void wire_header_parse__refuses(void **state)
 	packet[1] = 0;
 	packet[25] = 1; /* READ data names no region */
 	assert_true(wire_header_parse(packet, 64, &header));
+	assert_false(wire_data_parse(packet, &header, &data));
+	packet[25] = 0;
+	assert_true(wire_data_parse(packet, &header, &data));
+	packet[26] = 1; /* nor a grant */
 	assert_false(wire_data_parse(packet, &header, &data));
 }
 
@@ -176,12 +181,15 @@ static void wire_header_parse__pieces(void **state)
 static void wire_frame_parse__golden(void **state)
 {
 	static const uint8_t golden[] = {
-		4, 6, 0,    10,   0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 9, /* REFUSE */
-		1, 1, 0x01, 0x00, 0, 0, 0, 9, 0, 2, 0, 0, 0, 1, 0, 3, /* ACK 9-7, 5-3 */
-		2, 0, 0,    0,                                        /* PING */
-		5, 1, 0,    0,    0, 0, 0, 5, 0, 0, 0, 6,             /* DONE 5, 6 and 7 */
-		3, 0, 0,    0,    0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 0, 0, /* READ */
-		0, 0, 0,    2,    0, 0, 4, 0, 0, 0, 0,                /* its rest, padding */
+		4, 6, 0,    10,   0, 0,  1,  0,  0,  0,  0,  0,  0, 0, 0, 9, /* REFUSE */
+		1, 1, 0x01, 0x00, 0, 0,  0,  9,  0,  2,  0,  0,  0, 1, 0, 3, /* ACK 9-7, 5-3 */
+		2, 0, 0,    0,                                               /* PING */
+		5, 1, 0,    0,    0, 0,  0,  5,  0,  0,  0,  6,              /* DONE 5, 6 and 7 */
+		6, 9, 2,    0,    0, 0,  0,  4,  0,  0,  1,  1,  1, 2, 3, 4, /* GRANT */
+		5, 6, 7,    8,    9, 10, 11, 12, 13, 14, 15, 16,             /* its proof's rest */
+		7, 9, 5,    0,    0, 0,  0,  4,                              /* GRANTED */
+		3, 0, 0,    0,    0, 0,  0,  8,  1,  2,  3,  4,  5, 6, 7, 0, /* READ */
+		0, 0, 0,    2,    0, 0,  4,  0,  0,  0,  0,                  /* its rest, padding */
 	};
 	const uint8_t *cursor = golden;
 	const uint8_t *end = golden + sizeof(golden);
@@ -210,7 +218,21 @@ static void wire_frame_parse__golden(void **state)
 	assert_int_equal(frame.done.words, 1);
 	assert_int_equal(frame.done.bits[0], 6);
 	assert_int_equal(wire_frame_parse(&cursor, end, &frame), 1);
+	assert_int_equal(frame.type, WIRE_FRAME_GRANT);
+	assert_int_equal(frame.grant.slot, 9);
+	assert_int_equal(frame.grant.rights, 2);
+	assert_int_equal(frame.grant.serial, 4);
+	assert_int_equal(frame.grant.segment, 257);
+	for (unsigned int i = 0; i < RUDP_PROOF_BYTES; i++)
+		assert_int_equal(frame.grant.proof[i], i + 1);
+	assert_int_equal(wire_frame_parse(&cursor, end, &frame), 1);
+	assert_int_equal(frame.type, WIRE_FRAME_GRANTED);
+	assert_int_equal(frame.granted.slot, 9);
+	assert_int_equal(frame.granted.status, 5);
+	assert_int_equal(frame.granted.serial, 4);
+	assert_int_equal(wire_frame_parse(&cursor, end, &frame), 1);
 	assert_int_equal(frame.type, WIRE_FRAME_READ);
+	assert_int_equal(frame.read.grant, 7);
 	assert_int_equal(frame.read.operation, 8);
 	assert_true(frame.read.region == 0x010203040506);
 	assert_true(frame.read.offset == 2);
@@ -221,7 +243,7 @@ static void wire_frame_parse__golden(void **state)
 
 static void wire_frame_parse__refuses(void **state)
 {
-	static const uint8_t bad[][24] = {
+	static const uint8_t bad[][28] = {
 		{ 1, 1, 0, 0, 0, 0, 0, 9, 0, 2, 0, 0, 0, 0, 0, 3 }, /* a gap of none */
 		{ 1, 1, 0, 0, 0, 0, 0, 9, 0, 2, 0, 0, 0, 1, 0, 0 }, /* a range of none */
 		{ 1, 0, 0, 0, 0, 0, 0, 9, 0, 2, 0, 1 },             /* reserved */
@@ -229,8 +251,13 @@ static void wire_frame_parse__refuses(void **state)
 		{ 2, 0, 0, 1 },                                     /* reserved */
 		{ 3, 1 },                                           /* reserved */
 		{ 5, 33 },                                          /* too many words */
-		{ 5, 5 },                                           /* words beyond the end */
-		{ 6 },                                              /* unknown */
+		{ 5, 6 },                                           /* words beyond the end */
+		{ 6, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1 },             /* reserved */
+		{ 6, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1 },             /* no right */
+		{ 6, 0, 4, 0, 0, 0, 0, 1, 0, 0, 0, 1 },             /* a right that is not known */
+		{ 6, 0, 3, 0, 0, 0, 0, 1 },                         /* no segment */
+		{ 7, 0, 0, 1 },                                     /* reserved */
+		{ 8 },                                              /* unknown */
 		{ 0, 0, 1 },                                        /* padding that is none */
 	};
 	struct wire_frame frame;
