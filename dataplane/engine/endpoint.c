@@ -341,15 +341,31 @@ uint32_t endpoint_leave_doubtful(struct worker *worker, uint64_t now_us)
 	return left;
 }
 
-void endpoint_tend_all(struct worker *worker, uint64_t now_us)
+_Static_assert(ENGINE_ENDPOINTS_MAX % ENGINE_TEND_BUDGET == 0, "the last ones are as many");
+
+static void endpoint_tend(struct worker *worker, uint64_t now_us)
 {
-	if (LIKELY(now_us < worker->tended_at_us + ENGINE_TEND_INTERVAL_US))
-		return;
-	worker->tended_at_us = now_us;
-	for (uint32_t i = 0; i < ENGINE_ENDPOINTS_MAX; i++) {
-		if (endpoint_takes(&worker->endpoints[i]))
-			endpoint_want(worker, &worker->endpoints[i], now_us);
+	for (uint32_t i = 0; i < ENGINE_TEND_BUDGET; i++) {
+		struct endpoint *endpoint = &worker->endpoints[worker->tend_next + i];
+
+		if (endpoint_takes(endpoint))
+			endpoint_want(worker, endpoint, now_us);
 	}
+	worker->tend_next = (worker->tend_next + ENGINE_TEND_BUDGET) % ENGINE_ENDPOINTS_MAX;
+}
+
+void endpoint_tend_due(struct worker *worker, uint64_t now_us)
+{
+	if (LIKELY(now_us < worker->tend_at_us))
+		return;
+	/* A worker that slept makes up for it, but never looks at anything twice. */
+	for (uint32_t i = 0; i < ENGINE_ENDPOINTS_MAX / ENGINE_TEND_BUDGET; i++) {
+		endpoint_tend(worker, now_us);
+		worker->tend_at_us += ENGINE_TEND_STEP_US;
+		if (now_us < worker->tend_at_us)
+			return;
+	}
+	worker->tend_at_us = now_us + ENGINE_TEND_STEP_US;
 }
 
 /* A driver's word on a rail that is wanted. */

@@ -97,8 +97,11 @@ uint32_t endpoint_drive_all(struct worker *worker, uint64_t now_us);
 /** Have slices leave doubtful rails, ENGINE_LEAVE_US after a rail's news has made that necessary; returns how many. */
 uint32_t endpoint_leave_doubtful(struct worker *worker, uint64_t now_us);
 
-/** Ask for rails that are missing though nobody waits for them; every ENGINE_TEND_INTERVAL_US. */
-void endpoint_tend_all(struct worker *worker, uint64_t now_us);
+/**
+ * Ask for rails that are missing though nobody waits for them: of each endpoint every ENGINE_TEND_INTERVAL_US, of
+ * ENGINE_TEND_BUDGET of them in a round, or as many more as a sleep has left out.
+ */
+void endpoint_tend_due(struct worker *worker, uint64_t now_us);
 
 /** A driver tells that a rail changed (transport_host.rail_state). */
 void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state state,

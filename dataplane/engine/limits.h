@@ -86,6 +86,10 @@
 /** How often rails that are missing are asked for though nobody has anything to post. */
 #define ENGINE_TEND_INTERVAL_US 1000000u
 
+/** Endpoints looked at for that at a time, and how often, so that each has its turn in that interval. */
+#define ENGINE_TEND_BUDGET  16u
+#define ENGINE_TEND_STEP_US (ENGINE_TEND_INTERVAL_US / (ENGINE_ENDPOINTS_MAX / ENGINE_TEND_BUDGET))
+
 /** Slices are no longer than this where several rails are up, so that they share what is large. */
 #define ENGINE_SLICE_BYTES_SHARED (256u * 1024u)
 

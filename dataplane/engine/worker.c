@@ -216,6 +216,7 @@ int worker_create(struct engine *engine, uint32_t number, uint64_t *counters,
 	TAILQ_INIT(&worker->ready);
 	worker->leave_at_us = UINT64_MAX;
 	worker->now_us = clock_now_us();
+	worker->tend_at_us = worker->now_us + ENGINE_TEND_STEP_US;
 	wheel_init(&worker->wheel, worker->now_us);
 	error = worker_make_pools(worker);
 	if (error == 0)
@@ -442,7 +443,7 @@ uint32_t worker_round(struct worker *worker, uint64_t now_us)
 	work += worker_poll_channels(worker);
 	worker_poll_parked(worker);
 	work += endpoint_leave_doubtful(worker, worker->now_us);
-	endpoint_tend_all(worker, worker->now_us);
+	endpoint_tend_due(worker, worker->now_us);
 	work += endpoint_drive_all(worker, worker->now_us);
 	work += worker_flush_transports(worker);
 	worker_finish_channels(worker);

@@ -164,7 +164,8 @@ struct worker {
 	uint32_t channel_count;
 	uint32_t retirements;  /**< of remote segments, as last looked at */
 	uint64_t parked_at_us; /**< when the parked were looked at last */
-	uint64_t tended_at_us; /**< when missing rails were looked for last */
+	uint64_t tend_at_us;   /**< when missing rails are looked for again */
+	uint32_t tend_next;    /**< the first endpoint that this begins with */
 	uint64_t busy_at_us;   /**< when a round last found work */
 	uint32_t sleep_us;     /**< the last sleep's length */
 	int epoll_fd;          /**< doorbells and transports' descriptors, for the idle wait */

@@ -576,7 +576,7 @@ static void rails__one_that_recovers_is_tried_first(void **state)
 	rig_destroy_ready(rig, channel);
 }
 
-static void endpoint_tend_all__asks_for_missing_rails(void **state)
+static void endpoint_tend_due__asks_for_missing_rails(void **state)
 {
 	struct channel *channel;
 	struct rig *rig = rails_create(2, &channel);
@@ -599,6 +599,42 @@ static void endpoint_tend_all__asks_for_missing_rails(void **state)
 	rig->now_us += ENGINE_TEND_INTERVAL_US;
 	rig_round(rig, 1); /* but not when nothing is left and nobody wants anything */
 	assert_false(rig_request(rig, &request));
+	rig_destroy_ready(rig, channel);
+}
+
+/* Few in a round, each once in an interval, and after a sleep as many as were left out. */
+static void endpoint_tend_due__goes_round_them(void **state)
+{
+	const uint32_t turns = ENGINE_ENDPOINTS_MAX / ENGINE_TEND_BUDGET;
+	struct channel *channel;
+	struct rig *rig = rails_create(2, &channel);
+	struct worker_request request;
+	uint32_t asked = 0;
+	uint32_t next;
+
+	(void)state;
+	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_SILENT);
+	for (uint32_t i = 0; i < 3 * turns; i++) {
+		next = (rig->worker->tend_next + ENGINE_TEND_BUDGET) % ENGINE_ENDPOINTS_MAX;
+		rig->now_us = rig->worker->tend_at_us - 1;
+		rig_round(rig, 1);
+		assert_int_not_equal(rig->worker->tend_next, next);
+		rig_round(rig, 0);
+		assert_int_equal(rig->worker->tend_next, next);
+		for (; rig_request(rig, &request); asked++)
+			tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+	}
+	assert_int_equal(asked, 3);
+	next = rig->worker->tend_next;
+	rig->now_us = rig->worker->tend_at_us + 9ull * ENGINE_TEND_STEP_US;
+	rig_round(rig, 0);
+	assert_int_equal(rig->worker->tend_next,
+			 (next + 10 * ENGINE_TEND_BUDGET) % ENGINE_ENDPOINTS_MAX);
+	next = rig->worker->tend_next;
+	rig->now_us += UINT64_C(1) << 40;
+	rig_round(rig, 0);
+	assert_int_equal(rig->worker->tend_next, next);
+	assert_int_equal(rig->worker->tend_at_us, rig->now_us + ENGINE_TEND_STEP_US);
 	rig_destroy_ready(rig, channel);
 }
 
@@ -705,7 +741,8 @@ int main(void)
 		cmocka_unit_test(endpoint_leave_doubtful__and_the_end_of_the_operation),
 		cmocka_unit_test(endpoint_leave_doubtful__stays_where_nothing_is_better),
 		cmocka_unit_test(rails__one_that_recovers_is_tried_first),
-		cmocka_unit_test(endpoint_tend_all__asks_for_missing_rails),
+		cmocka_unit_test(endpoint_tend_due__asks_for_missing_rails),
+		cmocka_unit_test(endpoint_tend_due__goes_round_them),
 		cmocka_unit_test(endpoint_rail_down__restarted_counts_when_none_is_up),
 		cmocka_unit_test(endpoint_rail_down__refused_by_the_last_ends_what_waits),
 		cmocka_unit_test(endpoint_forget_peer__waits_for_every_rail),
