@@ -157,7 +157,9 @@ static json_t *buffers_make(const struct haul_descriptor *descriptor)
 
 		(void)json_object_set_new(buffer, "offset", json_u64(buffers[i].offset));
 		(void)json_object_set_new(buffer, "length", json_u64(buffers[i].length));
-		(void)json_object_set_new(buffer, "region", json_identity(buffers[i].region));
+		(void)json_object_set_new(buffer, "region",
+					  buffers[i].region != 0 ? json_identity(buffers[i].region)
+								 : json_null());
 		(void)json_object_set_new(buffer, "rights",
 					  json_string(rights_word(buffers[i].rights)));
 		(void)json_object_set_new(buffer, "state",

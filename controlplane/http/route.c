@@ -20,6 +20,7 @@ const struct route routes[] = {
 	{ "/v1/peers", "peers of the dataplane", route_peers },
 	{ "/v1/transports", "its transports and their devices", route_transports },
 	{ "/v1/channels", "its clients' channels", route_channels },
+	{ "/v1/openings", "segments of others that its clients have open", route_openings },
 	{ "/v1/workers", "its workers and how loaded they are", route_workers },
 	{ "/v1/stats", "counters of both planes", route_stats },
 	{ "/v1/doctor", "checks of this node", route_doctor },

@@ -31,6 +31,7 @@ route_fn route_segment;
 route_fn route_peers;
 route_fn route_transports;
 route_fn route_channels;
+route_fn route_openings;
 route_fn route_workers;
 route_fn route_stats;
 route_fn route_doctor;

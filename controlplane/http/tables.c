@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * /v1/peers, /v1/transports, /v1/channels and /v1/workers: tables of the dataplane, asked for anew each time.
+ * /v1/peers, /v1/transports, /v1/channels, /v1/workers and /v1/openings: tables of the dataplane, asked for anew each time.
  */
 #include "controlplane/http/reply.h"
 #include "controlplane/http/route.h"
@@ -80,6 +80,35 @@ static json_t *worker_make(const struct haul_worker_row *row)
 	return worker;
 }
 
+static json_t *opening_make(const struct haul_opening_row *row)
+{
+	static const char *const rights[] = { "none", "read", "write", "read,write" };
+	json_t *opening = json_object();
+
+	(void)json_object_set_new(opening, "segment",
+				  json_bytes(row->segment, sizeof(row->segment)));
+	(void)json_object_set_new(opening, "node", json_bytes(row->node, sizeof(row->node)));
+	(void)json_object_set_new(opening, "incarnation", json_identity(row->incarnation));
+	(void)json_object_set_new(opening, "tenant", json_bytes(row->tenant, sizeof(row->tenant)));
+	(void)json_object_set_new(opening, "rights", json_string(rights[row->rights & 3]));
+	(void)json_object_set_new(opening, "version_cached", json_u64(row->version_cached));
+	(void)json_object_set_new(opening, "version_seen", json_u64(row->version_seen));
+	(void)json_object_set_new(opening, "state", json_bytes(row->state, sizeof(row->state)));
+	(void)json_object_set_new(opening, "since_ms", json_u64(row->since_ms));
+	(void)json_object_set_new(opening, "handles", json_u64(row->handles));
+	(void)json_object_set_new(opening, "refreshes", json_u64(row->refreshes));
+	(void)json_object_set_new(
+		opening, "failed",
+		json_u64(row->absent + row->unreachable + row->malformed + row->denied));
+	(void)json_object_set_new(opening, "absent", json_u64(row->absent));
+	(void)json_object_set_new(opening, "unreachable", json_u64(row->unreachable));
+	(void)json_object_set_new(opening, "malformed", json_u64(row->malformed));
+	(void)json_object_set_new(opening, "denied", json_u64(row->denied));
+	(void)json_object_set_new(opening, "last_failure",
+				  json_bytes(row->failure, sizeof(row->failure)));
+	return opening;
+}
+
 static void rows_send(struct reply *reply, const char *name, json_t *rows)
 {
 	json_t *body = json_object();
@@ -152,6 +181,22 @@ static void workers_answered(void *arg, int error, const void *rows, unsigned in
 	reply_error(arg, error, reason);
 }
 
+static void openings_answered(void *arg, int error, const void *rows, unsigned int count,
+			      const char *reason)
+{
+	const struct haul_opening_row *row = rows;
+	json_t *array = json_array();
+
+	for (unsigned int i = 0; i < count; i++)
+		(void)json_array_append_new(array, opening_make(&row[i]));
+	if (error == 0) {
+		rows_send(arg, "openings", array);
+		return;
+	}
+	json_decref(array);
+	reply_error(arg, error, reason);
+}
+
 void route_peers(struct reply *reply, const char *rest)
 {
 	(void)rest;
@@ -178,4 +223,11 @@ void route_workers(struct reply *reply, const char *rest)
 	(void)rest;
 	listings_ask(link_listings(reply_scene(reply)->link), HAUL_TABLE_WORKERS, workers_answered,
 		     reply);
+}
+
+void route_openings(struct reply *reply, const char *rest)
+{
+	(void)rest;
+	listings_ask(link_listings(reply_scene(reply)->link), HAUL_TABLE_OPENINGS,
+		     openings_answered, reply);
 }

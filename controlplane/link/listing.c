@@ -116,6 +116,8 @@ static size_t row_bytes_of(enum haul_table table)
 		return sizeof(struct haul_peer_row);
 	case HAUL_TABLE_TRANSPORTS:
 		return sizeof(struct haul_transport_row);
+	case HAUL_TABLE_OPENINGS:
+		return sizeof(struct haul_opening_row);
 	case HAUL_TABLE_WORKERS:
 		return sizeof(struct haul_worker_row);
 	default:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * Listings of the dataplane (peers, transports, channels), asked for over the control socket on behalf of HTTP. Each
+ * Listings of the dataplane (peers, transports, channels, openings), asked for over the control socket on behalf of HTTP. Each
  * question is answered once, within a bounded time.
  */
 #ifndef LINK_LISTING_H

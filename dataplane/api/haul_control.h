@@ -164,6 +164,7 @@ enum haul_table {
 	HAUL_TABLE_TRANSPORTS = 2, /**< struct haul_transport_row */
 	HAUL_TABLE_CHANNELS = 3,   /**< struct haul_channel_row */
 	HAUL_TABLE_WORKERS = 4,    /**< struct haul_worker_row */
+	HAUL_TABLE_OPENINGS = 5,   /**< struct haul_opening_row */
 };
 
 struct haul_control_table {
@@ -200,6 +201,28 @@ struct haul_peer_row {
 	uint64_t rtt_target_us;      /**< that congestion control aims at; 0 = at none */
 	char congestion_control[16]; /**< its name; empty = none */
 	char way[HAUL_WAY_BYTES]; /**< where the rail leads: a port of this node, the peer's address */
+};
+
+/** One for each remote segment that clients have open, for each tenant and rights. */
+struct haul_opening_row {
+	char segment[HAUL_NAME_BYTES];
+	char node[HAUL_NAME_BYTES];   /**< its owner */
+	char tenant[HAUL_NAME_BYTES]; /**< of whoever has it open */
+	char state
+		[16]; /**< current, stale (a newer version is known of), refreshing (it is asked for), retired */
+	char failure
+		[16]; /**< of the last refresh that failed, its error's name; empty = none did */
+	uint64_t incarnation;    /**< of the owner */
+	uint64_t rights;         /**< HAUL_RIGHT_* */
+	uint64_t version_cached; /**< of the descriptor that is used */
+	uint64_t version_seen;   /**< the latest that was heard of; the same while it is current */
+	uint64_t since_ms;       /**< how long in this state */
+	uint64_t handles;        /**< of channels */
+	uint64_t refreshes;      /**< asked for since it was opened */
+	uint64_t absent;         /**< of them, that found no record */
+	uint64_t unreachable;    /**< of them, that were not answered by Redis */
+	uint64_t malformed;      /**< of them, that brought no descriptor, or one that is none */
+	uint64_t denied;         /**< of them, that were refused for any other reason */
 };
 
 struct haul_transport_row {

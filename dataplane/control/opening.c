@@ -42,6 +42,42 @@ static struct remote_view *opening_view(const struct opening *opening)
 	return atomic_load_explicit(&opening_remote(opening)->view, memory_order_relaxed);
 }
 
+const char *opening_state_text(enum opening_state state)
+{
+	static const char *const words[] = {
+		[OPENING_CURRENT] = "current",
+		[OPENING_STALE] = "stale",
+		[OPENING_REFRESHING] = "refreshing",
+		[OPENING_RETIRED] = "retired",
+	};
+
+	BUG_ON((unsigned int)state >= ARRAY_SIZE(words));
+	return words[state];
+}
+
+static enum opening_state opening_judge(const struct opening *opening)
+{
+	const struct remote *remote = opening_remote(opening);
+	uint64_t seen = atomic_load_explicit(&remote->version_seen, memory_order_relaxed);
+
+	if (opening->is_retired)
+		return OPENING_RETIRED;
+	if (opening->is_refreshing)
+		return OPENING_REFRESHING;
+	return seen != opening_view(opening)->version ? OPENING_STALE : OPENING_CURRENT;
+}
+
+/* Something that its state hangs on has changed: since when is it in the one that it is in now? */
+static void opening_note(struct opening *opening)
+{
+	enum opening_state state = opening_judge(opening);
+
+	if (state == opening->state && opening->since_us != 0)
+		return;
+	opening->state = state;
+	opening->since_us = clock_now_us();
+}
+
 /* The one to share: of that name, for the same tenant and rights. */
 static struct opening *opening_find(const struct opening_wish *wish)
 {
@@ -101,6 +137,7 @@ static void opening_retire(struct opening *opening, const char *why)
 		return;
 	log_info("opening", "segment %s: retired: %s", opening->name, why);
 	opening->is_retired = true;
+	opening_note(opening);
 	event_del(opening->timer);
 	remote_retire(&opening->node->engine.remotes, opening->remote);
 }
@@ -143,6 +180,7 @@ static int opening_swap_view(struct opening *opening, const struct haul_descript
 	atomic_store_explicit(&remote->view, view, memory_order_release);
 	atomic_store_explicit(&remote->version_seen, view->version, memory_order_release);
 	quiesce_call(&opening->node->quiesce, &old->quiesce, opening_free_view);
+	opening_note(opening);
 	return 0;
 }
 
@@ -176,6 +214,7 @@ static void opening_show(struct opening *opening, struct remote_view *view)
 	atomic_store_explicit(&remote->view, view, memory_order_relaxed);
 	atomic_store_explicit(&remote->version_seen, view->version, memory_order_relaxed);
 	atomic_store_explicit(&remote->state, REMOTE_OPEN, memory_order_release);
+	opening_note(opening);
 }
 
 /* A slot, a peer and a view for a descriptor seen for the first time; NULL when one of them is not to be had. */
@@ -262,6 +301,7 @@ static void opening_hear(struct opening *opening, uint64_t version, uint64_t inc
 		/* From this store on no worker posts by the old view. */
 		atomic_store_explicit(&opening_remote(opening)->version_seen, version,
 				      memory_order_release);
+		opening_note(opening);
 		opening_refresh(opening);
 	}
 }
@@ -453,11 +493,27 @@ static void opening_take(struct opening *opening, const struct haul_descriptor *
 		/* Nothing newer than what is here: what was seen ahead of it was this. */
 		atomic_store_explicit(&opening_remote(opening)->version_seen,
 				      opening_view(opening)->version, memory_order_release);
+		opening_note(opening);
 		return;
 	}
 	if (opening_swap_view(opening, descriptor) != 0)
 		opening->is_refresh_due = true;
 	opening_tell(opening->node, descriptor);
+}
+
+/* A refresh brought nothing: count why. */
+static void opening_fail(struct opening *opening, enum haul_error status)
+{
+	enum opening_failure kind = OPENING_DENIED;
+
+	if (status == HAUL_OK || status == HAUL_CORRUPT || status == HAUL_VERSION)
+		kind = OPENING_MALFORMED;
+	else if (status == HAUL_NOT_FOUND)
+		kind = OPENING_ABSENT;
+	else if (status == HAUL_UNAVAILABLE || status == HAUL_BUSY)
+		kind = OPENING_UNREACHABLE;
+	opening->failures[kind]++;
+	opening->failure = status == HAUL_OK ? HAUL_CORRUPT : status;
 }
 
 /* The answer to a refresh. Absent, unreachable and malformed are three different things. */
@@ -468,6 +524,7 @@ static void opening_refreshed(void *argument, const struct link_answer *answer)
 	char reason[HAUL_REASON_BYTES];
 
 	opening->is_refreshing = false;
+	opening_note(opening);
 	if (answer->status == HAUL_OK) {
 		descriptor = opening_read(answer, opening->name, reason);
 		if (descriptor == NULL)
@@ -475,6 +532,8 @@ static void opening_refreshed(void *argument, const struct link_answer *answer)
 	}
 	if (answer->fd >= 0)
 		close(answer->fd);
+	if (descriptor == NULL)
+		opening_fail(opening, answer->status);
 	if (!opening->is_retired && descriptor != NULL)
 		opening_take(opening, descriptor);
 	else if (answer->status == HAUL_DENIED && !opening->is_retired)
@@ -514,7 +573,9 @@ static void opening_refresh(struct opening *opening)
 		return;
 	}
 	opening->is_refreshing = true;
+	opening->refreshes++;
 	opening->references++;
+	opening_note(opening);
 }
 
 void opening_version_seen(struct node *node, const struct haul_control_version_seen *message)

@@ -12,6 +12,7 @@
 
 #include "api/haul_attach.h"
 #include "api/haul_control.h"
+#include "api/haul_error.h"
 #include "control/quiesce.h"
 
 #include <stdbool.h>
@@ -28,6 +29,23 @@ struct node;
 /** The pause between two refreshes of one segment: no storm when a peer is down. */
 #define OPENING_REFRESH_MS 50u
 
+/** What people are told of an opening. */
+enum opening_state {
+	OPENING_CURRENT,    /**< nothing newer is known of */
+	OPENING_STALE,      /**< a newer version is: no new work is posted */
+	OPENING_REFRESHING, /**< the descriptor has been asked for */
+	OPENING_RETIRED,    /**< gone: every operation on it ends with STALE */
+};
+
+/** Why a refresh brought nothing. */
+enum opening_failure {
+	OPENING_ABSENT,      /**< there is no record */
+	OPENING_UNREACHABLE, /**< Redis or the control plane does not answer */
+	OPENING_MALFORMED,   /**< what came is no descriptor */
+	OPENING_DENIED,      /**< any other refusal: the tenant is granted it no more */
+	OPENING_FAILURE_COUNT,
+};
+
 struct opening {
 	TAILQ_ENTRY(opening) link;
 	struct node *node;
@@ -40,13 +58,21 @@ struct opening {
 	bool is_refresh_due; /**< another refresh is wanted after it */
 	bool is_retired;
 	uint64_t incarnation;
-	uint64_t refreshed_at_us; /**< when the last refresh was asked for */
-	uint32_t rights;          /**< of its handles, for refreshes, as is the tenant */
+	uint64_t refreshed_at_us;                 /**< when the last refresh was asked for */
+	uint64_t since_us;                        /**< when it came into its state */
+	uint64_t refreshes;                       /**< asked for */
+	uint64_t failures[OPENING_FAILURE_COUNT]; /**< of the refreshes */
+	enum opening_state state;                 /**< as it was when it changed last */
+	enum haul_error failure; /**< of the last refresh that failed; HAUL_OK = none did */
+	uint32_t rights;         /**< of its handles, for refreshes, as is the tenant */
 	char tenant[HAUL_NAME_BYTES];
 	char name[HAUL_NAME_BYTES];
 };
 
 TAILQ_HEAD(opening_list, opening);
+
+/** The word of a state. */
+const char *opening_state_text(enum opening_state state);
 
 /** SEGMENT_OPEN and SEGMENT_CLOSE of a client; both answer it, now or later. */
 void opening_open(struct client *client, const struct haul_attach_segment_open *message);

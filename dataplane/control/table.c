@@ -4,6 +4,7 @@
 
 #include "api/haul_control.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/memfd.h"
 #include "control/node.h"
 #include "control/rings.h"
@@ -158,6 +159,45 @@ static uint32_t table_workers(struct node *node, struct haul_worker_row *rows)
 	return count;
 }
 
+static void table_fill_opening(const struct node *node, const struct opening *opening,
+			       struct haul_opening_row *row)
+{
+	const struct remote *remote = &node->engine.remotes.remotes[opening->remote];
+	const struct remote_view *view = atomic_load_explicit(&remote->view, memory_order_relaxed);
+
+	memcpy(row->segment, opening->name, sizeof(row->segment));
+	memcpy(row->node, node->engine.peers.peers[remote->peer].node, sizeof(row->node));
+	memcpy(row->tenant, opening->tenant, sizeof(row->tenant));
+	strncpy(row->state, opening_state_text(opening->state), sizeof(row->state) - 1);
+	if (opening->failure != HAUL_OK)
+		strncpy(row->failure, error_name((int)opening->failure), sizeof(row->failure) - 1);
+	row->incarnation = opening->incarnation;
+	row->rights = opening->rights;
+	row->version_cached = view->version;
+	row->version_seen = atomic_load_explicit(&remote->version_seen, memory_order_relaxed);
+	row->since_ms = (clock_now_us() - opening->since_us) / 1000;
+	row->handles = opening->references - (opening->is_refreshing ? 1 : 0);
+	row->refreshes = opening->refreshes;
+	row->absent = opening->failures[OPENING_ABSENT];
+	row->unreachable = opening->failures[OPENING_UNREACHABLE];
+	row->malformed = opening->failures[OPENING_MALFORMED];
+	row->denied = opening->failures[OPENING_DENIED];
+}
+
+/* Those that handles name; what only waits for a quiescent point is nobody's any more. */
+static uint32_t table_openings(struct node *node, struct haul_opening_row *rows)
+{
+	const struct opening *opening;
+	uint32_t count = 0;
+
+	TAILQ_FOREACH(opening, &node->openings, link)
+	{
+		if (opening->references > 0 && count < TABLE_ROWS_MAX)
+			table_fill_opening(node, opening, &rows[count++]);
+	}
+	return count;
+}
+
 int table_make(struct node *node, uint32_t table, uint32_t *rows_out, uint32_t *row_bytes_out)
 {
 	union {
@@ -165,6 +205,7 @@ int table_make(struct node *node, uint32_t table, uint32_t *rows_out, uint32_t *
 		struct haul_transport_row transport;
 		struct haul_channel_row channel;
 		struct haul_worker_row worker;
+		struct haul_opening_row opening;
 	} *rows = calloc(TABLE_ROWS_MAX, sizeof(*rows));
 
 	int fd;
@@ -183,6 +224,10 @@ int table_make(struct node *node, uint32_t table, uint32_t *rows_out, uint32_t *
 	case HAUL_TABLE_CHANNELS:
 		*rows_out = table_channels(node, &rows->channel);
 		*row_bytes_out = sizeof(rows->channel);
+		break;
+	case HAUL_TABLE_OPENINGS:
+		*rows_out = table_openings(node, &rows->opening);
+		*row_bytes_out = sizeof(rows->opening);
 		break;
 	case HAUL_TABLE_WORKERS:
 		*rows_out = table_workers(node, &rows->worker);

@@ -647,6 +647,12 @@ def tables_come_from_the_dataplane():
             code, body = control.get("/v1/peers")
             assert code == 200, body
             assert body["peers"][0]["node"] == "b" and body["peers"][0]["bytes_out"] == str(2**63 + 1)
+            data.rows = [wire.OPENING_ROW.pack(b"s", b"b", b"guest", b"stale", b"UNAVAILABLE", 0xB1, 1, 3, 4, 9, 1, 7, 1, 2, 3, 4)]
+            code, body = control.get("/v1/openings")
+            assert code == 200, body
+            row = body["openings"][0]
+            assert (row["segment"], row["rights"], row["version_cached"], row["version_seen"]) == ("s", "read", "3", "4"), row
+            assert (row["state"], row["failed"], row["last_failure"]) == ("stale", "10", "UNAVAILABLE"), row
             data.rows = [b"x" * 8]
             code, body = control.get("/v1/peers")
             assert code == 500 and "rows of 8 bytes" in body["reason"], body

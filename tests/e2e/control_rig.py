@@ -40,6 +40,7 @@ DESCRIPTOR_MAGIC = 0x5345444C554148
 KEY = bytes(range(0xF0, 0x100))  # of every segment here
 BUFFER = struct.Struct("<QQQII")
 ADDRESS = struct.Struct("<BBHI16s")
+OPENING_ROW = struct.Struct("<64s64s64s16s16sQQQQQQQQQQQ")
 PEER_ROW = struct.Struct("<64s16s16sQQQQQQQQQQQ16s112s")
 
 

@@ -56,10 +56,25 @@ expect '^a +alive .* local ' haulctl node list
 expect '^models/kv +a +1\.0 MiB +1 ' haulctl segment list
 expect '^other +b +64\.0 KiB ' haulctl segment list
 expect '^ +0 +1\.0 MiB .* read,write +active' haulctl segment show models/kv
+expect '^owner +alive' haulctl segment show models/kv
+expect '^nothing of it is open on this node' haulctl segment show models/kv
 expect '^local ' haulctl transport list
 expect '^ +1 +probe +default ' haulctl channel list
 expect '^ +0 +any +[0-9.]+ % +1$' haulctl worker list
 expect '^NODE +TRANSPORT +RAIL +WAY +STATE' haulctl peer list
+HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock "$PROBE" loop models/kv 600 >"$CLUSTER_DIR/loop.log" 2>&1 &
+LOOP=$!
+E2E_PIDS+=("$LOOP")
+is_open() {
+	haulctl --json opening list | grep -q '"models/kv"'
+}
+cluster_wait 20 "an application to have a segment open" is_open
+expect '^models/kv +a +default +read,write +1 +1 +current ' haulctl opening list
+expect '^default +read,write +1 +1 +current .* 1 +0 +0 +- ' haulctl segment show models/kv
+expect '^models/kv +default +read,write +1 +1 +current ' haulctl peer show a
+expect '^a +local +0 .* up ' haulctl peer show a
+expect '^state +alive' haulctl peer show b
+expect '^no rail leads there' haulctl peer show b
 expect '^worker +rounds +[0-9]+ +rounds' haulctl stats
 expect '^worker +rounds +[0-9]+ +[0-9.]+( k| M)? +rounds' haulctl stats worker --interval 0.3 --count 1
 expect '^worker +entries_refused +0' haulctl stats --all worker
@@ -83,11 +98,14 @@ leaves 0 haulctl status
 leaves 2 haulctl
 leaves 2 haulctl node
 leaves 2 haulctl segment show
+leaves 2 haulctl peer show
+leaves 4 haulctl peer show nobody
 leaves 2 haulctl status --all
 leaves 2 haulctl --nonsense
 leaves 2 haulctl segment show 'no name'
 leaves 4 haulctl segment show nothing/there
 leaves 4 haulctl stats nothing
+leaves 3 haulctl --socket "$CLUSTER_DIR/none" peer show a
 leaves 3 haulctl --socket "$CLUSTER_DIR/none" status
 leaves 3 haulctl --socket "$CLUSTER_DIR/a.attach.sock" status
 leaves 1 haulctl --socket "$CLUSTER_DIR/none" doctor
@@ -104,6 +122,7 @@ complete_last() {
 same 'a command' 'status segment stats' "$(complete_last haulctl s)"
 same 'a verb' 'list show' "$(complete_last haulctl segment '')"
 same 'an option of stats' --interval "$(complete_last haulctl stats --int)"
+same 'a node' a "$(complete_last haulctl --socket "$CLUSTER_DIR/a.http.sock" peer show a)"
 same 'a segment' models/kv "$(complete_last haulctl --socket "$CLUSTER_DIR/a.http.sock" segment show m)"
 
 echo "- without a dataplane, without Redis, without a control plane"
@@ -113,6 +132,7 @@ no_dataplane() {
 }
 cluster_wait 10 "the control plane to miss its dataplane" no_dataplane
 leaves 1 haulctl peer list
+leaves 0 haulctl peer show b
 leaves 1 haulctl doctor
 cluster_kill redis
 leaves 1 haulctl segment list

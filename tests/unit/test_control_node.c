@@ -140,6 +140,7 @@ static void table_make__lists_what_there_is(void **state)
 	(void)state;
 	node_rig_start(rig);
 	table_of(HAUL_TABLE_PEERS, 0, sizeof(struct haul_peer_row));
+	table_of(HAUL_TABLE_OPENINGS, 0, sizeof(struct haul_opening_row));
 	worker = table_of(HAUL_TABLE_WORKERS, 1, sizeof(*worker));
 	assert_int_equal(worker->channels, 0);
 	assert_string_equal(worker->processor, "any");
@@ -167,6 +168,7 @@ static void table_make__lists_peers_that_were_used(void **state)
 	struct node_client client;
 	struct haul_entry entry = { .opcode = HAUL_OP_WRITE, .length = 4096 };
 	struct haul_peer_row *peer;
+	struct haul_opening_row *opening;
 	uint64_t region;
 	uint32_t segment;
 	uint32_t handle;
@@ -198,6 +200,14 @@ static void table_make__lists_peers_that_were_used(void **state)
 	assert_int_equal(peer->segments, 1);
 	assert_int_equal(peer->bytes_out, 4096);
 	free(peer);
+	opening = table_of(HAUL_TABLE_OPENINGS, 1, sizeof(*opening));
+	assert_string_equal(opening->segment, "s");
+	assert_string_equal(opening->node, "a");
+	assert_string_equal(opening->state, "current");
+	assert_int_equal(opening->rights, HAUL_RIGHT_WRITE);
+	assert_int_equal(opening->version_cached, opening->version_seen);
+	assert_int_equal(opening->handles, 1);
+	free(opening);
 	munmap(memory, 4096);
 	munmap(published, 4096);
 	client_die(&client);

@@ -359,6 +359,7 @@ static void opening_version__newer_is_fetched_before_anything_is_posted(void **s
 	expect_transfer(HAUL_OP_WRITE, handle, HAUL_OK, HAUL_REASON_NONE);
 	tell_version(descriptor->metadata_version + 5, descriptor->incarnation);
 	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.openings)->is_refreshing);
+	assert_int_equal(TAILQ_FIRST(&rig->node.openings)->state, OPENING_REFRESHING);
 	entry = (struct haul_entry){ .opcode = HAUL_OP_WRITE,
 				     .local_region = haul_u48_make(source_region),
 				     .remote_segment = handle,
@@ -375,6 +376,8 @@ static void opening_version__newer_is_fetched_before_anything_is_posted(void **s
 	descriptor->metadata_version--;
 	answer_refresh(HAUL_OK, true);
 	expect_transfer(HAUL_OP_WRITE, handle, HAUL_OK, HAUL_REASON_NONE);
+	assert_int_equal(TAILQ_FIRST(&rig->node.openings)->state, OPENING_CURRENT);
+	assert_int_equal(TAILQ_FIRST(&rig->node.openings)->refreshes, 2);
 }
 
 static void opening_version__none_retires(void **state)
@@ -408,16 +411,24 @@ static void opening_version__of_another_incarnation_retires(void **state)
 
 static void opening_refresh__two_absences_retire(void **state)
 {
+	const struct opening *opening;
 	uint32_t handle;
 
 	(void)state;
 	assert_int_equal(open_target(BOTH, &handle), HAUL_OK);
+	opening = TAILQ_FIRST(&rig->node.openings);
+	assert_int_equal(opening->state, OPENING_CURRENT);
 	tell_version(descriptor->metadata_version + 1, descriptor->incarnation);
 	answer_refresh(HAUL_NOT_FOUND, false);
 	answer_refresh(HAUL_UNAVAILABLE, false);
-	assert_false(TAILQ_FIRST(&rig->node.openings)->is_retired);
+	NODE_AWAIT(rig, opening->failure == HAUL_UNAVAILABLE);
+	assert_false(opening->is_retired);
 	answer_refresh(HAUL_NOT_FOUND, false);
-	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.openings)->is_retired);
+	NODE_AWAIT(rig, opening->is_retired);
+	assert_int_equal(opening->state, OPENING_RETIRED);
+	assert_int_equal(opening->failures[OPENING_ABSENT], 2);
+	assert_int_equal(opening->failures[OPENING_UNREACHABLE], 1);
+	assert_int_equal(opening->refreshes, 3);
 	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
 }
 

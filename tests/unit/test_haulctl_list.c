@@ -107,9 +107,123 @@ static void segment_show__found(void **state)
 				      "tenant       -\n"
 				      "readers      *\n"
 				      "writers      -\n"
+				      "owner        -\n"
 				      "\n"
 				      "OFFSET     SIZE  REGION  RIGHTS      STATE\n"
-				      "     0  1.0 MiB  01      read,write  active\n");
+				      "     0  1.0 MiB  01      read,write  active\n"
+				      "\n"
+				      "nothing of it is open on this node\n");
+}
+
+static const char openings_body[] =
+	"{\"openings\": [{\"segment\": \"kv\", \"node\": \"b\", \"incarnation\": \"b1\","
+	" \"tenant\": \"guest\", \"rights\": \"read\", \"version_cached\": \"3\","
+	" \"version_seen\": \"4\", \"state\": \"refreshing\", \"since_ms\": \"12\","
+	" \"handles\": \"2\", \"refreshes\": \"7\", \"failed\": \"1\","
+	" \"last_failure\": \"UNAVAILABLE\"},"
+	" {\"segment\": \"other\", \"node\": \"c\", \"state\": \"current\"}]}";
+
+/* A segment, and what is open of it here: the rows of others are left out. */
+static void segment_show__tells_what_is_open_here(void **state)
+{
+	char *record = http_good("{\"name\": \"kv\", \"buffers\": [{\"offset\": \"0\","
+				 " \"length\": \"4096\", \"region\": null, \"rights\": \"read\","
+				 " \"state\": \"draining\"}], \"owner\": {\"state\": \"alive\"}}");
+	char *openings = http_good(openings_body);
+	const struct http_answer answers[] = { { "/v1/segments/kv", record },
+					       { "/v1/openings", openings },
+					       { NULL, NULL } };
+	struct haulctl haulctl = { 0 };
+
+	(void)state;
+	assert_int_equal(rig_run(&haulctl, segment_show, "kv", answers), HAULCTL_DONE);
+	assert_non_null(strstr(rig_text, "owner        alive\n"));
+	assert_non_null(strstr(rig_text, "     0  4.0 KiB  -       read    draining\n"));
+	assert_non_null(strstr(
+		rig_text,
+		"\nopen on this node:\n"
+		"TENANT  RIGHTS  CACHED  SEEN  STATE       SINCE  HANDLES  REFRESHES  FAILED  LAST FAILURE"
+		"  NODE  INCARNATION\n"
+		"guest   read         3     4  refreshing  12 ms        2          7       1  UNAVAILABLE "
+		"  b     b1\n"));
+	assert_null(strstr(rig_text, "current"));
+	free(record);
+	free(openings);
+}
+
+/* Its record is gone, and it is open here all the same. */
+static void segment_show__tells_what_is_open_without_a_record(void **state)
+{
+	char *openings = http_good(openings_body);
+	const struct http_answer answers[] = {
+		{ "/v1/segments/kv", "HTTP/1.1 404 Not Found\r\n\r\n{\"error\": \"NOT_FOUND\"}" },
+		{ "/v1/openings", openings },
+		{ NULL, NULL }
+	};
+	struct haulctl haulctl = { 0 };
+
+	(void)state;
+	assert_int_equal(rig_run(&haulctl, segment_show, "kv", answers), HAULCTL_NOT_FOUND);
+	assert_non_null(strstr(rig_text, "refreshing"));
+	haulctl.is_json = true;
+	assert_int_equal(rig_run(&haulctl, segment_show, "kv", answers), HAULCTL_NOT_FOUND);
+	assert_non_null(strstr(rig_text, "\"version_seen\": \"4\""));
+	free(openings);
+}
+
+static void peer_show__puts_record_rails_and_openings_together(void **state)
+{
+	char *index = http_good("{}");
+	char *peers = http_good("{\"peers\": [{\"node\": \"b\", \"transport\": \"udp\","
+				" \"rail\": \"0\", \"state\": \"doubtful\", \"since_ms\": \"40\"},"
+				" {\"node\": \"c\", \"state\": \"up\"}]}");
+	char *openings = http_good(openings_body);
+	char *nodes =
+		http_good("{\"nodes\": [{\"name\": \"a\"}, {\"name\": \"b\","
+			  " \"state\": \"suspect\", \"term\": \"2\", \"incarnation\": \"b1\"}]}");
+	const struct http_answer answers[] = { { "/", index },
+					       { "/v1/peers", peers },
+					       { "/v1/openings", openings },
+					       { "/v1/nodes", nodes },
+					       { NULL, NULL } };
+	struct haulctl haulctl = { 0 };
+
+	(void)state;
+	assert_int_equal(rig_run(&haulctl, peer_show, "b", answers), HAULCTL_DONE);
+	assert_non_null(strstr(rig_text, "node         b\nstate        suspect\n"));
+	assert_non_null(strstr(rig_text, "doubtful  40 ms"));
+	assert_non_null(strstr(rig_text, "kv       guest   read         3     4  refreshing"));
+	assert_null(strstr(rig_text, "up"));
+	assert_int_equal(rig_run(&haulctl, peer_show, "d", answers), HAULCTL_NOT_FOUND);
+	assert_int_equal(rig_run(&haulctl, peer_show, "no name", answers), HAULCTL_USAGE);
+	haulctl.is_json = true;
+	assert_int_equal(rig_run(&haulctl, peer_show, "b", answers), HAULCTL_DONE);
+	assert_non_null(strstr(rig_text, "\"term\": \"2\""));
+	free(index);
+	free(peers);
+	free(openings);
+	free(nodes);
+}
+
+/* Without Redis there is no record; what is here is shown all the same. */
+static void peer_show__does_without_redis(void **state)
+{
+	char *index = http_good("{}"), *peers = http_good("{\"peers\": []}");
+	char *openings = http_good(openings_body);
+	const struct http_answer answers[] = { { "/", index },
+					       { "/v1/peers", peers },
+					       { "/v1/openings", openings },
+					       { "/v1/nodes", "HTTP/1.1 503 no\r\n\r\n{}" },
+					       { NULL, NULL } };
+	struct haulctl haulctl = { 0 };
+
+	(void)state;
+	assert_int_equal(rig_run(&haulctl, peer_show, "b", answers), HAULCTL_DONE);
+	assert_non_null(strstr(rig_text, "no rail leads there"));
+	assert_non_null(strstr(rig_text, "refreshing"));
+	free(index);
+	free(peers);
+	free(openings);
 }
 
 static void segment_show__not_found(void **state)
@@ -130,10 +244,18 @@ static void segment_show__not_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(list_nodes__table),   cmocka_unit_test(list_nodes__json),
-		cmocka_unit_test(list_workers__table), cmocka_unit_test(list_peers__refused),
-		cmocka_unit_test(list_peers__no_json), cmocka_unit_test(list_peers__unreachable),
-		cmocka_unit_test(segment_show__found), cmocka_unit_test(segment_show__not_found),
+		cmocka_unit_test(list_nodes__table),
+		cmocka_unit_test(list_nodes__json),
+		cmocka_unit_test(list_workers__table),
+		cmocka_unit_test(list_peers__refused),
+		cmocka_unit_test(list_peers__no_json),
+		cmocka_unit_test(list_peers__unreachable),
+		cmocka_unit_test(segment_show__found),
+		cmocka_unit_test(segment_show__not_found),
+		cmocka_unit_test(segment_show__tells_what_is_open_here),
+		cmocka_unit_test(segment_show__tells_what_is_open_without_a_record),
+		cmocka_unit_test(peer_show__puts_record_rails_and_openings_together),
+		cmocka_unit_test(peer_show__does_without_redis),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

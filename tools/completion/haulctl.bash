@@ -38,10 +38,11 @@ _haulctl() {
 	esac
 	case "$current:${words[*]}" in
 	-*) choices=("$options") ;;
-	*:) choices=('status node segment peer transport channel worker stats top doctor') ;;
-	*:segment) choices=('list show') ;;
-	*:node | *:peer | *:transport | *:channel | *:worker) choices=('list') ;;
+	*:) choices=('status node segment peer opening transport channel worker stats top doctor') ;;
+	*:segment | *:peer) choices=('list show') ;;
+	*:node | *:opening | *:transport | *:channel | *:worker) choices=('list') ;;
 	*:'segment show') mapfile -t choices < <(_haulctl_names segment list) ;;
+	*:'peer show') mapfile -t choices < <(_haulctl_names node list) ;;
 	*:stats) mapfile -t choices < <(_haulctl_names stats --all) ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "${choices[*]}" -- "$current")

@@ -46,13 +46,26 @@ static const struct haulctl_command haulctl_commands[] = {
 	{ "segment", "list", NULL, "all segments",
 	  "VERSION grows with each change of a segment. INCARNATION is that of the node that owns it.\n",
 	  list_segments },
-	{ "segment", "show", "NAME", "one segment with its buffers",
-	  "Readers and writers are tenants; * stands for all of them, and - for the owning tenant alone.\n",
+	{ "segment", "show", "NAME", "one segment with its buffers, and what is open of it here",
+	  "Readers and writers are tenants; * stands for all of them, and - for the owning tenant alone. A buffer that drains\n"
+	  "takes no new operations; one without a region is divided into extents. Below: what this node has open of it, as in\n"
+	  "opening list.\n",
 	  segment_show },
 	{ "peer", "list", NULL, "nodes that this node's dataplane is connected with",
 	  "One line a rail: WAY is a port of this node and the peer's address. A doubtful rail carries nothing new while\n"
 	  "another is up, a paused one is tried again. RTT is smoothed, and - until it has been measured; RETRANSMITTED counts packets.\n",
 	  list_peers },
+	{ "peer", "show", "NODE", "one node: its record, its rails, what is open of it here",
+	  "The record is that of Redis; the rails and what is open are this node's dataplane's, as in peer list and\n"
+	  "opening list.\n",
+	  peer_show },
+	{ "opening", "list", NULL,
+	  "segments of other nodes that applications of this one have open",
+	  "CACHED is the version of the descriptor that is used, SEEN the latest that was heard of. STATE: current; stale (SEEN\n"
+	  "is another one: no new work is posted until its descriptor is here); refreshing (it has been asked for); retired (the\n"
+	  "segment or its owner's incarnation is gone: operations end with STALE). SINCE is how long, FAILED counts refreshes\n"
+	  "that brought nothing; --json has them by kind.\n",
+	  list_openings },
 	{ "transport", "list", NULL, "transports of this node's dataplane, and their devices",
 	  "One line a device.\n", list_transports },
 	{ "channel", "list", NULL, "applications attached to this node's dataplane",

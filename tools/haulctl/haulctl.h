@@ -41,6 +41,8 @@ haulctl_fn list_peers;
 haulctl_fn list_transports;
 haulctl_fn list_channels;
 haulctl_fn list_workers;
+haulctl_fn list_openings;
+haulctl_fn peer_show;
 haulctl_fn segment_show;
 haulctl_fn stats_run;
 haulctl_fn top_run;

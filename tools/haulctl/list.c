@@ -4,7 +4,6 @@
  */
 #include "tools/haulctl/list.h"
 
-#include "base/check.h"
 #include "tools/haulctl/ask.h"
 #include "tools/haulctl/haulctl.h"
 
@@ -87,16 +86,10 @@ static const struct list_column list_buffer_columns[] = {
 	{ "STATE", "state", FIELD_TEXT, TABLE_LEFT },
 };
 
-#define LIST(key_, target_, columns_)                                      \
-	{                                                                  \
-		.key = (key_), .target = (target_), .columns = (columns_), \
-		.column_count = ARRAY_SIZE(columns_),                      \
-	}
-
 const struct list list_of_nodes = LIST("nodes", "/v1/nodes", list_node_columns);
 const struct list list_of_buffers = LIST("buffers", NULL, list_buffer_columns);
 static const struct list list_of_segments = LIST("segments", "/v1/segments", list_segment_columns);
-static const struct list list_of_peers = LIST("peers", "/v1/peers", list_peer_columns);
+const struct list list_of_peers = LIST("peers", "/v1/peers", list_peer_columns);
 static const struct list list_of_transports =
 	LIST("transports", "/v1/transports", list_transport_columns);
 static const struct list list_of_channels = LIST("channels", "/v1/channels", list_channel_columns);
@@ -144,7 +137,7 @@ int list_print(const struct haulctl *haulctl, const struct list *list, const jso
 	return error == 0 ? HAULCTL_DONE : HAULCTL_FAILED;
 }
 
-static int list_run(const struct haulctl *haulctl, const struct list *list)
+int list_run(const struct haulctl *haulctl, const struct list *list)
 {
 	json_t *body = NULL;
 	int status = ask(haulctl, list->key, list->target, &body);
