@@ -5,6 +5,7 @@
 #include "conf/dataplane.h"
 
 #include "api/haul_abi.h"
+#include "api/haul_control.h"
 #include "base/check.h"
 #include "base/log.h"
 
@@ -41,6 +42,8 @@ static const struct conf_key quota_keys[] = {
 		     "attachments of this user at a time"),
 	CONF_KEY_U32(struct dataplane_quota, segments, "segments", 1024, 0, SEGMENTS_MAX, NULL,
 		     "segments that this user may own"),
+	CONF_KEY_U32(struct dataplane_quota, buffers, "buffers", 16384, 0,
+		     HAUL_DESCRIPTOR_BUFFERS_MAX, NULL, "buffers in all segments of this user"),
 	CONF_KEY_BYTES(struct dataplane_quota, bytes, "bytes", INT64_C(64) << 30, 0,
 		       SEGMENT_LARGEST, "bytes", "memory of all segments of this user"),
 };
@@ -146,6 +149,7 @@ void dataplane_conf_quota(const struct dataplane_conf *conf, uid_t uid,
 	*quota_out = (struct dataplane_quota){ .uid = (int64_t)uid,
 					       .channels = conf->channels_max,
 					       .segments = conf->segments_max,
+					       .buffers = UINT32_MAX,
 					       .bytes = UINT64_MAX };
 	for (uint32_t i = 0; i < conf->quota_count; i++) {
 		if (conf->quotas[i].uid == (int64_t)uid) {

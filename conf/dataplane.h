@@ -39,6 +39,7 @@ struct dataplane_quota {
 	int64_t uid; /**< -1 = every uid that has no line of its own, each for itself */
 	uint32_t channels;
 	uint32_t segments;
+	uint32_t buffers;
 	uint64_t bytes; /**< of segments */
 };
 

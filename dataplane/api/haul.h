@@ -39,11 +39,12 @@ struct haul_options {
 
 /** Memory of this process that the daemon may move, mapped and registered. */
 struct haul_memory {
-	void *address;       /**< start, page aligned; NULL for given memory: the caller maps it */
-	size_t bytes;        /**< mapped size, at least what was asked for */
-	uint64_t region;     /**< for the local side of entries */
+	void *address; /**< start, page aligned; NULL for given memory: the caller maps it */
+	size_t bytes; /**< mapped size, at least what was asked for; 0 = a segment without a buffer */
+	uint64_t region;     /**< for the local side of entries; 0 = none */
 	uint64_t version;    /**< metadata_version that was published; 0 for private memory */
-	uint32_t segment;    /**< number for haul_segment_destroy */
+	uint64_t offset;     /**< of its first byte in the segment */
+	uint32_t segment;    /**< number for haul_segment_destroy and haul_buffer_add */
 	uint32_t page_bytes; /**< size of the pages behind it */
 };
 
@@ -70,8 +71,14 @@ struct haul_remote {
 /** What to create; all zero but name and bytes is a good choice. */
 struct haul_segment_options {
 	const char *name; /**< unique in the cluster, 1 to 63 of [A-Za-z0-9._:/-] */
-	size_t bytes;     /**< rounded up to pages; of given memory a multiple of its pages */
-	int is_private;   /**< 1 = not published: for this attachment's own entries */
+	/**
+	 * Of its first buffer, at offset 0: rounded up to pages (those of 2 MiB when it is as large as one); of given
+	 * memory a multiple of its pages. 0 = it begins without a buffer: then space_bytes is needed.
+	 */
+	size_t bytes;
+	uint64_t
+		space_bytes; /**< of its offset space, at most 2^48: where buffers may come to be; 0 = bytes */
+	int is_private; /**< 1 = not published: for this attachment's own entries */
 	int is_read_only; /**< 1 = nothing is written to it through haul: not by others, nor by a READ */
 	/**
 	 * 1 = the memory is the application's own, the first `bytes` of the memfd behind `fd`: memfd_create with
@@ -83,6 +90,16 @@ struct haul_segment_options {
 	/** Tenants that may read beside the owner's own, which always may: separated by commas; "*" all; NULL none. */
 	const char *readers;
 	const char *writers; /**< tenants that may write, likewise */
+};
+
+/** What buffer to add; all zero but bytes is one at offset 0. */
+struct haul_buffer_options {
+	uint64_t
+		offset; /**< of its first byte in the segment; HAUL_OFFSET_ANY = the first place that is free */
+	size_t bytes; /**< rounded up as for a segment; of given memory a multiple of its pages */
+	int is_read_only; /**< as for a segment */
+	int is_given;     /**< as for a segment */
+	int fd;           /**< likewise */
 };
 
 /**
@@ -132,8 +149,22 @@ int haul_segment_create(struct haul *haul, const struct haul_segment_options *op
 			struct haul_memory *memory_out);
 
 /**
- * Take a segment back: new operations on it are refused with STALE, then the memory is unmapped. Blocks up to
- * timeout_ms. Operations of this attachment that use it end with STALE.
+ * Add a buffer to a segment of this attachment, while others use it: the daemon makes the memory or takes what is given,
+ * registers it, and publishes it unless the segment is private. Others reach it by its offset in the segment as soon as
+ * the call has returned; an operation lies inside one buffer. Blocks up to timeout_ms. The memory is as that of
+ * haul_segment_create, and goes with its segment.
+ *
+ * Errors: NOT_FOUND (this attachment has no such segment), EXISTS (it overlaps another buffer; haul_reason says which),
+ * RANGE (it does not lie inside the offset space, or there is no room), and those of haul_segment_create, which
+ * leave the segment as it was. *memory_out is untouched on an error.
+ */
+int haul_buffer_add(struct haul *haul, uint32_t segment, const struct haul_buffer_options *options,
+		    struct haul_memory *memory_out);
+
+/**
+ * Take a segment back, with all its buffers: new operations on it are refused with STALE, then the memory is unmapped,
+ * and *memory, which may be that of any of its buffers, is zero. Blocks up to timeout_ms. Operations of this attachment
+ * that use it end with STALE.
  * Errors: NOT_FOUND, BUSY and UNAVAILABLE (it stays as it was), TIMEOUT, DISCONNECTED.
  */
 int haul_segment_destroy(struct haul *haul, struct haul_memory *memory);

@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /** The layout's version; both sides refuse another. */
-#define HAUL_ABI_VERSION 2u
+#define HAUL_ABI_VERSION 3u
 
 /** "HAULRING" as a little-endian word. */
 #define HAUL_ABI_MAGIC 0x474e49524c554148ull
@@ -47,6 +47,12 @@ extern "C" {
 
 /** The longest operation in bytes: bounded so that progress is seen and a slice map stays small. */
 #define HAUL_OPERATION_BYTES_MAX (1u << 30)
+
+/** Offsets of a segment are below this: they have 48 bits in an entry. */
+#define HAUL_SPACE_BYTES_MAX (UINT64_C(1) << 48)
+
+/** In a wish for a buffer: wherever there is room in its segment. */
+#define HAUL_OFFSET_ANY UINT64_MAX
 
 /** A 48-bit little-endian number, so that an entry's four region and offset fields fit 24 bytes. */
 struct haul_u48 {

@@ -10,6 +10,7 @@
 #ifndef HAUL_ATTACH_H
 #define HAUL_ATTACH_H
 
+#include "haul_abi.h"
 #include "haul_frame.h"
 
 #ifdef __cplusplus
@@ -24,13 +25,14 @@ enum haul_attach_type {
 	HAUL_ATTACH_SEGMENT_DESTROY = 3, /**< answered when the memory is the client's own again */
 	HAUL_ATTACH_SEGMENT_OPEN = 4,    /**< answered with a handle for entries */
 	HAUL_ATTACH_SEGMENT_CLOSE = 5,   /**< the handle is refused from now on */
+	HAUL_ATTACH_BUFFER_ADD = 6,      /**< answered like SEGMENT_CREATE */
 };
 
 /** Rights, as asked for at open and as granted. */
 #define HAUL_RIGHT_READ  0x1u
 #define HAUL_RIGHT_WRITE 0x2u
 
-/** Flags of a segment; all others must be zero. */
+/** Flags of a segment and its first buffer, and of a buffer that is added; all others must be zero. */
 #define HAUL_SEGMENT_PRIVATE \
 	0x1u /**< not published: source and target of this client's own entries only */
 #define HAUL_SEGMENT_GIVEN \
@@ -72,8 +74,10 @@ struct haul_attach_hello_answer {
 /** With HAUL_SEGMENT_GIVEN it brings one descriptor: a memfd, sealed against shrinking. */
 struct haul_attach_segment_create {
 	struct haul_frame frame;
-	uint64_t bytes; /**< rounded up to pages by the daemon; given: a multiple of its pages */
-	uint32_t flags; /**< HAUL_SEGMENT_* */
+	/** Of its first buffer, at offset 0: rounded up to pages by the daemon; given: a multiple of its pages; 0 = none. */
+	uint64_t bytes;
+	uint64_t space_bytes; /**< of the offset space; 0 = those of the first buffer */
+	uint32_t flags;       /**< HAUL_SEGMENT_* */
 	uint32_t reserved;
 	char name[HAUL_NAME_BYTES]; /**< unique in the cluster; for a private one a label only */
 	/** Tenants that may read beside the owner's own, which always may; empty = none. */
@@ -81,14 +85,27 @@ struct haul_attach_segment_create {
 	char writers[HAUL_GRANT_BYTES]; /**< tenants that may write, likewise */
 };
 
-/** Brings one descriptor, unless the memory was given: the memory, sealed against shrinking and growing. */
+/** Without HAUL_SEGMENT_PRIVATE. With HAUL_SEGMENT_GIVEN it brings one descriptor, as SEGMENT_CREATE does. */
+struct haul_attach_buffer_add {
+	struct haul_frame frame;
+	uint64_t bytes;   /**< as in SEGMENT_CREATE, not zero */
+	uint64_t offset;  /**< in the segment; HAUL_OFFSET_ANY = the first that is free */
+	uint32_t segment; /**< from the create answer */
+	uint32_t flags;   /**< HAUL_SEGMENT_GIVEN, HAUL_SEGMENT_READ_ONLY */
+};
+
+/**
+ * The answer to SEGMENT_CREATE and BUFFER_ADD. Brings one descriptor, unless the memory was given or there is none: the
+ * memory, sealed against shrinking and growing.
+ */
 struct haul_attach_segment_create_answer {
 	struct haul_frame frame;
 	struct haul_attach_answer answer;
-	uint64_t bytes;      /**< mapped size */
-	uint64_t region;     /**< 48-bit handle of the one buffer, for local_region of entries */
-	uint64_t version;    /**< metadata_version published; 0 for a private segment */
-	uint32_t segment;    /**< number for SEGMENT_DESTROY */
+	uint64_t bytes;   /**< mapped size; 0 = the segment was created without a buffer */
+	uint64_t region;  /**< 48-bit handle of the buffer, for local_region of entries; 0 = none */
+	uint64_t version; /**< metadata_version published; 0 for a private segment */
+	uint64_t offset;  /**< of the buffer's first byte in the segment */
+	uint32_t segment; /**< number for SEGMENT_DESTROY */
 	uint32_t page_bytes; /**< of the memory behind it: 4096 or the huge page's size */
 };
 

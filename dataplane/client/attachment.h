@@ -8,6 +8,7 @@
  *
  *     attach.c   connect, hello, map, detach          ask.c      one request and its answer on the attach socket
  *     segment.c  create, destroy, open, close         submit.c   entries in            reap.c   completions out
+ *     buffer.c   add
  *     error.c    sentences                            notification.c   notifications out
  */
 #ifndef CLIENT_ATTACHMENT_H
@@ -31,11 +32,12 @@
 /** How long the first wait polls the ring before it sleeps; later ones adapt it (reap.c). */
 #define CLIENT_SPIN_NS 20000u
 
-/** Memory of a segment that this attachment owns; in the list until it is destroyed. */
+/** Memory of a buffer that this attachment owns; in the list until its segment is destroyed. */
 struct mapping {
 	struct mapping *next;
 	void *address; /**< unmapped then; NULL = it was given, and is the application's to map */
 	size_t bytes;
+	uint64_t region;  /**< its handle; 0 = a segment without a buffer */
 	uint32_t segment; /**< the daemon's number for it */
 };
 
@@ -132,6 +134,13 @@ static inline bool client_is_alive(const struct haul *haul)
 	return LIKELY(*haul->alive != 0);
 }
 
+/** Calls in a forked child are refused without a sentence, since that would be written into the parent's copy. */
+#define CLIENT_REFUSE_IN_CHILD(haul)          \
+	do {                                  \
+		if (!client_is_alive(haul))   \
+			return -HAUL_INVALID; \
+	} while (0)
+
 /** Keep a sentence for haul_reason and return the error, negated. */
 int client_fail(struct haul *haul, enum haul_error error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -192,6 +201,16 @@ int reap_look_again(struct haul *haul);
 
 /** Has a notification come that nobody was told of yet? It counts as told from now on. */
 bool notification_is_new(struct haul *haul);
+
+/** May memory be given by this descriptor? 0 or -HAUL_INVALID with the sentence. */
+int segment_check_given(struct haul *haul, int is_given, int fd);
+
+/**
+ * Note a buffer that the daemon has made, and map its memory (fd, which stays the caller's), or that there is none to
+ * map (-1). Returns 0, or -HAUL_SYSTEM with the sentence kept; then nothing is noted.
+ */
+int segment_take(struct haul *haul, const struct haul_attach_segment_create_answer *created, int fd,
+		 struct haul_memory *memory_out);
 
 /** Unmap all segments; their region handles die with the attachment. */
 void segment_unmap_all(struct haul *haul);

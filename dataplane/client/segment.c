@@ -14,13 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Calls in a forked child are refused without a sentence, since that would be written into the parent's copy. */
-#define REFUSE_IN_CHILD(haul)                 \
-	do {                                  \
-		if (!client_is_alive(haul))   \
-			return -HAUL_INVALID; \
-	} while (0)
-
 /* Copy a text with its final zero into a field of a message. Returns 0 or -HAUL_INVALID with the sentence. */
 static int segment_copy_text(struct haul *haul, const char *what, const char *text, char *field,
 			     size_t field_bytes)
@@ -35,16 +28,24 @@ static int segment_copy_text(struct haul *haul, const char *what, const char *te
 	return 0;
 }
 
+int segment_check_given(struct haul *haul, int is_given, int fd)
+{
+	if (is_given && fcntl(fd, F_GETFD) < 0)
+		return client_fail(haul, HAUL_INVALID, "the memory given: %d is no descriptor", fd);
+	return 0;
+}
+
 static int segment_fill_create(struct haul *haul, const struct haul_segment_options *options,
 			       struct haul_attach_segment_create *message)
 {
 	const char *name = options->name;
 	int error;
 
-	if (options->is_given && fcntl(options->fd, F_GETFD) < 0)
-		return client_fail(haul, HAUL_INVALID, "the memory given: %d is no descriptor",
-				   options->fd);
+	error = segment_check_given(haul, options->is_given, options->fd);
+	if (error != 0)
+		return error;
 	message->bytes = options->bytes;
+	message->space_bytes = options->space_bytes;
 	message->flags = options->is_private ? HAUL_SEGMENT_PRIVATE : 0;
 	if (options->is_given)
 		message->flags |= HAUL_SEGMENT_GIVEN;
@@ -101,13 +102,33 @@ static struct mapping *segment_map(struct haul *haul,
 		error = segment_map_fd(created, fd, &mapping->address);
 	if (error != 0) {
 		free(mapping);
-		client_fail(haul, HAUL_SYSTEM, "the segment's %llu bytes cannot be mapped: %s",
+		client_fail(haul, HAUL_SYSTEM, "the memory's %llu bytes cannot be mapped: %s",
 			    (unsigned long long)created->bytes, errno_text(error));
 		return NULL;
 	}
 	mapping->bytes = created->bytes;
+	mapping->region = created->region;
 	mapping->segment = created->segment;
 	return mapping;
+}
+
+int segment_take(struct haul *haul, const struct haul_attach_segment_create_answer *created, int fd,
+		 struct haul_memory *memory_out)
+{
+	struct mapping *mapping = segment_map(haul, created, fd);
+
+	if (mapping == NULL)
+		return -HAUL_SYSTEM;
+	mapping->next = haul->mappings;
+	haul->mappings = mapping;
+	*memory_out = (struct haul_memory){ .address = mapping->address,
+					    .bytes = mapping->bytes,
+					    .region = created->region,
+					    .version = created->version,
+					    .offset = created->offset,
+					    .segment = created->segment,
+					    .page_bytes = created->page_bytes };
+	return 0;
 }
 
 int haul_segment_create(struct haul *haul, const struct haul_segment_options *options,
@@ -121,38 +142,27 @@ int haul_segment_create(struct haul *haul, const struct haul_segment_options *op
 		.fds = &options->fd,
 		.fd_count = options->is_given ? 1 : 0,
 		.answer_bytes = sizeof(struct haul_attach_segment_create_answer),
-		.answer_fds = options->is_given ? 0 : 1,
+		.answer_fds = options->is_given || options->bytes == 0 ? 0 : 1,
 	};
 	uint64_t deadline_ns = client_deadline_ns(haul);
-	const struct haul_attach_segment_create_answer *created;
-	struct mapping *mapping;
 	struct answer answer;
 	int error;
 
-	REFUSE_IN_CHILD(haul);
+	CLIENT_REFUSE_IN_CHILD(haul);
 	error = segment_fill_create(haul, options, &message);
 	if (error == 0)
 		error = ask_exchange(haul, &question, &answer, deadline_ns);
 	if (error != 0)
 		return error;
-	created = &answer.message.create;
-	mapping = segment_map(haul, created, options->is_given ? -1 : answer.fds[0]);
+	error = segment_take(haul, &answer.message.create, answer.fd_count > 0 ? answer.fds[0] : -1,
+			     memory_out);
 	seqpacket_close_fds(answer.fds, answer.fd_count);
-	if (mapping == NULL) {
+	if (error != 0) {
 		/* The next call gives it back, so that the sentence stays that of this failure. */
 		haul->undo = (struct undo){ .type = HAUL_ATTACH_SEGMENT_DESTROY,
-					    .number = created->segment };
-		return -HAUL_SYSTEM;
+					    .number = answer.message.create.segment };
 	}
-	mapping->next = haul->mappings;
-	haul->mappings = mapping;
-	*memory_out = (struct haul_memory){ .address = mapping->address,
-					    .bytes = mapping->bytes,
-					    .region = created->region,
-					    .version = created->version,
-					    .segment = created->segment,
-					    .page_bytes = created->page_bytes };
-	return 0;
+	return error;
 }
 
 static void segment_unmap(struct mapping **link)
@@ -170,15 +180,30 @@ void segment_unmap_all(struct haul *haul)
 		segment_unmap(&haul->mappings);
 }
 
-int haul_segment_destroy(struct haul *haul, struct haul_memory *memory)
+/* Some mapping of the segment; NULL = this attachment has none of that number. */
+static struct mapping **segment_find(struct haul *haul, uint32_t number)
 {
 	struct mapping **link = &haul->mappings;
+
+	while (*link != NULL && (*link)->segment != number)
+		link = &(*link)->next;
+	return *link != NULL ? link : NULL;
+}
+
+static void segment_unmap_buffers(struct haul *haul, uint32_t number)
+{
+	struct mapping **link;
+
+	while ((link = segment_find(haul, number)) != NULL)
+		segment_unmap(link);
+}
+
+int haul_segment_destroy(struct haul *haul, struct haul_memory *memory)
+{
 	int error;
 
-	REFUSE_IN_CHILD(haul);
-	while (*link != NULL && (*link)->segment != memory->segment)
-		link = &(*link)->next;
-	if (*link == NULL)
+	CLIENT_REFUSE_IN_CHILD(haul);
+	if (segment_find(haul, memory->segment) == NULL)
 		return client_fail(haul, HAUL_NOT_FOUND,
 				   "this attachment owns no segment number %u", memory->segment);
 	error = segment_give_back(haul, HAUL_ATTACH_SEGMENT_DESTROY, memory->segment,
@@ -186,7 +211,7 @@ int haul_segment_destroy(struct haul *haul, struct haul_memory *memory)
 	/* NOT_FOUND: an earlier call that was given up has destroyed it, only the mapping is left. */
 	if (error != 0 && error != -HAUL_NOT_FOUND)
 		return error;
-	segment_unmap(link);
+	segment_unmap_buffers(haul, memory->segment);
 	memset(memory, 0, sizeof(*memory));
 	return 0;
 }
@@ -205,7 +230,7 @@ int haul_segment_open(struct haul *haul, const char *name, unsigned int rights,
 	struct answer answer;
 	int error;
 
-	REFUSE_IN_CHILD(haul);
+	CLIENT_REFUSE_IN_CHILD(haul);
 	error = segment_copy_text(haul, "the name", name, message.name, sizeof(message.name));
 	if (error == 0)
 		error = ask_exchange(haul, &question, &answer, client_deadline_ns(haul));
@@ -225,7 +250,7 @@ int haul_segment_close(struct haul *haul, struct haul_remote *remote)
 {
 	int error;
 
-	REFUSE_IN_CHILD(haul);
+	CLIENT_REFUSE_IN_CHILD(haul);
 	error = segment_give_back(haul, HAUL_ATTACH_SEGMENT_CLOSE, remote->handle,
 				  client_deadline_ns(haul));
 	if (error == 0)

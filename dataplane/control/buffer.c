@@ -33,7 +33,9 @@ static void buffer_free(struct buffer *buffer)
 	struct segment *segment = buffer->segment;
 
 	TAILQ_REMOVE(&segment->buffers, buffer, link);
+	space_give(&segment->space, buffer->offset);
 	segment->buffer_count--;
+	segment->client->buffers--;
 	segment->client->bytes -= buffer->pages.bytes;
 	free(buffer);
 	segment_settle(segment);
@@ -118,6 +120,7 @@ static void buffer_answer(struct buffer *buffer)
 	message.bytes = buffer->pages.bytes;
 	message.region = buffer->region;
 	message.version = segment->version;
+	message.offset = buffer->offset;
 	message.segment = segment->number;
 	message.page_bytes = buffer->pages.page_bytes;
 	client_answer(segment->client, HAUL_OK, &message, sizeof(message), &buffer->pages.fd,
@@ -293,6 +296,27 @@ static bool buffer_take_given(struct buffer *buffer, int *given)
 	return true;
 }
 
+/* Its place in the segment, which is free. False when the refusal has been answered. */
+static bool buffer_take_space(struct buffer *buffer)
+{
+	struct segment *segment = buffer->segment;
+	const struct space_range range = { .offset = buffer->offset,
+					   .bytes = buffer->pages.bytes,
+					   .holder = buffer };
+	void *before;
+
+	if (space_take(&segment->space, &range, &before) != 0) {
+		client_refuse(segment->client, HAUL_SYSTEM, "segment %s: out of memory",
+			      segment->name);
+		return false;
+	}
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&segment->buffers, (struct buffer *)before, buffer, link);
+	else
+		TAILQ_INSERT_HEAD(&segment->buffers, buffer, link);
+	return true;
+}
+
 bool buffer_make(struct segment *segment, const struct buffer_spec *spec, int *given)
 {
 	struct buffer *buffer = calloc(1, sizeof(*buffer));
@@ -314,8 +338,14 @@ bool buffer_make(struct segment *segment, const struct buffer_spec *spec, int *g
 		free(buffer);
 		return false;
 	}
-	TAILQ_INSERT_TAIL(&segment->buffers, buffer, link);
+	if (!buffer_take_space(buffer)) {
+		if (buffer->pages.fd >= 0)
+			close(buffer->pages.fd);
+		free(buffer);
+		return false;
+	}
 	segment->buffer_count++;
+	segment->client->buffers++;
 	segment->client->bytes += buffer->pages.bytes;
 	buffer->job.run = buffer_run_make;
 	buffer->job.done = buffer_made;

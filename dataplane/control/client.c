@@ -282,18 +282,23 @@ static size_t client_request_bytes(uint16_t type)
 		return sizeof(struct haul_attach_segment_open);
 	case HAUL_ATTACH_SEGMENT_CLOSE:
 		return sizeof(struct haul_attach_segment_close);
+	case HAUL_ATTACH_BUFFER_ADD:
+		return sizeof(struct haul_attach_buffer_add);
 	default:
 		return 0;
 	}
 }
 
-/* Is this the message that brings a descriptor? */
+/* Is this a message that brings a descriptor? */
 static bool client_gives(const void *bytes, size_t length)
 {
-	const struct haul_attach_segment_create *message = bytes;
+	const struct haul_attach_segment_create *created = bytes;
+	const struct haul_attach_buffer_add *added = bytes;
 
-	return length == sizeof(*message) && message->frame.type == HAUL_ATTACH_SEGMENT_CREATE &&
-	       (message->flags & HAUL_SEGMENT_GIVEN) != 0;
+	if (length == sizeof(*created) && created->frame.type == HAUL_ATTACH_SEGMENT_CREATE)
+		return (created->flags & HAUL_SEGMENT_GIVEN) != 0;
+	return length == sizeof(*added) && added->frame.type == HAUL_ATTACH_BUFFER_ADD &&
+	       (added->flags & HAUL_SEGMENT_GIVEN) != 0;
 }
 
 /* *fd is -1, or the descriptor that came along; who takes it sets it to -1. */
@@ -320,6 +325,9 @@ static void client_dispatch(struct client *client, const struct haul_frame *fram
 		break;
 	case HAUL_ATTACH_SEGMENT_DESTROY:
 		segment_destroy(client, message);
+		break;
+	case HAUL_ATTACH_BUFFER_ADD:
+		segment_add(client, message, fd);
 		break;
 	case HAUL_ATTACH_SEGMENT_OPEN:
 		opening_open(client, message);

@@ -42,6 +42,7 @@ struct client {
 	pid_t pid;
 	const char *tenant;
 	uint32_t segments; /**< owned now, for the quota */
+	uint32_t buffers;  /**< of those */
 	uint64_t bytes;    /**< of those */
 	char name[HAUL_NAME_BYTES];
 	struct opening *openings[ENGINE_HANDLES_MAX]; /**< by handle index */

@@ -56,7 +56,7 @@ static void node_on_connected(void *context)
 	struct node *node = context;
 
 	segment_publish_all(node);
-	segment_erase_left_behind(node);
+	segment_tend(node);
 	opening_refresh_all(node);
 }
 
@@ -128,7 +128,7 @@ static void node_on_housekeeping(int fd, short what, void *argument)
 	balance_read(&node->balance, clock_now_us());
 	client_listen_again(node);
 	if (node->link.is_greeted)
-		segment_erase_left_behind(node);
+		segment_tend(node);
 }
 
 static int node_make_events(struct node *node)

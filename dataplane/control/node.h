@@ -51,9 +51,10 @@ struct node {
 	struct balance balance;
 	uint64_t *driver_counters[TRANSPORTS_MAX][WORKERS_MAX];
 	uint8_t cluster_key[CLUSTER_KEY_BYTES];
-	uint64_t faults_seen;        /**< fault_count at the last look */
-	struct log_limit lock_limit; /**< of complaints about memory that cannot be locked */
-	uint32_t segment_number;     /**< the last one given out */
+	uint64_t faults_seen;           /**< fault_count at the last look */
+	struct log_limit lock_limit;    /**< of complaints about memory that cannot be locked */
+	struct log_limit publish_limit; /**< of complaints about records that cannot be written */
+	uint32_t segment_number;        /**< the last one given out */
 
 	struct client_table clients;
 	struct segment_list segments;

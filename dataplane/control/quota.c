@@ -8,6 +8,7 @@
 /* What clients hold now: those of the uid, and all of them. */
 struct quota_usage {
 	uint32_t segments;
+	uint32_t buffers;
 	uint32_t segments_all;
 	uint64_t bytes;
 };
@@ -23,6 +24,7 @@ static struct quota_usage quota_usage(const struct client *client)
 		if (other->uid != client->uid)
 			continue;
 		usage.segments += other->segments;
+		usage.buffers += other->buffers;
 		usage.bytes += other->bytes;
 	}
 	return usage;
@@ -43,6 +45,12 @@ bool quota_refuses(struct client *client, const struct quota_wish *wish)
 			"may have %u with %lu",
 			client->uid, usage.segments, (unsigned long)usage.bytes, wish->segments,
 			(unsigned long)wish->bytes, quota.segments, (unsigned long)quota.bytes);
+		return true;
+	}
+	if (usage.buffers + wish->buffers > quota.buffers) {
+		client_refuse(client, HAUL_QUOTA,
+			      "uid %u has %u buffers and asks for %u more; it may have %u",
+			      client->uid, usage.buffers, wish->buffers, quota.buffers);
 		return true;
 	}
 	if (usage.segments_all + wish->segments > conf->segments_max) {

@@ -11,6 +11,7 @@ struct client;
 /** What a client asks for. */
 struct quota_wish {
 	uint32_t segments;
+	uint32_t buffers;
 	uint64_t bytes;
 };
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/descriptor.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/memfd.h"
 #include "base/names.h"
@@ -18,11 +19,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long to leave a record that could not be erased before it is tried again. */
-#define SEGMENT_ERASE_PAUSE_US 1000000u
+/* How long to leave a record that could not be erased or written before it is tried again. */
+#define SEGMENT_PAUSE_US 1000000u
 
 /* Flags of a SEGMENT_CREATE. */
-#define SEGMENT_FLAGS (HAUL_SEGMENT_PRIVATE | HAUL_SEGMENT_GIVEN | HAUL_SEGMENT_READ_ONLY)
+#define SEGMENT_FLAGS (HAUL_SEGMENT_PRIVATE | SEGMENT_BUFFER_FLAGS)
+
+/* And of a BUFFER_ADD. */
+#define SEGMENT_BUFFER_FLAGS (HAUL_SEGMENT_GIVEN | HAUL_SEGMENT_READ_ONLY)
 
 /* The legal transitions, one bit a target state. */
 static const uint8_t segment_transitions[SEGMENT_STATE_COUNT] = {
@@ -46,6 +50,7 @@ static void segment_free(struct segment *segment)
 
 	TAILQ_REMOVE(&segment->node->segments, segment, link);
 	client->segments--;
+	space_destroy(&segment->space);
 	free(segment);
 	client_release(client);
 }
@@ -70,10 +75,10 @@ void segment_settle(struct segment *segment)
 	if (!segment->is_published)
 		segment_free(segment);
 	else if (segment_ask_erasure(segment) != 0)
-		segment->erase_at_us = clock_now_us() + SEGMENT_ERASE_PAUSE_US;
+		segment->erase_at_us = clock_now_us() + SEGMENT_PAUSE_US;
 }
 
-/* All of it goes, whatever state it is in. */
+/* All of it goes, whatever state it is in; one without buffers may be gone with the call. */
 static void segment_retire(struct segment *segment)
 {
 	struct buffer *buffer;
@@ -81,6 +86,7 @@ static void segment_retire(struct segment *segment)
 	segment_set_state(segment, SEGMENT_RETIRING);
 	TAILQ_FOREACH(buffer, &segment->buffers, link)
 	buffer_abandon(buffer);
+	segment_settle(segment);
 }
 
 void segment_buffer_failed(struct segment *segment)
@@ -98,7 +104,7 @@ static void segment_fill_header(const struct segment *segment, struct haul_descr
 	header->version = HAUL_DESCRIPTOR_VERSION;
 	header->incarnation = node->engine.options.incarnation;
 	header->metadata_version = segment->version;
-	header->bytes = segment->bytes;
+	header->bytes = segment->space.bytes;
 	header->number = segment->number;
 	memcpy(header->key, segment->key, sizeof(segment->key));
 	memcpy(header->segment, segment->name, sizeof(segment->name));
@@ -162,6 +168,39 @@ static void segment_note_version(struct segment *segment, uint64_t version)
 	}
 }
 
+/* Was the request only not carried out, so that it may be later? */
+static bool segment_may_come(enum haul_error status)
+{
+	return status == HAUL_UNAVAILABLE || status == HAUL_BUSY || status == HAUL_SYSTEM ||
+	       status == HAUL_INTERNAL;
+}
+
+/* The record may now tell of what was given up, or not of what was not: it is written again in a while. */
+static void segment_fall_behind(struct segment *segment, const struct link_answer *answer)
+{
+	log_limited(&segment->node->publish_limit, LOG_LEVEL_WARNING, "segment",
+		    "segment %s: not published again: %s", segment->name, answer->reason);
+	segment->is_behind = segment_may_come(answer->status);
+	segment->publish_at_us = clock_now_us() + SEGMENT_PAUSE_US;
+}
+
+/* An empty one that its client waits for. */
+static void segment_answer_create(struct segment *segment, const struct link_answer *answer)
+{
+	struct haul_attach_segment_create_answer message = { 0 };
+
+	if (answer->status != HAUL_OK) {
+		/* First of all: who does not listen is ended within the refusal. */
+		segment_set_state(segment, SEGMENT_RETIRING);
+		client_refuse(segment->client, answer->status, "%s", answer->reason);
+		return;
+	}
+	segment_set_state(segment, SEGMENT_OPEN);
+	message.version = segment->version;
+	message.segment = segment->number;
+	client_answer(segment->client, HAUL_OK, &message, sizeof(message), NULL, 0);
+}
+
 static void segment_publish(struct segment *segment);
 
 static void segment_published(void *argument, const struct link_answer *answer)
@@ -171,6 +210,7 @@ static void segment_published(void *argument, const struct link_answer *answer)
 	segment->is_publishing = false;
 	if (answer->fd >= 0)
 		close(answer->fd);
+	segment->is_behind = false;
 	if (answer->status == HAUL_OK)
 		segment_note_version(segment, answer->version);
 	/*
@@ -180,11 +220,12 @@ static void segment_published(void *argument, const struct link_answer *answer)
 	if (answer->status != HAUL_OK && answer->status != HAUL_UNAVAILABLE &&
 	    segment->version == 0)
 		segment->is_published = false;
-	if (segment->state == SEGMENT_MAKING && answer->status == HAUL_OK)
+	if (segment->state == SEGMENT_MAKING && TAILQ_EMPTY(&segment->buffers))
+		segment_answer_create(segment, answer);
+	else if (segment->state == SEGMENT_MAKING && answer->status == HAUL_OK)
 		segment_set_state(segment, SEGMENT_OPEN);
 	else if (segment->state == SEGMENT_OPEN && answer->status != HAUL_OK)
-		log_warning("segment", "segment %s: not published again: %s", segment->name,
-			    answer->reason);
+		segment_fall_behind(segment, answer);
 	segment_tell(segment, answer);
 	if (segment->state == SEGMENT_RETIRING)
 		segment_settle(segment);
@@ -223,7 +264,9 @@ static void segment_change_private(struct segment *segment)
 	const struct link_answer answer = { .status = HAUL_OK, .reason = "", .fd = -1 };
 	struct buffer *buffer;
 
-	if (segment->state == SEGMENT_MAKING)
+	if (segment->state == SEGMENT_MAKING && TAILQ_EMPTY(&segment->buffers))
+		segment_answer_create(segment, &answer);
+	else if (segment->state == SEGMENT_MAKING)
 		segment_set_state(segment, SEGMENT_OPEN);
 	TAILQ_FOREACH(buffer, &segment->buffers, link)
 	buffer->is_described = buffer->is_untold;
@@ -246,8 +289,7 @@ static bool segment_is_erased(const struct segment *segment, enum haul_error sta
 	if (status == HAUL_OK || status == HAUL_NOT_FOUND || status == HAUL_STALE)
 		return true;
 	/* For a dead client's any refusal is the last word; only what was not tried is tried again. */
-	return segment->state == SEGMENT_RETIRING && status != HAUL_UNAVAILABLE &&
-	       status != HAUL_BUSY && status != HAUL_SYSTEM && status != HAUL_INTERNAL;
+	return segment->state == SEGMENT_RETIRING && !segment_may_come(status);
 }
 
 /* The outcome of an erasure that a client waits for. */
@@ -272,11 +314,11 @@ static void segment_erased(void *argument, const struct link_answer *answer)
 		close(answer->fd);
 	if (segment_is_erased(segment, answer->status))
 		segment->is_published = false;
-	segment->erase_at_us = clock_now_us() + SEGMENT_ERASE_PAUSE_US;
+	segment->erase_at_us = clock_now_us() + SEGMENT_PAUSE_US;
 	if (segment->state == SEGMENT_CLOSING)
 		segment_erase_answered(segment, answer);
 	else if (!segment->is_published)
-		segment_settle(segment); /* otherwise segment_erase_left_behind asks again */
+		segment_settle(segment); /* otherwise segment_tend asks again */
 }
 
 /* Returns 0, or -HAUL_BUSY. */
@@ -308,7 +350,8 @@ static bool segment_name_is_taken(const struct node *node, const char *name)
 
 /* What is wrong with a request; the refusal has been answered when it is not HAUL_OK. */
 static enum haul_error segment_check(struct client *client,
-				     const struct haul_attach_segment_create *message)
+				     const struct haul_attach_segment_create *message,
+				     const struct buffer_spec *spec)
 {
 	const struct dataplane_conf *conf = client->node->conf;
 
@@ -323,10 +366,23 @@ static enum haul_error segment_check(struct client *client,
 			      "segment %s: readers and writers are tenants separated by commas, "
 			      "or \"*\"",
 			      message->name);
-	} else if (message->bytes == 0 || message->bytes > conf->segment_bytes_max) {
+	} else if (message->bytes > conf->segment_bytes_max ||
+		   (message->bytes == 0 && message->space_bytes == 0)) {
 		client_refuse(client, HAUL_INVALID, "segment %s: %lu bytes; 1 to %lu are allowed",
 			      message->name, (unsigned long)message->bytes,
 			      (unsigned long)conf->segment_bytes_max);
+	} else if (message->bytes == 0 && (message->flags & SEGMENT_BUFFER_FLAGS) != 0) {
+		client_refuse(client, HAUL_INVALID,
+			      "segment %s: flags 0x%x say something of a first buffer, and it has "
+			      "none",
+			      message->name, message->flags);
+	} else if (message->space_bytes > HAUL_SPACE_BYTES_MAX ||
+		   (message->space_bytes != 0 && message->space_bytes < spec->bytes)) {
+		client_refuse(client, HAUL_INVALID,
+			      "segment %s: an offset space of %lu bytes; %lu, for its first "
+			      "buffer, to %lu are allowed",
+			      message->name, (unsigned long)message->space_bytes,
+			      (unsigned long)spec->bytes, (unsigned long)HAUL_SPACE_BYTES_MAX);
 	} else if (client->node->segment_number == UINT32_MAX) {
 		client_refuse(client, HAUL_BUSY,
 			      "this daemon has made 2^32 segments and has no number left for "
@@ -368,28 +424,38 @@ static struct segment *segment_make(struct client *client,
 	return segment;
 }
 
+/* What a wish says of a buffer. Its size may be any: it has not been looked at. */
+static struct buffer_spec segment_spec(const struct dataplane_conf *conf, uint32_t flags,
+				       uint64_t bytes, uint64_t offset)
+{
+	bool is_given = (flags & HAUL_SEGMENT_GIVEN) != 0;
+
+	return (struct buffer_spec){
+		.offset = offset,
+		.bytes = buffer_round(bytes, is_given, conf->huge_pages),
+		.is_given = is_given,
+		.is_read_only = (flags & HAUL_SEGMENT_READ_ONLY) != 0,
+	};
+}
+
 void segment_create(struct client *client, const struct haul_attach_segment_create *message,
 		    int *given)
 {
-	bool is_given = (message->flags & HAUL_SEGMENT_GIVEN) != 0;
-	struct buffer_spec spec = {
-		.is_given = is_given,
-		.is_read_only = (message->flags & HAUL_SEGMENT_READ_ONLY) != 0,
-	};
-	struct quota_wish wish = { .segments = 1 };
+	const struct buffer_spec spec =
+		segment_spec(client->node->conf, message->flags, message->bytes, 0);
+	struct quota_wish wish = { .segments = 1, .bytes = spec.bytes };
 	struct segment *segment;
 
-	if (segment_check(client, message) != HAUL_OK)
-		return;
-	spec.bytes = buffer_round(message->bytes, is_given, client->node->conf->huge_pages);
-	wish.bytes = spec.bytes;
-	if (quota_refuses(client, &wish))
+	wish.buffers = spec.bytes > 0;
+	if (segment_check(client, message, &spec) != HAUL_OK || quota_refuses(client, &wish))
 		return;
 	segment = segment_make(client, message);
 	if (segment == NULL)
 		return;
-	segment->bytes = spec.bytes;
-	if (!buffer_make(segment, &spec, given))
+	segment->space.bytes = MAX(message->space_bytes, spec.bytes);
+	if (spec.bytes == 0)
+		segment_change(segment);
+	else if (!buffer_make(segment, &spec, given))
 		segment_free(segment);
 }
 
@@ -403,6 +469,79 @@ static struct segment *segment_find(struct client *client, uint32_t number)
 			return segment;
 	}
 	return NULL;
+}
+
+/* What is wrong with a wish for a buffer by itself; the refusal has been answered when it is not HAUL_OK. */
+static enum haul_error segment_check_add(struct client *client,
+					 const struct haul_attach_buffer_add *message,
+					 const struct segment *segment)
+{
+	const struct dataplane_conf *conf = client->node->conf;
+
+	if ((message->flags & ~SEGMENT_BUFFER_FLAGS) != 0) {
+		client_refuse(client, HAUL_INVALID, "flags 0x%x: unknown bits", message->flags);
+		return HAUL_INVALID;
+	}
+	if (segment == NULL || segment->state != SEGMENT_OPEN) {
+		client_refuse(client, HAUL_NOT_FOUND, "this client owns no segment number %u",
+			      message->segment);
+		return HAUL_NOT_FOUND;
+	}
+	if (message->bytes == 0 || message->bytes > conf->segment_bytes_max) {
+		client_refuse(client, HAUL_INVALID,
+			      "segment %s: a buffer of %lu bytes; 1 to %lu are allowed",
+			      segment->name, (unsigned long)message->bytes,
+			      (unsigned long)conf->segment_bytes_max);
+		return HAUL_INVALID;
+	}
+	return HAUL_OK;
+}
+
+/* Find room for a buffer; false when the refusal has been answered. */
+static bool segment_place(struct segment *segment, struct buffer_spec *spec)
+{
+	const struct space *space = &segment->space;
+	const struct space_range *other;
+
+	if (spec->offset == HAUL_OFFSET_ANY) {
+		spec->offset = space_find(space, spec->bytes, PAGE_BYTES);
+		if (spec->offset != SPACE_NOWHERE)
+			return true;
+		client_refuse(
+			segment->client, HAUL_RANGE,
+			"segment %s: no %lu bytes in a row are free in its offset space of %lu",
+			segment->name, (unsigned long)spec->bytes, (unsigned long)space->bytes);
+		return false;
+	}
+	if (spec->bytes > space->bytes || spec->offset > space->bytes - spec->bytes) {
+		client_refuse(segment->client, HAUL_RANGE,
+			      "segment %s: %lu bytes at %lu do not lie inside its offset space of "
+			      "%lu",
+			      segment->name, (unsigned long)spec->bytes,
+			      (unsigned long)spec->offset, (unsigned long)space->bytes);
+		return false;
+	}
+	other = space_overlap(space, spec->offset, spec->bytes);
+	if (other == NULL)
+		return true;
+	client_refuse(segment->client, HAUL_EXISTS,
+		      "segment %s: %lu bytes at %lu overlap the buffer of %lu bytes at %lu",
+		      segment->name, (unsigned long)spec->bytes, (unsigned long)spec->offset,
+		      (unsigned long)other->bytes, (unsigned long)other->offset);
+	return false;
+}
+
+void segment_add(struct client *client, const struct haul_attach_buffer_add *message, int *given)
+{
+	struct segment *segment = segment_find(client, message->segment);
+	struct buffer_spec spec =
+		segment_spec(client->node->conf, message->flags, message->bytes, message->offset);
+	const struct quota_wish wish = { .buffers = 1, .bytes = spec.bytes };
+
+	if (segment_check_add(client, message, segment) != HAUL_OK ||
+	    quota_refuses(client, &wish) || !segment_place(segment, &spec))
+		return;
+	buffer_make(segment, &spec, given);
 }
 
 void segment_destroy(struct client *client, const struct haul_attach_segment_destroy *message)
@@ -434,13 +573,20 @@ void segment_destroy(struct client *client, const struct haul_attach_segment_des
 void segment_abandon_all(struct client *client)
 {
 	struct segment *segment;
+	struct segment *next;
 
-	/* None of them is freed within the call: the workers have to go round first. */
-	TAILQ_FOREACH(segment, &client->node->segments, link)
-	{
+	for (segment = TAILQ_FIRST(&client->node->segments); segment != NULL; segment = next) {
+		next = TAILQ_NEXT(segment, link);
 		if (segment->client == client && segment->state != SEGMENT_RETIRING)
 			segment_retire(segment);
 	}
+}
+
+/* Nothing of it has changed: only its record may have. */
+static void segment_publish_again(struct segment *segment)
+{
+	if (segment->state == SEGMENT_OPEN && !segment->is_private && !segment->is_publishing)
+		segment_publish(segment);
 }
 
 void segment_publish_all(struct node *node)
@@ -450,13 +596,11 @@ void segment_publish_all(struct node *node)
 
 	for (segment = TAILQ_FIRST(&node->segments); segment != NULL; segment = next) {
 		next = TAILQ_NEXT(segment, link);
-		if (segment->state == SEGMENT_OPEN && !segment->is_private &&
-		    !segment->is_publishing)
-			segment_publish(segment);
+		segment_publish_again(segment);
 	}
 }
 
-void segment_erase_left_behind(struct node *node)
+void segment_tend(struct node *node)
 {
 	uint64_t now_us = clock_now_us();
 	struct segment *segment;
@@ -466,6 +610,8 @@ void segment_erase_left_behind(struct node *node)
 		next = TAILQ_NEXT(segment, link);
 		if (segment->state == SEGMENT_RETIRING && segment->erase_at_us <= now_us)
 			segment_settle(segment);
+		else if (segment->is_behind && segment->publish_at_us <= now_us)
+			segment_publish_again(segment);
 	}
 }
 

@@ -19,6 +19,7 @@
 #include "api/haul_attach.h"
 #include "api/haul_control.h"
 #include "control/buffer.h"
+#include "control/space.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,16 +43,18 @@ struct segment {
 	enum segment_state state;
 	uint32_t number; /**< for SEGMENT_DESTROY, and of grants: never used again */
 	bool is_private;
-	bool is_published;           /**< Redis may have a record of it */
-	bool is_publishing;          /**< a publication is under way */
-	bool is_dirty;               /**< something has changed that it does not tell */
-	bool is_erasing;             /**< Redis is asked to erase it */
-	bool is_wanted;              /**< the client waits for the answer to its SEGMENT_DESTROY */
-	uint64_t erase_at_us;        /**< not before that is its record erased again */
-	uint64_t version;            /**< as last published */
-	uint64_t bytes;              /**< of the offset space */
+	bool is_published;  /**< Redis may have a record of it */
+	bool is_publishing; /**< a publication is under way */
+	bool is_dirty;      /**< something has changed that it does not tell */
+	bool is_behind;     /**< the record may be another than the segment: it is written again */
+	bool is_erasing;    /**< Redis is asked to erase it */
+	bool is_wanted;     /**< the client waits for the answer to its SEGMENT_DESTROY */
+	uint64_t erase_at_us;   /**< not before that is its record erased again */
+	uint64_t publish_at_us; /**< not before that is a record that is behind written again */
+	uint64_t version;       /**< as last published */
 	uint8_t key[HAUL_KEY_BYTES]; /**< of the segment: goes into its record and nowhere else */
-	struct buffer_list buffers;
+	struct buffer_list buffers;  /**< ascending by their offsets */
+	struct space space;          /**< and what of the offset space they hold */
 	uint32_t buffer_count;
 	char name[HAUL_NAME_BYTES];
 	char readers[HAUL_GRANT_BYTES];
@@ -68,14 +71,17 @@ void segment_create(struct client *client, const struct haul_attach_segment_crea
 		    int *given);
 void segment_destroy(struct client *client, const struct haul_attach_segment_destroy *message);
 
+/** BUFFER_ADD of a client, likewise. */
+void segment_add(struct client *client, const struct haul_attach_buffer_add *message, int *given);
+
 /** The client is gone: refuse its regions at once and free them in time. */
 void segment_abandon_all(struct client *client);
 
 /** The control plane is there again: publish what is open. */
 void segment_publish_all(struct node *node);
 
-/** Ask again, now and then, to erase what dead clients left behind in Redis. */
-void segment_erase_left_behind(struct node *node);
+/** Ask again, now and then, to erase what dead clients left behind in Redis, and to write what could not be. */
+void segment_tend(struct node *node);
 
 /** The node is going: free what still waits for the control plane. */
 void segment_free_all(struct node *node);

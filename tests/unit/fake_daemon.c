@@ -283,6 +283,26 @@ static void fake_create(struct fake_daemon *fake, const struct haul_attach_segme
 	close(answer.fds[0]);
 }
 
+static void fake_add(struct fake_daemon *fake, const struct haul_attach_buffer_add *request)
+{
+	struct haul_attach_segment_create_answer message = {
+		.bytes = (request->bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES,
+		.region = FAKE_REGION + 1,
+		.version = 6,
+		.offset = request->offset == HAUL_OFFSET_ANY ? 12288 : request->offset,
+		.segment = request->segment,
+		.page_bytes = PAGE_BYTES,
+	};
+	struct fake_answer answer = { .frame = &message.frame,
+				      .bytes = sizeof(message),
+				      .fd_count = (request->flags & HAUL_SEGMENT_GIVEN) == 0 };
+
+	fake->add = *request;
+	answer.fds[0] = fake_memory(fake, HAUL_ATTACH_BUFFER_ADD, message.bytes);
+	fake_send(fake, &request->frame, &answer);
+	close(answer.fds[0]);
+}
+
 static void fake_open(struct fake_daemon *fake, const struct haul_attach_segment_open *request)
 {
 	struct haul_attach_segment_open_answer message = { .bytes = 1 << 20,
@@ -322,6 +342,9 @@ static void fake_answer_request(struct fake_daemon *fake, const void *message)
 		break;
 	case HAUL_ATTACH_SEGMENT_CREATE:
 		fake_create(fake, message);
+		break;
+	case HAUL_ATTACH_BUFFER_ADD:
+		fake_add(fake, message);
 		break;
 	case HAUL_ATTACH_SEGMENT_OPEN:
 		fake_open(fake, message);

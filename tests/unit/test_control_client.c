@@ -88,9 +88,9 @@ static void client_hello__is_refused_with_a_sentence(void **state)
 
 	(void)state;
 	node_rig_start(rig);
-	expect_refused(&wish, HAUL_VERSION, "version 3, the daemon's is 2");
+	expect_refused(&wish, HAUL_VERSION, "version 4, the daemon's is 3");
 	wish.abi_version = 0;
-	expect_refused(&wish, HAUL_VERSION, "version 0, the daemon's is 2");
+	expect_refused(&wish, HAUL_VERSION, "version 0, the daemon's is 3");
 	wish.abi_version = HAUL_ABI_VERSION;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		wish.entries = sizes[i];
@@ -110,8 +110,9 @@ static void client_hello__is_bounded_by_quota_and_daemon(void **state)
 	(void)state;
 	rig->conf.channels_max = 2;
 	rig->conf.quota_count = 1;
-	rig->conf.quotas[0] =
-		(struct dataplane_quota){ .uid = -1, .channels = 1, .segments = 9, .bytes = 1 };
+	rig->conf.quotas[0] = (struct dataplane_quota){
+		.uid = -1, .channels = 1, .segments = 9, .buffers = 9, .bytes = 1
+	};
 	node_rig_start(rig);
 	client_attach(rig, &clients[0], 2);
 	expect_refused(&wish, HAUL_QUOTA, "has 1 channels and asks for 1 more; it may have 1");
@@ -311,8 +312,9 @@ static void client_strangers__are_bounded(void **state)
 
 	(void)state;
 	rig->conf.quota_count = 1;
-	rig->conf.quotas[0] =
-		(struct dataplane_quota){ .uid = -1, .channels = 4, .segments = 9, .bytes = 1 };
+	rig->conf.quotas[0] = (struct dataplane_quota){
+		.uid = -1, .channels = 4, .segments = 9, .buffers = 9, .bytes = 1
+	};
 	node_rig_start(rig);
 	for (int i = 0; i < 40; i++) {
 		fds[i] = client_connect(rig);

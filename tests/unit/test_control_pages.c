@@ -246,7 +246,7 @@ static void pages_map__counts_for_the_quota(void **state)
 	(void)state;
 	rig->conf.quota_count = 1;
 	rig->conf.quotas[0] = (struct dataplane_quota){
-		.uid = -1, .channels = 9, .segments = 9, .bytes = BYTES + 4096
+		.uid = -1, .channels = 9, .segments = 9, .buffers = 9, .bytes = BYTES + 4096
 	};
 	node_rig_start(rig);
 	client_attach(rig, &client, 8);

@@ -166,7 +166,7 @@ static void segment_create__is_bounded_by_quota_and_daemon(void **state)
 	(void)state;
 	rig->conf.quota_count = 1;
 	rig->conf.quotas[0] = (struct dataplane_quota){
-		.uid = -1, .channels = 9, .segments = 9, .bytes = 3 * 4096
+		.uid = -1, .channels = 9, .segments = 9, .buffers = 9, .bytes = 3 * 4096
 	};
 	start();
 	addresses[0] = client_create_private(rig, &client, 4097, &region, &segments[0]);
@@ -204,7 +204,7 @@ static void segment_create__counts_all_clients_of_a_user(void **state)
 	(void)state;
 	rig->conf.quota_count = 1;
 	rig->conf.quotas[0] = (struct dataplane_quota){
-		.uid = getuid(), .channels = 2, .segments = 9, .bytes = 4 * 4096
+		.uid = getuid(), .channels = 2, .segments = 9, .buffers = 9, .bytes = 4 * 4096
 	};
 	start();
 	client_attach(rig, &other, 8);
