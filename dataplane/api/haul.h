@@ -244,6 +244,17 @@ static inline void haul_prep_notify(struct haul_entry *entry, uint32_t tag, uint
 	entry->value = value;
 }
 
+/**
+ * Have a prepared READ or WRITE begin again when its target refuses it as STALE: once, from its first byte, when nothing
+ * of the first try can land any more, and only if by a newer descriptor another buffer of the same segment and
+ * incarnation has the range. Without it, or when it is refused again, it ends with STALE. For those to whom the offset
+ * means the same whatever buffer stands there.
+ */
+static inline void haul_prep_retry_stale(struct haul_entry *entry)
+{
+	entry->flags |= HAUL_ENTRY_RETRY_STALE;
+}
+
 /** Prepare a notification alone: a WRITE of no bytes at remote + remote_offset. Needs no memory on this side. */
 static inline void haul_prep_notification(struct haul_entry *entry,
 					  const struct haul_remote *remote, uint64_t remote_offset,

@@ -101,6 +101,8 @@ enum haul_match {
 #define HAUL_ENTRY_BATCH_LAST   0x01u /**< the last member of its batch: no entry follows it there */
 #define HAUL_ENTRY_BATCH_MEMBER 0x02u /**< a member that also wants a completion of its own */
 #define HAUL_ENTRY_NOTIFY       0x04u /**< WRITE only: a notification follows its last byte */
+#define HAUL_ENTRY_RETRY_STALE \
+	0x08u /**< once, go to what has taken the place of the buffer meanwhile */
 
 /** Submission entry, 64 bytes. Written by the client, copied once by the daemon. */
 struct haul_entry {
@@ -187,7 +189,8 @@ enum haul_transport {
 	X(NOTIFICATIONS_FULL, 19, "the target's notification ring was full")                   \
 	X(NOTIFIERS_FULL, 20, "the target has no room to remember one more notifier")          \
 	X(BATCHES, 21, "more batches are open than the completion ring can promise")           \
-	X(LOCAL_RIGHT, 22, "the local region is read-only")
+	X(LOCAL_RIGHT, 22, "the local region is read-only")                                    \
+	X(BUFFER_GONE, 23, "the buffer at that range was removed, or is being removed")
 
 enum haul_reason {
 #define HAUL_REASON_ENUM(name, value, text) HAUL_REASON_##name = (value),
@@ -196,7 +199,7 @@ enum haul_reason {
 };
 
 /** The number of reasons; every value below it is defined. */
-#define HAUL_REASON_COUNT 23
+#define HAUL_REASON_COUNT 24
 
 /** State of a channel in its header. */
 enum haul_channel_state {

@@ -5,15 +5,21 @@
 #include "api/haul_attach.h"
 #include "base/check.h"
 #include "engine/channel.h"
+#include "engine/target.h"
 #include "engine/worker.h"
 
 #include <string.h>
 
 static void operation_deadline(struct timer *timer, uint64_t now_us);
 static void operation_resume(struct timer *timer, uint64_t now_us);
+static void operation_retry(struct operation *operation, uint64_t version);
+static bool operation_follow(struct operation *operation);
 
 /* Flags that say something of a batch. */
 #define ENTRY_BATCH_FLAGS (HAUL_ENTRY_BATCH_LAST | HAUL_ENTRY_BATCH_MEMBER)
+
+/* Flags that an entry may have at all. */
+#define ENTRY_FLAGS (ENTRY_BATCH_FLAGS | HAUL_ENTRY_NOTIFY | HAUL_ENTRY_RETRY_STALE)
 
 /* What is wrong with an entry by itself, without looking at any table. */
 static enum haul_reason entry_check(const struct haul_entry *entry)
@@ -24,7 +30,9 @@ static enum haul_reason entry_check(const struct haul_entry *entry)
 		return cancel_check(entry);
 	if (entry->opcode > HAUL_OP_CANCEL)
 		return HAUL_REASON_OPCODE;
-	if ((entry->flags & ~(ENTRY_BATCH_FLAGS | HAUL_ENTRY_NOTIFY)) != 0 || entry->reserved != 0)
+	if ((entry->flags & ~ENTRY_FLAGS) != 0 || entry->reserved != 0)
+		return HAUL_REASON_FLAGS;
+	if (entry->opcode == HAUL_OP_NOP && (entry->flags & HAUL_ENTRY_RETRY_STALE) != 0)
 		return HAUL_REASON_FLAGS;
 	if (is_notifying ? entry->opcode != HAUL_OP_WRITE : (entry->tag | entry->value) != 0)
 		return HAUL_REASON_FLAGS;
@@ -147,33 +155,6 @@ static void operation_fill(struct operation *operation, struct worker *worker,
 	operation->pause.fire = operation_resume;
 }
 
-/* Resolve the remote side by the current view. STALE: the segment is gone; UNAVAILABLE: wait for the newer view. */
-static enum haul_error operation_resolve(struct operation *operation)
-{
-	const struct remote *remote =
-		&operation->worker->engine->remotes.remotes[operation->remote];
-	const struct remote_view *view;
-	struct remote_range range;
-	enum haul_error error;
-
-	if (atomic_load_explicit(&remote->state, memory_order_acquire) != REMOTE_OPEN)
-		return HAUL_STALE;
-	view = atomic_load_explicit(&remote->view, memory_order_acquire);
-	if (view->version != atomic_load_explicit(&remote->version_seen, memory_order_acquire))
-		return HAUL_UNAVAILABLE;
-	error = operation->entry_region != 0
-			? remote_resolve_region(view, operation->entry_region,
-						operation->entry_offset, operation->length, &range)
-			: remote_resolve(view, operation->entry_offset, operation->length, &range);
-	if (error != HAUL_OK)
-		return error;
-	operation->remote_region = range.region;
-	operation->remote_offset = range.offset;
-	operation->incarnation = view->incarnation;
-	operation->peer = view->peer;
-	return HAUL_OK;
-}
-
 static void operation_park(struct operation *operation)
 {
 	operation->state = OPERATION_PARKED;
@@ -183,22 +164,26 @@ static void operation_park(struct operation *operation)
 /* Bring an operation that is on no list to where it belongs: out, waiting, parked, or ended. */
 static void operation_route(struct operation *operation, uint64_t now_us)
 {
-	switch (operation_resolve(operation)) {
-	case HAUL_OK:
+	enum haul_reason reason;
+	enum haul_error error;
+
+	if (!operation->is_refused && operation->remote_region != REGION_NONE) {
+		if (!operation_follow(operation))
+			return;
+		error = HAUL_OK;
+	} else {
+		error = operation->is_refused ? target_resolve_again(operation, &reason)
+					      : target_resolve(operation, &reason);
+	}
+	if (error == HAUL_OK) {
+		operation->is_refused = false;
 		operation->state = OPERATION_WAITING;
 		operation_drive(operation, now_us);
-		break;
-	case HAUL_UNAVAILABLE:
+	} else if (error == HAUL_UNAVAILABLE) {
 		operation_park(operation);
-		break;
-	case HAUL_RANGE:
+	} else {
 		operation->state = OPERATION_ENDING;
-		operation_end(operation, HAUL_RANGE, HAUL_REASON_REMOTE_RANGE);
-		break;
-	default:
-		operation->state = OPERATION_ENDING;
-		operation_end(operation, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-		break;
+		operation_end(operation, error, reason);
 	}
 }
 
@@ -303,6 +288,17 @@ static void operation_put_slice(struct operation *operation, struct slice *slice
 	if (--operation->slices_held == 0)
 		worker->operations_bare++;
 	pool_put(&worker->slices, slice);
+}
+
+/* Slices that came back and will not go out again. */
+static void operation_free_returned(struct operation *operation)
+{
+	while (!TAILQ_EMPTY(&operation->returned)) {
+		struct slice *slice = TAILQ_FIRST(&operation->returned);
+
+		TAILQ_REMOVE(&operation->returned, slice, siblings);
+		operation_put_slice(operation, slice);
+	}
 }
 
 /* Is all placed that there is, and its owner not told yet? */
@@ -441,6 +437,59 @@ static void operation_note_transport(struct operation *operation, uint8_t transp
 		operation->attempts++;
 }
 
+/* Nothing of it has been placed or is on its way: begin with its first byte. */
+static void operation_rewind(struct operation *operation)
+{
+	ASSERT(operation->slices_count == 0);
+	operation_free_returned(operation);
+	operation->cut = 0;
+	operation->placed = 0;
+	operation->notify_state = OPERATION_NOTIFY_DUE;
+}
+
+/* May it begin again, since what it went to is not what is meant any more? */
+static bool operation_may_retry(const struct operation *operation)
+{
+	return (operation->flags & HAUL_ENTRY_RETRY_STALE) != 0 && !operation->is_retried;
+}
+
+/*
+ * The segment has changed since the operation was resolved: look where it goes now. One operation never goes to two
+ * places: when its place has moved and it has begun already, it begins again or ends. True when it can go on.
+ */
+static bool operation_follow(struct operation *operation)
+{
+	const uint64_t region = operation->remote_region;
+	const uint64_t offset = operation->remote_offset;
+	const uint64_t version = operation->version;
+	enum haul_reason reason;
+	enum haul_error error = target_resolve(operation, &reason);
+	uint64_t newer = operation->version;
+	bool has_begun = operation->placed > 0 || operation->slices_count > 0;
+
+	if (error == HAUL_UNAVAILABLE) {
+		operation_park(operation);
+		return false;
+	}
+	if (error == HAUL_OK && operation->remote_region == region &&
+	    operation->remote_offset == offset)
+		return true;
+	if (error == HAUL_OK && !has_begun) {
+		operation_rewind(operation);
+		return true;
+	}
+	operation->state = OPERATION_POSTED; /* it is on no list */
+	if (error == HAUL_OK && operation_may_retry(operation)) {
+		operation->remote_region = region; /* what is not meant any more */
+		operation->version = version;
+		operation_retry(operation, newer);
+	} else {
+		operation_end(operation, HAUL_STALE,
+			      error == HAUL_OK ? HAUL_REASON_BUFFER_GONE : reason);
+	}
+	return false;
+}
+
 uint32_t operation_drive(struct operation *operation, uint64_t now_us)
 {
 	struct worker *worker = operation->worker;
@@ -454,6 +503,8 @@ uint32_t operation_drive(struct operation *operation, uint64_t now_us)
 		operation_end(operation, HAUL_STALE, HAUL_REASON_INCARNATION);
 		return 1;
 	}
+	if (UNLIKELY(!target_is_current(operation)) && !operation_follow(operation))
+		return 1;
 	endpoint = endpoint_pick(worker, operation->peer, now_us);
 	if (endpoint == NULL || endpoint->state == ENDPOINT_GONE) {
 		operation->state = OPERATION_ENDING;
@@ -483,17 +534,6 @@ uint32_t operation_drive(struct operation *operation, uint64_t now_us)
 	return posted;
 }
 
-/* Slices that came back and will not go out again. */
-static void operation_free_returned(struct operation *operation)
-{
-	while (!TAILQ_EMPTY(&operation->returned)) {
-		struct slice *slice = TAILQ_FIRST(&operation->returned);
-
-		TAILQ_REMOVE(&operation->returned, slice, siblings);
-		operation_put_slice(operation, slice);
-	}
-}
-
 /* Slices that a driver is to give back; which is decided before the first comes, since the last may end the operation. */
 struct operation_recall {
 	struct slice *slices[ENGINE_OPERATION_SLICES_MAX];
@@ -512,15 +552,15 @@ static void operation_recall(struct worker *worker, const struct operation_recal
 	}
 }
 
-static void operation_cancel_posted(struct operation *operation)
+static void operation_cancel_posted(struct operation *operation, enum haul_error status,
+				    enum haul_reason reason)
 {
 	struct operation_recall recall = { .count = 0 };
 	struct slice *slice;
 
 	TAILQ_FOREACH(slice, &operation->posted, siblings)
 	recall.slices[recall.count++] = slice;
-	operation_recall(operation->worker, &recall, (enum haul_error)operation->status,
-			 (enum haul_reason)operation->reason);
+	operation_recall(operation->worker, &recall, status, reason);
 }
 
 uint32_t operation_leave_doubtful(struct operation *operation)
@@ -528,7 +568,7 @@ uint32_t operation_leave_doubtful(struct operation *operation)
 	struct operation_recall recall = { .count = 0 };
 	struct slice *slice;
 
-	if (operation->state == OPERATION_ENDING)
+	if (operation->state == OPERATION_ENDING || operation->state == OPERATION_RECALLING)
 		return 0; /* all of it was asked for already */
 	TAILQ_FOREACH(slice, &operation->posted, siblings)
 	{
@@ -539,19 +579,24 @@ uint32_t operation_leave_doubtful(struct operation *operation)
 	return recall.count;
 }
 
-void operation_end(struct operation *operation, enum haul_error status, enum haul_reason reason)
+/* Whatever it waits for, it does no more. */
+static void operation_leave_lists(struct operation *operation)
 {
 	struct worker *worker = operation->worker;
 
-	if (operation->state == OPERATION_ENDING && operation->status != HAUL_OK)
-		return; /* the first cause stands */
 	if (operation->state == OPERATION_WAITING)
 		endpoint_leave(worker, &worker->endpoints[operation->endpoint], operation);
 	if (operation->state == OPERATION_PARKED)
 		TAILQ_REMOVE(&worker->parked, operation, link);
 	if (operation->state == OPERATION_PAUSED)
 		wheel_cancel(&worker->wheel, &operation->pause);
+}
 
+void operation_end(struct operation *operation, enum haul_error status, enum haul_reason reason)
+{
+	if (operation->state == OPERATION_ENDING && operation->status != HAUL_OK)
+		return; /* the first cause stands */
+	operation_leave_lists(operation);
 	operation->state = OPERATION_ENDING;
 	operation->status = (uint16_t)status;
 	operation->reason = (uint16_t)reason;
@@ -559,7 +604,30 @@ void operation_end(struct operation *operation, enum haul_error status, enum hau
 	if (operation->slices_count == 0)
 		operation_finish(operation);
 	else
-		operation_cancel_posted(operation);
+		operation_cancel_posted(operation, status, reason);
+}
+
+/* All of its slices are back: it waits until its view has caught up, and is on the parked list till then. */
+static void operation_recalled(struct operation *operation)
+{
+	operation_rewind(operation);
+	operation_park(operation);
+}
+
+/* Begin again, once, when nothing of this try can land any more. `version` is what is not to be gone by any more. */
+static void operation_retry(struct operation *operation, uint64_t version)
+{
+	target_note_refusal(operation, version);
+	operation->worker->counters[WORKER_STALE_RETRIES]++;
+	operation->is_retried = true;
+	operation->is_refused = true;
+	operation_leave_lists(operation);
+	operation->state = OPERATION_RECALLING;
+	operation_free_returned(operation);
+	if (operation->slices_count == 0)
+		operation_recalled(operation);
+	else
+		operation_cancel_posted(operation, HAUL_CANCELLED, HAUL_REASON_NONE);
 }
 
 static void operation_deadline(struct timer *timer, uint64_t now_us)
@@ -568,6 +636,11 @@ static void operation_deadline(struct timer *timer, uint64_t now_us)
 	enum haul_reason reason = HAUL_REASON_PEER_SILENT;
 
 	(void)now_us;
+	/* What the target said stands, when no newer descriptor came in time. */
+	if (operation->is_refused) {
+		operation_end(operation, HAUL_STALE, HAUL_REASON_REGION_GENERATION);
+		return;
+	}
 	/* A parked one never got as far as its peer, and one that was told to come again got further. */
 	if (operation->state == OPERATION_PARKED)
 		reason = HAUL_REASON_NONE;
@@ -597,20 +670,26 @@ static void operation_take_back(struct operation *operation, struct slice *slice
 
 /*
  * A slice was refused as STALE. When our own side is still there it was the target: its descriptor is fetched again, so
- * that opening or the next operation finds the new one. Returns the reason.
+ * that opening, the retry or the next operation finds the new one; unless it has come already.
  */
-static enum haul_reason operation_tell_stale(const struct operation *operation,
-					     enum haul_reason reason)
+static void operation_refused(struct operation *operation, uint64_t version,
+			      enum haul_reason reason)
 {
 	struct worker_request request = { .kind = WORKER_REMOTE_STALE,
 					  .worker = operation->worker->number,
 					  .index = operation->remote };
 
 	if (operation->length > 0 &&
-	    !region_is_there(&operation->worker->engine->regions, operation->local_region))
-		return HAUL_REASON_LOCAL_REGION;
-	worker_ask(operation->worker, &request);
-	return reason;
+	    !region_is_there(&operation->worker->engine->regions, operation->local_region)) {
+		operation_end(operation, HAUL_STALE, HAUL_REASON_LOCAL_REGION);
+		return;
+	}
+	if (!target_has_moved(operation, version))
+		worker_ask(operation->worker, &request);
+	if (operation_may_retry(operation))
+		operation_retry(operation, version);
+	else
+		operation_end(operation, HAUL_STALE, reason);
 }
 
 /* Of a slice that came back whole. */
@@ -649,7 +728,9 @@ void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_
 {
 	struct operation *operation = slice->operation;
 	uint32_t endpoint = slice->rail / ENGINE_RAILS_MAX;
-	bool is_ending = operation->state == OPERATION_ENDING;
+	bool is_ending =
+		operation->state == OPERATION_ENDING || operation->state == OPERATION_RECALLING;
+	uint64_t version = slice->version;
 	bool is_notify = slice->kind == SLICE_NOTIFY;
 
 	ASSERT(operation->worker == worker);
@@ -668,16 +749,20 @@ void operation_slice_done(struct worker *worker, struct slice *slice, enum haul_
 		operation_back_off(operation, reason);
 		return;
 	}
+	if (status == HAUL_STALE && !is_ending) {
+		operation_refused(operation, version, reason);
+		return;
+	}
 	if (status != HAUL_OK && !is_ending) {
-		if (status == HAUL_STALE)
-			reason = operation_tell_stale(operation, reason);
 		operation_end(operation, status, reason);
 		return;
 	}
 	if (operation->slices_count > 0)
 		return;
-	if (is_ending)
+	if (operation->state == OPERATION_ENDING)
 		operation_finish(operation);
+	else if (operation->state == OPERATION_RECALLING)
+		operation_recalled(operation);
 	else
 		operation_go_on(operation, endpoint);
 }

@@ -9,12 +9,16 @@
  *              |  ^        |
  *              v  |        v
  *           PARKED ------> ENDING -> done       deadline, cancellation, refusal: slices come back first
- *           PAUSED
+ *           PAUSED <------ RECALLING            refused as stale: slices come back, then it looks for the new region
  *
  * A WRITE that notifies posts one slice more when its last byte has been placed, and ends when that has been delivered.
  * While the target has no room for it the operation is PAUSED between two attempts. All attempts have one number, by
  * which the target knows them (numbers.h), and never are two of them under way: a slice is given back only when
  * nothing of it can happen any more.
+ *
+ * Before it posts anything it looks whether it was resolved by the segment's newest version (target.h). If not it is
+ * resolved anew: what has not begun goes to the new place; what has is refused, unless the entry says
+ * HAUL_ENTRY_RETRY_STALE: then it begins again from its first byte, once, when nothing of its first try can land any more.
  *
  * It belongs to one worker and lives in that worker's pool.
  */
@@ -41,6 +45,7 @@ enum operation_state {
 	OPERATION_ENDING = 4, /**< its end is decided; cancelled slices are coming back */
 	OPERATION_PAUSED =
 		5, /**< waits before it notifies (again): on no list, its timer is armed */
+	OPERATION_RECALLING = 6, /**< is to begin again; cancelled slices are coming back */
 };
 
 /** How far the notification of a WRITE has come. */
@@ -69,7 +74,13 @@ struct operation {
 	uint64_t entry_offset;  /**< remote_offset as the entry gave it */
 	uint64_t entry_region;  /**< remote_region as the entry gave it; 0 = by the view */
 	uint64_t user_data;
-	uint64_t incarnation; /**< of the target that the operation is bound to */
+	uint64_t incarnation;     /**< of the target that the operation is bound to */
+	uint64_t version;         /**< of the view that it was resolved by */
+	uint64_t refused_version; /**< that the target told with STALE; 0 = none */
+	uint64_t refused_region;  /**< that was meant then */
+	uint32_t refresh_asked;   /**< remote.asked then */
+	bool is_retried;          /**< began again once */
+	bool is_refused;          /**< since then no other region was found yet */
 	uint64_t started_us;
 	uint64_t value;         /**< of the notification */
 	uint64_t notify_number; /**< of all its attempts; 0 = none was made yet */

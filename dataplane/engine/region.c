@@ -322,7 +322,7 @@ static void region_move(char *target, const char *source, uint32_t length)
 
 enum haul_error region_copy(const struct region_table *table, uint64_t *counters,
 			    const struct transport_access *target,
-			    const struct transport_access *source)
+			    const struct transport_access *source, uint64_t *version_out)
 {
 	const struct region *from;
 	const struct region *to;
@@ -330,10 +330,15 @@ enum haul_error region_copy(const struct region_table *table, uint64_t *counters
 
 	ASSERT(target->length == source->length);
 	error = region_admit(table, counters, source, HAUL_RIGHT_READ, &from);
-	if (error == HAUL_OK)
-		error = region_admit(table, counters, target, HAUL_RIGHT_WRITE, &to);
-	if (UNLIKELY(error != HAUL_OK))
+	if (UNLIKELY(error != HAUL_OK)) {
+		*version_out = region_version(table, source->region);
 		return error;
+	}
+	error = region_admit(table, counters, target, HAUL_RIGHT_WRITE, &to);
+	if (UNLIKELY(error != HAUL_OK)) {
+		*version_out = region_version(table, target->region);
+		return error;
+	}
 	region_move(region_address(to, target->offset), region_address(from, source->offset),
 		    target->length);
 	if (UNLIKELY(region_faulted(from, counters) || region_faulted(to, counters)))

@@ -147,7 +147,7 @@ enum haul_error region_source(const struct region_table *table, uint64_t *counte
  */
 enum haul_error region_copy(const struct region_table *table, uint64_t *counters,
 			    const struct transport_access *target,
-			    const struct transport_access *source);
+			    const struct transport_access *source, uint64_t *version_out);
 
 /**
  * Where a notification for a range of this memory goes: the ring of its owner, looked at and refused like a placement.

@@ -3,6 +3,7 @@
 #include "engine/remote.h"
 
 #include "base/check.h"
+#include "engine/region.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,10 +71,12 @@ static const struct haul_descriptor_buffer *remote_find(const struct remote_view
 static enum haul_error remote_admit(const struct haul_descriptor_buffer *buffer, uint64_t inside,
 				    uint64_t length, struct remote_range *range_out)
 {
-	if (buffer == NULL || buffer->state != HAUL_BUFFER_ACTIVE)
+	if (buffer == NULL || buffer->region == REGION_NONE)
 		return HAUL_RANGE;
 	if (inside > buffer->length || length > buffer->length - inside)
 		return HAUL_RANGE;
+	if (buffer->state != HAUL_BUFFER_ACTIVE)
+		return HAUL_STALE;
 	range_out->region = buffer->region;
 	range_out->offset = inside;
 	return HAUL_OK;

@@ -41,9 +41,12 @@ struct remote {
 	_Atomic(struct remote_view *) view; /**< control: wo, workers: ro */
 	_Atomic uint64_t version_seen;      /**< control: wo, workers: ro */
 	_Atomic uint32_t state;             /**< enum remote_state; control: wo, workers: ro */
-	uint32_t references;                /**< control only: handles of channels */
-	uint32_t peer;                      /**< control only: index in the peer table */
-	char name[HAUL_NAME_BYTES];         /**< control only */
+	_Atomic uint32_t
+		asked; /**< control: wo, workers: ro; number of the last refresh that began */
+	_Atomic uint32_t answered; /**< control: wo, workers: ro; of the last that ended, however */
+	uint32_t references;       /**< control only: handles of channels */
+	uint32_t peer;             /**< control only: index in the peer table */
+	char name[HAUL_NAME_BYTES]; /**< control only */
 };
 
 struct remote_table {
@@ -68,15 +71,16 @@ struct remote_range {
 struct remote_view *remote_view_make(const struct haul_descriptor *descriptor, uint32_t peer);
 
 /**
- * Resolve [offset, offset + length) of the segment to a region. Returns HAUL_OK, or HAUL_RANGE when the range
- * does not lie inside one active buffer. Worker.
+ * Resolve [offset, offset + length) of the segment to a region. Returns HAUL_OK; HAUL_STALE when the buffer takes nothing
+ * new, since its owner removes it; HAUL_RANGE when the range does not lie inside one buffer, or in one that is divided
+ * into extents, which are named by their regions alone. Worker.
  */
 enum haul_error remote_resolve(const struct remote_view *view, uint64_t offset, uint64_t length,
 			       struct remote_range *range_out);
 
 /**
  * The same for a range of a region that the client named itself. It must be one of this segment's: a grant is for a
- * segment, and its owner has regions that were never granted. Returns HAUL_OK or HAUL_RANGE. Worker.
+ * segment, and its owner has regions that were never granted. Returns as remote_resolve does. Worker.
  */
 enum haul_error remote_resolve_region(const struct remote_view *view, uint64_t region,
 				      uint64_t offset, uint64_t length,

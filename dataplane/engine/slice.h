@@ -31,8 +31,10 @@ struct slice {
 	uint64_t local_offset;  /**< bytes from that region's start */
 	uint64_t remote_region; /**< 48-bit handle in the target's table */
 	uint64_t remote_offset; /**< bytes from that region's start */
-	uint64_t number;   /**< NOTIFY: the same for each attempt; the target executes it once */
-	uint64_t value;    /**< NOTIFY: of the entry */
+	uint64_t number; /**< NOTIFY: the same for each attempt; the target executes it once */
+	uint64_t value;  /**< NOTIFY: of the entry */
+	uint64_t
+		version; /**< set by the driver for slice_done with STALE: what the target told, 0 = nothing */
 	uint32_t tag;      /**< NOTIFY: of the entry */
 	uint32_t written;  /**< NOTIFY: bytes of the WRITE, perhaps none */
 	uint32_t length;   /**< bytes, never zero; NOTIFY: SLICE_NOTIFY_BYTES */

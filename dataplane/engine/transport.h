@@ -109,7 +109,8 @@ struct transport_host {
 
 	/**
 	 * A slice has ended, exactly once; from here on no byte of it lands any more. The status is HAUL_OK only
-	 * when each of its bytes has been placed. The slice is the engine's again.
+	 * when each of its bytes has been placed. With HAUL_STALE slice.version is what the target has told. The slice is the
+	 * engine's again.
 	 */
 	void (*slice_done)(struct worker *worker, struct slice *slice, enum haul_error status,
 			   enum haul_reason reason);
@@ -136,7 +137,7 @@ struct transport_host {
 
 	/** Both at once, between two regions of this node; what place or source would refuse it refuses. */
 	enum haul_error (*copy)(struct worker *worker, const struct transport_access *target,
-				const struct transport_access *source);
+				const struct transport_access *source, uint64_t *version_out);
 
 	/**
 	 * Target: deliver a notification, once for its source and number however often this is called. Returns HAUL_OK

@@ -87,6 +87,9 @@ static const struct counter_spec worker_counter_specs[WORKER_COUNTER_COUNT] = {
 					"notifications refused for want of room; they come again" },
 	[WORKER_NOTIFY_PAUSES] = { "notify_pauses", "pauses",
 				   "times a WRITE waited before it notified its target again" },
+	[WORKER_STALE_RETRIES] = { "stale_retries", "operations",
+				   "operations begun again by a newer descriptor, since their "
+				   "entries ask for it" },
 };
 
 const struct counter_group worker_counters = { "worker", worker_counter_specs,
@@ -127,10 +130,10 @@ static enum haul_error worker_source(struct worker *worker, const struct transpo
 }
 
 static enum haul_error worker_copy(struct worker *worker, const struct transport_access *target,
-				   const struct transport_access *source)
+				   const struct transport_access *source, uint64_t *version_out)
 {
-	enum haul_error error =
-		region_copy(&worker->engine->regions, worker->region_counters, target, source);
+	enum haul_error error = region_copy(&worker->engine->regions, worker->region_counters,
+					    target, source, version_out);
 
 	if (error != HAUL_OK)
 		return error;
@@ -458,6 +461,9 @@ uint64_t worker_next_deadline_us(struct worker *worker)
 {
 	const struct engine *engine = worker->engine;
 	uint64_t deadline_us = MIN(wheel_next_us(&worker->wheel), worker->leave_at_us);
+
+	if (!TAILQ_EMPTY(&worker->parked))
+		deadline_us = MIN(deadline_us, worker->parked_at_us + ENGINE_PARKED_INTERVAL_US);
 
 	for (uint32_t i = 0; i < engine->order_count; i++) {
 		uint32_t id = engine->order[i];

@@ -199,6 +199,7 @@ static void local_link(struct transport_worker *worker, struct slice *slice)
 	slice->next = NULL;
 	slice->driver[LOCAL_COPIED] = 0;
 	slice->driver[LOCAL_OPENED] = 0;
+	slice->version = 0;
 	slice->driver[LOCAL_BEFORE] = (uintptr_t)worker->tail;
 	if (worker->head == NULL)
 		worker->head = slice;
@@ -290,8 +291,8 @@ static uint32_t local_copy(struct transport_worker *worker, struct slice *slice,
 					.is_remote = true,
 					.phase = local_phase(slice, length) };
 
-	*error_out = slice->kind == SLICE_WRITE ? worker->host->copy(worker->worker, &far, &near)
-						: worker->host->copy(worker->worker, &near, &far);
+	*error_out = worker->host->copy(worker->worker, slice->kind == SLICE_WRITE ? &far : &near,
+					slice->kind == SLICE_WRITE ? &near : &far, &slice->version);
 	if (*error_out != HAUL_OK)
 		return 0;
 	if (far.phase == TRANSPORT_FIRST)
@@ -345,6 +346,7 @@ static void local_notify(struct transport_worker *worker, struct slice *slice)
 	struct transport_refusal refusal = { 0 };
 	enum haul_error error = worker->host->notify(worker->worker, &notice, &refusal);
 
+	slice->version = refusal.version;
 	if (refusal.reason == HAUL_REASON_NONE)
 		refusal.reason = local_reason(error);
 	counter_add(&worker->counters[error == HAUL_OK ? LOCAL_NOTIFIED : LOCAL_REFUSED], 1);

@@ -177,6 +177,7 @@ static void udp_done(void *context, const struct rudp_completion *completion)
 	struct slice *slice = udp_slice(completion->cookie);
 
 	udp_slice_set_done(slice, completion->status, completion->reason);
+	slice->version = completion->version;
 	slice->next = NULL;
 	if (worker->done_head == NULL)
 		worker->done_head = slice;

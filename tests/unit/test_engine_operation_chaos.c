@@ -60,6 +60,8 @@ static void chaos_submit(struct chaos *chaos)
 		if (below(chaos, 3) == 0)
 			entry.length = 0;
 	}
+	if ((entry.opcode == HAUL_OP_WRITE || entry.opcode == HAUL_OP_READ) && below(chaos, 3) == 0)
+		entry.flags |= HAUL_ENTRY_RETRY_STALE;
 	rig_submit(channel, &entry);
 	chaos->submitted++;
 }
@@ -95,11 +97,25 @@ static void chaos_finish(struct chaos *chaos)
 	while (count-- > 0 && udp->held_count > 0) {
 		struct slice *slice = udp->held[below(chaos, udp->held_count)];
 
+		slice->version = below(chaos, 12);
 		rig_finish(udp, slice,
 			   slice->kind == SLICE_NOTIFY && below(chaos, 2) == 0
 				   ? HAUL_BUSY
 				   : statuses[below(chaos, 8)],
 			   0);
+	}
+}
+
+/* No operation ever goes to two places at a time. */
+static void chaos_check(const struct chaos *chaos)
+{
+	const struct transport_worker *udp = &chaos->rig->udp;
+
+	for (uint32_t i = 0; i < udp->held_count; i++) {
+		const struct operation *operation = udp->held[i]->operation;
+
+		if (operation->state != OPERATION_ENDING)
+			assert_int_equal(udp->held[i]->remote_region, operation->remote_region);
 	}
 }
 
@@ -137,7 +153,14 @@ static void chaos_strike(struct chaos *chaos)
 		atomic_fetch_add(&remote->version_seen, 1);
 		break;
 	case 3:
-		rig_set_view(rig, index, atomic_load(&remote->version_seen), 77, RIG_BYTES);
+		rig_set_view(rig, index, atomic_load(&remote->version_seen), 77 + below(chaos, 3),
+			     RIG_BYTES);
+		break;
+	case 6:
+		atomic_fetch_add(&remote->asked, 1);
+		break;
+	case 7:
+		atomic_store(&remote->answered, atomic_load(&remote->asked));
 		break;
 	case 4:
 		rig->udp.is_cancel_slow = !rig->udp.is_cancel_slow;
@@ -180,6 +203,7 @@ static void operation__everything_at_random_completes_once(void **state)
 		for (uint32_t i = below(chaos, 6); i > 0; i--)
 			chaos_submit(chaos);
 		rig_round(rig, below(chaos, 300));
+		chaos_check(chaos);
 		chaos_finish(chaos);
 		chaos_strike(chaos);
 		if (below(chaos, 3) == 0)

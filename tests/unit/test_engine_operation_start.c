@@ -34,7 +34,7 @@ static void operation_start__refuses_malformed_entries(void **state)
 		entry.opcode = (uint8_t)opcode;
 		rig_refused(fixture, &entry, HAUL_INVALID, HAUL_REASON_OPCODE);
 	}
-	for (unsigned int bit = 3; bit < 8; bit++) {
+	for (unsigned int bit = 4; bit < 8; bit++) {
 		entry = good;
 		entry.flags = (uint8_t)(1u << bit);
 		rig_refused(fixture, &entry, HAUL_INVALID, HAUL_REASON_FLAGS);

@@ -295,8 +295,9 @@ static void region_place__leaves_read_only_memory_alone(void **state)
 	for (int i = 0; i < 2; i++) {
 		access.is_remote = target.is_remote = i == 0;
 		assert_int_equal(place(fixture, &access), HAUL_DENIED);
-		assert_int_equal(region_copy(&fixture->table, fixture->counters, &target, &access),
-				 HAUL_DENIED);
+		assert_int_equal(
+			region_copy(&fixture->table, fixture->counters, &target, &access, &version),
+			HAUL_DENIED);
 		assert_int_equal(
 			region_source(&fixture->table, fixture->counters, &access, bytes, &version),
 			HAUL_OK);
@@ -344,18 +345,22 @@ static void region_copy__checks_both_sides(void **state)
 	struct fixture *fixture = *state;
 	struct transport_access target = access_of(fixture->handle, 0, 8);
 	struct transport_access source = access_of(fixture->handle, 4, 8);
+	uint64_t version;
 
 	memcpy(fixture->memory + GUARD, "0123456789abcdef", 16);
-	assert_int_equal(region_copy(&fixture->table, fixture->counters, &target, &source),
-			 HAUL_OK);
+	assert_int_equal(
+		region_copy(&fixture->table, fixture->counters, &target, &source, &version),
+		HAUL_OK);
 	assert_memory_equal(fixture->memory + GUARD, "456789ab89abcdef", 16);
 	source.offset = BYTES;
-	assert_int_equal(region_copy(&fixture->table, fixture->counters, &target, &source),
-			 HAUL_RANGE);
+	assert_int_equal(
+		region_copy(&fixture->table, fixture->counters, &target, &source, &version),
+		HAUL_RANGE);
 	source.offset = 0;
 	target.region = region_handle(3, 1);
-	assert_int_equal(region_copy(&fixture->table, fixture->counters, &target, &source),
-			 HAUL_STALE);
+	assert_int_equal(
+		region_copy(&fixture->table, fixture->counters, &target, &source, &version),
+		HAUL_STALE);
 	assert_int_equal(fixture->counters[REGION_BYTES_PLACED], 8);
 	assert_int_equal(fixture->counters[REGION_BYTES_SOURCED], 8);
 }

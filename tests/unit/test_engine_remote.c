@@ -106,6 +106,10 @@ static void remote_resolve__skips_buffers_that_take_nothing(void **state)
 
 	(void)state;
 	view->buffers[0].state = HAUL_BUFFER_ACTIVE + 1;
+	assert_int_equal(remote_resolve(view, 0, 1, &range), HAUL_STALE);
+	assert_int_equal(remote_resolve(view, 0, 11, &range), HAUL_RANGE);
+	view->buffers[0].state = HAUL_BUFFER_ACTIVE;
+	view->buffers[0].region = 0; /* divided into extents */
 	assert_int_equal(remote_resolve(view, 0, 1, &range), HAUL_RANGE);
 	assert_int_equal(remote_resolve(view, 10, 1, &range), HAUL_OK);
 	free(view);

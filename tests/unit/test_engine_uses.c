@@ -166,8 +166,8 @@ static void worker_host__counts_what_stays_open(void **state)
 	access.not_after_us = UINT64_MAX;
 	assert_int_equal(worker_host.place(rig->worker, &access, bytes, &version), HAUL_OK);
 	assert_int_equal(worker_host.open(rig->worker, &access, &version), HAUL_OK);
-	assert_int_equal(worker_host.copy(rig->worker, &access, &near), HAUL_OK);
-	assert_int_equal(worker_host.copy(rig->worker, &near, &access), HAUL_OK);
+	assert_int_equal(worker_host.copy(rig->worker, &access, &near, &version), HAUL_OK);
+	assert_int_equal(worker_host.copy(rig->worker, &near, &access, &version), HAUL_OK);
 	assert_int_equal(engine_region_uses(&rig->engine, handle), 4);
 	assert_int_equal(engine_region_uses(&rig->engine, rig->region), 0);
 	access.phase = TRANSPORT_NEXT;
@@ -178,7 +178,7 @@ static void worker_host__counts_what_stays_open(void **state)
 	access.phase = TRANSPORT_FIRST;
 	assert_int_equal(worker_host.place(rig->worker, &access, bytes, &version), HAUL_STALE);
 	assert_int_equal(worker_host.open(rig->worker, &access, &version), HAUL_STALE);
-	assert_int_equal(worker_host.copy(rig->worker, &access, &near), HAUL_STALE);
+	assert_int_equal(worker_host.copy(rig->worker, &access, &near, &version), HAUL_STALE);
 	assert_int_equal(engine_region_uses(&rig->engine, handle), 4);
 	for (uint32_t i = 0; i < 4; i++)
 		worker_host.closed(rig->worker, handle);

@@ -56,9 +56,10 @@ static void host_slice_done(struct worker *worker, struct slice *slice, enum hau
 }
 
 static enum haul_error host_copy(struct worker *worker, const struct transport_access *target,
-				 const struct transport_access *source)
+				 const struct transport_access *source, uint64_t *version_out)
 {
-	enum haul_error error = region_copy(&worker->table, worker->counters, target, source);
+	enum haul_error error =
+		region_copy(&worker->table, worker->counters, target, source, version_out);
 
 	if (error == HAUL_OK &&
 	    (target->phase == TRANSPORT_FIRST || source->phase == TRANSPORT_FIRST))

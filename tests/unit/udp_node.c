@@ -104,11 +104,12 @@ static enum haul_error node_source(struct worker *worker, const struct transport
 }
 
 static enum haul_error node_copy(struct worker *worker, const struct transport_access *target,
-				 const struct transport_access *source)
+				 const struct transport_access *source, uint64_t *version_out)
 {
 	(void)worker;
 	(void)target;
 	(void)source;
+	(void)version_out;
 	return HAUL_INVALID;
 }
 
