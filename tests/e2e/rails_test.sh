@@ -2,33 +2,64 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Goal: two nodes with two ports each share what is large between both, and one that is cut, in one direction or both,
 # for a moment or until its connection is given up, costs no operation: each is done within the time that doubt and
-# freshness take, with the right bytes; and a port that comes back takes work again. Method: two nodes in network
-# namespaces on a bridge, net_af_packet; an application writes and reads what it wrote, and the longest operation is
-# measured. The bridge is told to lose frames, so that neither node's own link tells of it.
+# freshness take, with the right bytes; and a port that comes back takes work again. Method: an application writes and
+# reads what it wrote, and the longest operation is measured. rails_test.sh bridge [FAMILY]: two nodes in network namespaces
+# on a bridge, net_af_packet, IPv4 or IPv6; the bridge is told to lose frames, so that neither node's own link tells of it.
+# rails_test.sh vhost: two nodes on two wires of virtio-user and vhost, with two connections on each; one of the wires has
+# holes (the ports' key `impair`).
 # shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
 e2e_need redis-server
-e2e_need ip
-e2e_need bridge
-e2e_need tc
+kind=${1-bridge}
+family=${2-4}
 
 # What doubt (8 ms, and 4 ms to be sure) and freshness (125 ms) take, the time of an operation, and as much again for a
 # machine that has more to do than cores.
 LONGEST_MS=500
 OPERATION_BYTES=4194304
 
-cluster_net_begin 1500 2>"$CLUSTER_DIR/netns.txt" || {
-	echo "SKIP: no network namespaces: $(tail -n 1 "$CLUSTER_DIR/netns.txt")"
-	exit 77
+bridge_begin() {
+	e2e_need ip
+	e2e_need bridge
+	e2e_need tc
+	cluster_net_begin 1500 2>"$CLUSTER_DIR/netns.txt" || {
+		echo "SKIP: no network namespaces: $(tail -n 1 "$CLUSTER_DIR/netns.txt")"
+		exit 77
+	}
 }
 
-# node NAME NUMBER
-node() {
+# address WIRE NUMBER: the keys of a port's address.
+address() {
+	if [ "$family" = 4 ]; then
+		echo "address = \"10.77.$1.$2/24\";"
+	else
+		echo "address = \"\"; address6 = \"fd77:$1::$2/64\";"
+	fi
+}
+
+# bridge_node NAME NUMBER
+bridge_node() {
 	cluster_net_join "$1"
 	cluster_net_plug "$1" 2
 	cluster_node "$1" "udp = { ports = (
-		{ name = \"wire\"; device = \"net_af_packet0,iface=wire\"; address = \"10.77.0.$2/24\"; required = true; },
-		{ name = \"wire2\"; device = \"net_af_packet1,iface=wire2\"; address = \"10.77.1.$2/24\"; required = true; } ); };"
+		{ name = \"wire\"; device = \"net_af_packet0,iface=wire\"; $(address 1 "$2") required = true; },
+		{ name = \"wire2\"; device = \"net_af_packet1,iface=wire2\"; $(address 2 "$2") required = true; } ); };"
+	cluster_node_start "$1"
+}
+
+# Frames of either side are lost for 2.5 of 6 s, at moments of its own; after 1.5 s of silence connections are given up.
+HOLES='hole_every_ms=6000,hole_ms=2500'
+
+# vhost_node NAME NUMBER DEVICE OPTIONS: a side of both wires.
+vhost_node() {
+	cluster_node "$1" "udp = { connections = 2; peer_silence_ms = 1500; ports = (
+		{ name = \"wire\"; device = \"$3$CLUSTER_DIR/wire.sock$4\"; $(address 1 "$2") },
+		{ name = \"wire2\"; device = \"${3/0,/1,}$CLUSTER_DIR/wire2.sock$4\"; $(address 2 "$2") impair = \"$HOLES\"; } ); };"
+	if ! "$CLUSTER_BUILD/dataplane/haul-dataplane" --check-config --config "$CLUSTER_DIR/$1.data.conf" >"$CLUSTER_DIR/check.txt" 2>&1; then
+		expect 'this is a release build, which impairs nothing' cat "$CLUSTER_DIR/check.txt"
+		echo "SKIP: $(cat "$CLUSTER_DIR/check.txt")"
+		exit 77
+	fi
 	cluster_node_start "$1"
 }
 
@@ -42,7 +73,7 @@ for peer in json.load(sys.stdin)["peers"]:
 }
 
 is_in_state() {
-	[ "$(rail "$1" state)" = "$2" ]
+	grep -qxE -- "$2" <<<"$(rail "$1" state)"
 }
 
 # moves INDEX: bytes go out on that rail, now or soon.
@@ -84,24 +115,68 @@ sever() {
 	moves 1
 }
 
+# await STATE RAIL...: each is in that state, now or soon.
+await() {
+	local state=$1 index
+	shift
+	for index in "$@"; do
+		cluster_wait 20 "rail $index to be $state" is_in_state "$index" "$state"
+	done
+}
+
+load_begin() {
+	HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock "$PROBE" loop there 110 30000 $OPERATION_BYTES >"$CLUSTER_DIR/loop.out" 2>&1 &
+	loop=$!
+	E2E_PIDS+=("$loop")
+}
+
+bridge_run() {
+	bridge_node a 1
+	bridge_node b 2
+	own b there 33554432
+	echo "- both ports share"
+	load_begin
+	await up 0 1
+	moves 0
+	moves 1
+	if [ "$family" = 4 ]; then
+		sever 2 doubtful port-b2
+		sever 2 doubtful port-a2
+	fi
+	sever 2 doubtful port-a2 port-b2
+	sever 8 'connecting|paused' port-a2 port-b2
+}
+
+vhost_run() {
+	local round index
+	vhost_node a 1 net_virtio_user0,path= ,server=1,queue_size=1024
+	vhost_node b 2 net_vhost0,iface= ,client=1
+	own b there 33554432
+	echo "- all connections of both wires share"
+	load_begin
+	await up 0 1 2 3
+	expect '^wire2 ' rail 1 way
+	expect '^wire2 ' rail 3 way
+	for index in 0 1 2 3; do
+		moves $index
+	done
+	for round in 1 ${HAUL_ALL:+2 3}; do
+		echo "- hole $round"
+		await doubtful 1
+		moves 0
+		moves 2
+		await 'connecting|paused' 1 3
+		moves 0
+		moves 2
+		await up 1 3
+		moves 1
+		moves 3
+	done
+}
+
 cluster_redis_start
-node a 1
-node b 2
-own b there 33554432
-
-echo "- both ports share"
-HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock "$PROBE" loop there 110 30000 $OPERATION_BYTES >"$CLUSTER_DIR/loop.out" 2>&1 &
-loop=$!
-E2E_PIDS+=("$loop")
-cluster_wait 20 "the first rail" is_in_state 0 up
-cluster_wait 20 "the second rail" is_in_state 1 up
-moves 0
-moves 1
-
-sever 2 doubtful port-b2
-sever 2 doubtful port-a2
-sever 2 doubtful port-a2 port-b2
-sever 8 'connecting|paused' port-a2 port-b2
+[ "$kind" != bridge ] || bridge_begin
+"${kind}_run"
 
 kill -TERM "$loop"
 wait "$loop" || {
