@@ -78,6 +78,20 @@ static void opening_note(struct opening *opening)
 	opening->since_us = clock_now_us();
 }
 
+/*
+ * What the descriptor is of, if not of what was opened; NULL when it is the same. A name that was erased and given anew
+ * is another segment, whose memory this one's handles must not reach.
+ */
+static const char *opening_other(const struct opening *opening,
+				 const struct haul_descriptor *descriptor)
+{
+	if (descriptor->incarnation != opening->incarnation)
+		return "another incarnation owns the name now";
+	if (descriptor->number != opening->number)
+		return "its owner erased it and has made another of that name";
+	return NULL;
+}
+
 /* The one to share: of that name, for the same tenant and rights. */
 static struct opening *opening_find(const struct opening_wish *wish)
 {
@@ -248,6 +262,7 @@ static struct opening *opening_make(const struct opening_wish *wish,
 		return NULL;
 	}
 	opening->incarnation = descriptor->incarnation;
+	opening->number = descriptor->number;
 	opening->rights = wish->rights;
 	memcpy(opening->name, wish->name, sizeof(opening->name));
 	memcpy(opening->tenant, wish->client->tenant, strlen(wish->client->tenant));
@@ -314,7 +329,7 @@ static void opening_tell(struct node *node, const struct haul_descriptor *descri
 	TAILQ_FOREACH(opening, &node->openings, link)
 	{
 		if (strcmp(opening->name, descriptor->segment) == 0 &&
-		    (opening->incarnation != descriptor->incarnation ||
+		    (opening_other(opening, descriptor) != NULL ||
 		     opening_view(opening)->version < descriptor->metadata_version))
 			opening_hear(opening, descriptor->metadata_version,
 				     descriptor->incarnation);
@@ -326,9 +341,10 @@ static struct opening *opening_of(const struct opening_wish *wish,
 				  const struct haul_descriptor *descriptor)
 {
 	struct opening *opening = opening_find(wish);
+	const char *other = opening != NULL ? opening_other(opening, descriptor) : NULL;
 
-	if (opening != NULL && opening->incarnation != descriptor->incarnation) {
-		opening_retire(opening, "another incarnation owns the name now");
+	if (other != NULL) {
+		opening_retire(opening, other);
 		opening = NULL;
 	}
 	if (opening == NULL)
@@ -484,9 +500,11 @@ void opening_drop_all(struct client *client)
 /* A good descriptor for a refresh: newer, or of somebody else. */
 static void opening_take(struct opening *opening, const struct haul_descriptor *descriptor)
 {
+	const char *other = opening_other(opening, descriptor);
+
 	opening->absences = 0;
-	if (descriptor->incarnation != opening->incarnation) {
-		opening_retire(opening, "another incarnation owns the name now");
+	if (other != NULL) {
+		opening_retire(opening, other);
 		return;
 	}
 	if (descriptor->metadata_version <= opening_view(opening)->version) {

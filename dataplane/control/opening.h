@@ -58,6 +58,7 @@ struct opening {
 	bool is_refresh_due; /**< another refresh is wanted after it */
 	bool is_retired;
 	uint64_t incarnation;
+	uint32_t number;                          /**< of the segment, by its owner */
 	uint64_t refreshed_at_us;                 /**< when the last refresh was asked for */
 	uint64_t since_us;                        /**< when it came into its state */
 	uint64_t refreshes;                       /**< asked for */

@@ -409,6 +409,34 @@ static void opening_version__of_another_incarnation_retires(void **state)
 	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
 }
 
+/* Its erasure was missed, and the name stands for other memory by now. */
+static void opening_refresh__of_another_segment_of_the_name_retires(void **state)
+{
+	uint32_t handle;
+
+	(void)state;
+	assert_int_equal(open_target(BOTH, &handle), HAUL_OK);
+	descriptor->number++;
+	tell_version(descriptor->metadata_version + 1, descriptor->incarnation);
+	descriptor->metadata_version++;
+	answer_refresh(HAUL_OK, true);
+	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.openings)->is_retired);
+	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
+}
+
+static void opening_open__does_not_share_with_what_had_the_name(void **state)
+{
+	uint32_t handle;
+	uint32_t again;
+
+	(void)state;
+	assert_int_equal(open_target(BOTH, &handle), HAUL_OK);
+	descriptor->number++;
+	assert_int_equal(open_target(BOTH, &again), HAUL_OK);
+	expect_transfer(HAUL_OP_WRITE, again, HAUL_OK, HAUL_REASON_NONE);
+	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
+}
+
 static void opening_refresh__two_absences_retire(void **state)
 {
 	const struct opening *opening;
@@ -621,6 +649,8 @@ int main(void)
 		CASE(opening_version__newer_is_fetched_before_anything_is_posted),
 		CASE(opening_version__none_retires),
 		CASE(opening_version__of_another_incarnation_retires),
+		CASE(opening_refresh__of_another_segment_of_the_name_retires),
+		CASE(opening_open__does_not_share_with_what_had_the_name),
 		CASE(opening_refresh__two_absences_retire),
 		CASE(opening_refresh__when_refused_retires),
 		CASE(opening_refresh__takes_a_right_from_who_had_it),
