@@ -3,7 +3,9 @@
  * What a packet costs: two whole workers with their engines and udp transports on one thread, over a pair of net_ring
  * ports, so that there is no wire in the figure. One writes 1 MiB after the other into the other's memory. Beside it, in
  * turn, stands what the two copies of the same bytes take alone: what cannot be saved. Times are the thread's own processor
- * time, which another load on the machine does not change much, and ticks of the time-stamp counter for so long.
+ * time, which another load on the machine does not change much, and ticks of the time-stamp counter for so long. With
+ * --wire vhost the ports are virtio-user and vhost, so there are three copies: what daemons do in parallel then stands in
+ * one sum; a WRITE goes from virtio-user to vhost, and a READ's bytes come back.
  *
  * Each round is one line, with numbers only but for the names of its columns' values:
  *
@@ -127,6 +129,9 @@ static bool pair_option(struct pair_options *options, int option, const char *va
 	case 'k':
 		options->opcode = strcmp(value, "read") == 0 ? HAUL_OP_READ : HAUL_OP_WRITE;
 		return true;
+	case 'w':
+		options->node.is_vhost = strcmp(value, "vhost") == 0;
+		return options->node.is_vhost || strcmp(value, "ring") == 0;
 	case 'h':
 		options->node.memory_bytes = PAIR_BYTES * 2;
 		return true;
@@ -141,6 +146,7 @@ static bool pair_options_parse(int argc, char **argv, struct pair_options *optio
 					       { "mib", required_argument, NULL, 'n' },
 					       { "rounds", required_argument, NULL, 'r' },
 					       { "kind", required_argument, NULL, 'k' },
+					       { "wire", required_argument, NULL, 'w' },
 					       { "hot", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	int option;
@@ -164,7 +170,8 @@ int main(int argc, char **argv)
 
 	if (!pair_options_parse(argc, argv, &options)) {
 		fprintf(stderr, "usage: pair [--mtu N] [--mib N] [--rounds N] [--kind write|read] "
-				"[--hot]\n");
+				"[--hot]\n"
+				"            [--wire ring|vhost]\n");
 		return 2;
 	}
 	perf_node_join(&a, &b, &options.node);

@@ -18,6 +18,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+/* Of the vhost wire, with the process's number. */
+#define PERF_SOCKET "/tmp/pair-%d.sock"
 
 #define PERF_RING_PACKETS 1024u
 #define PERF_POOL_PACKETS 4096u
@@ -47,21 +51,42 @@ bool perf_pin(uint32_t cpu)
 	return sched_setaffinity(0, sizeof(set), &set) == 0;
 }
 
-static void perf_ports(void)
+static void perf_eal(void)
 {
 	struct eal_options eal = { .node = "perf",
 				   .memory_mb = 256,
 				   .huge_pages = UDP_HUGE_PAGES_AUTO };
+
+	perf_check(eal_start(&eal) == 0, "DPDK cannot start");
+}
+
+static void perf_rings(void)
+{
 	struct rte_ring *to_a;
 	struct rte_ring *to_b;
 
-	perf_check(eal_start(&eal) == 0, "DPDK cannot start");
 	to_a = rte_ring_create("to_a", PERF_RING_PACKETS, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	to_b = rte_ring_create("to_b", PERF_RING_PACKETS, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	perf_check(to_a != NULL && to_b != NULL, "no memory for rings");
 	perf_check(rte_eth_from_rings("a", &to_a, 1, &to_b, 1, 0) >= 0 &&
 			   rte_eth_from_rings("b", &to_b, 1, &to_a, 1, 0) >= 0,
 		   "no ports on rings");
+}
+
+/* As tools/cluster.sh has them: virtio-user listens, and vhost comes. */
+static void perf_device(const struct perf_node *node, const struct perf_node_options *options,
+			char device_out[UDP_DEVICE_BYTES])
+{
+	int process = (int)getpid();
+
+	if (!options->is_vhost)
+		snprintf(device_out, UDP_DEVICE_BYTES, "net_ring_%s", node->name);
+	else if (node->number == 1)
+		snprintf(device_out, UDP_DEVICE_BYTES,
+			 "net_virtio_user0,path=" PERF_SOCKET ",server=1,queue_size=1024", process);
+	else
+		snprintf(device_out, UDP_DEVICE_BYTES, "net_vhost0,iface=" PERF_SOCKET ",client=1",
+			 process);
 }
 
 static void perf_transport(struct perf_node *node, const struct perf_node_options *options)
@@ -87,7 +112,7 @@ static void perf_transport(struct perf_node *node, const struct perf_node_option
 	if (options->window_packets > 0)
 		node->conf.window_packets = options->window_packets;
 	snprintf(port->name, sizeof(port->name), "%s", node->name);
-	snprintf(port->device, sizeof(port->device), "net_ring_%s", node->name);
+	perf_device(node, options, port->device);
 	snprintf(port->address, sizeof(port->address), "10.0.0.%u/24", node->number);
 	port->mtu_bytes = options->mtu_bytes;
 	port->queues = 1;
@@ -262,8 +287,11 @@ void perf_node_join(struct perf_node *a, struct perf_node *b,
 		    const struct perf_node_options *options)
 {
 	uint64_t end_us = clock_now_us() + PERF_CONNECT_US;
+	char path[sizeof(PERF_SOCKET) + 16];
 
-	perf_ports();
+	perf_eal();
+	if (!options->is_vhost)
+		perf_rings();
 	perf_node_make(a, 1, options);
 	perf_node_make(b, 2, options);
 	perf_node_see(a, b);
@@ -276,4 +304,7 @@ void perf_node_join(struct perf_node *a, struct perf_node *b,
 		perf_node_control(a);
 		perf_node_control(b);
 	}
+	/* Who is connected needs the name no more. */
+	snprintf(path, sizeof(path), PERF_SOCKET, (int)getpid());
+	unlink(path);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * A node for benchmarks: a real worker with its engine and its udp transport on a net_ring port, one client's rings and
+ * A node for benchmarks: a real worker with its engine and its udp transport on a port, one client's rings and
  * one piece of registered memory. No control thread and no control plane: the benchmark plays both, and turns the worker
  * from whatever thread it likes. Two of them, joined by perf_node_join, live in one process.
  *
@@ -21,6 +21,7 @@ struct perf_node_options {
 	uint32_t mtu_bytes;
 	uint32_t memory_bytes;   /**< registered on each node */
 	uint32_t window_packets; /**< 0 = the default */
+	bool is_vhost; /**< on virtio-user, the first one, and vhost, in place of rings */
 };
 
 struct perf_node {
