@@ -20,9 +20,12 @@
  */
 #define COPY_STREAM_BYTES_MIN 65536u
 
+/** How far ahead of a copy memory is asked for: some 500 ns at 10 GB/s, several times a miss. */
+#define COPY_AHEAD_BYTES 4096u
+
 /**
  * Ask for memory that is about to be read, or written. Only a hint: it changes no byte and meets no fault, whatever is
- * there. One packet's copy is too short for the processor to see where the next one goes on.
+ * there.
  */
 static inline void copy_expect_read(const void *memory, size_t bytes)
 {
@@ -44,5 +47,13 @@ static inline void copy_expect_write(const void *memory, size_t bytes)
 
 /** As memcpy, for regions that do not overlap. */
 void copy_stream(void *target, const void *source, size_t bytes);
+
+/**
+ * As memcpy, where one copy goes on where the last one ended, each too short for the processor to see that: what is cold,
+ * the source of copy_from and the target of copy_into, is asked for COPY_AHEAD_BYTES ahead and in step with the copy.
+ * `beyond` is how many bytes there are behind what is copied; more is not asked for.
+ */
+void copy_from(void *target, const void *source, size_t bytes, size_t beyond);
+void copy_into(void *target, const void *source, size_t bytes, size_t beyond);
 
 #endif

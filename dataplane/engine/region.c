@@ -220,15 +220,18 @@ static bool region_faulted(const struct region *region, uint64_t *counters)
 }
 
 /*
- * Most touches go on where the last one ended, each for as long as it: what the next one will want is asked for while
- * this one is copied. Never beyond the region.
+ * Most touches go on where the last one ended: what the next one will want is asked for while this one is copied. Never
+ * beyond the region.
  */
-static inline uint64_t region_ahead(const struct region *region,
-				    const struct transport_access *access)
+static inline bool region_goes_on(const struct transport_access *access)
 {
-	uint64_t left = region->spec.length - access->offset - access->length;
+	return access->length >= REGION_AHEAD_BYTES_MIN;
+}
 
-	return access->length < REGION_AHEAD_BYTES_MIN ? 0 : MIN(left, access->length);
+static inline uint64_t region_beyond(const struct region *region,
+				     const struct transport_access *access)
+{
+	return region->spec.length - access->offset - access->length;
 }
 
 static inline char *region_address(const struct region *region, uint64_t offset)
@@ -278,9 +281,11 @@ enum haul_error region_place(const struct region_table *table, uint64_t *counter
 	}
 	if (UNLIKELY(region_is_late(access, counters)))
 		return HAUL_TIMEOUT;
-	copy_expect_write(region_address(region, access->offset + access->length),
-			  region_ahead(region, access));
-	memcpy(region_address(region, access->offset), payload, access->length);
+	if (LIKELY(region_goes_on(access)))
+		copy_into(region_address(region, access->offset), payload, access->length,
+			  region_beyond(region, access));
+	else
+		memcpy(region_address(region, access->offset), payload, access->length);
 	region_note_stall(access, counters);
 	if (UNLIKELY(region_faulted(region, counters)))
 		return HAUL_FAULT;
@@ -302,9 +307,11 @@ enum haul_error region_source(const struct region_table *table, uint64_t *counte
 	}
 	if (UNLIKELY(region_is_late(access, counters)))
 		return HAUL_TIMEOUT;
-	copy_expect_read(region_address(region, access->offset + access->length),
-			 region_ahead(region, access));
-	memcpy(destination, region_address(region, access->offset), access->length);
+	if (LIKELY(region_goes_on(access)))
+		copy_from(destination, region_address(region, access->offset), access->length,
+			  region_beyond(region, access));
+	else
+		memcpy(destination, region_address(region, access->offset), access->length);
 	if (UNLIKELY(region_faulted(region, counters)))
 		return HAUL_FAULT;
 	counters[REGION_BYTES_SOURCED] += access->length;

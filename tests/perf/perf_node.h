@@ -21,7 +21,7 @@ struct perf_node_options {
 	uint32_t mtu_bytes;
 	uint32_t memory_bytes;   /**< registered on each node */
 	uint32_t window_packets; /**< 0 = the default */
-	bool is_vhost; /**< on virtio-user, the first one, and vhost, in place of rings */
+	bool is_vhost;           /**< on virtio-user, the first one, and vhost, in place of rings */
 };
 
 struct perf_node {

@@ -116,6 +116,12 @@ static uint8_t *wire_next(struct wire *wire)
 	return here;
 }
 
+/* Bytes of memory behind a payload that stands in it. */
+static uint64_t wire_beyond(const struct wire *wire, const uint8_t *payload)
+{
+	return WIRE_MEMORY_BYTES - (uint64_t)(payload - wire->memory) - wire->payload_bytes;
+}
+
 static void wire_fill(struct wire *wire, struct rte_mbuf *mbuf)
 {
 	uint8_t *datagram = (uint8_t *)mbuf->buf_addr + WIRE_DATAGRAM_AT;
@@ -123,8 +129,8 @@ static void wire_fill(struct wire *wire, struct rte_mbuf *mbuf)
 	const uint8_t *source = wire_next(wire);
 
 	memset(datagram, 0, WIRE_RUDP_BYTES);
-	copy_expect_read(source + wire->payload_bytes, wire->payload_bytes);
-	memcpy(datagram + WIRE_RUDP_BYTES, source, wire->payload_bytes);
+	copy_from(datagram + WIRE_RUDP_BYTES, source, wire->payload_bytes,
+		  wire_beyond(wire, source));
 	frame_finish(&wire->template, datagram, bytes);
 	mbuf->data_off = (uint16_t)(WIRE_DATAGRAM_AT - wire->template.header_bytes);
 	mbuf->data_len = (uint16_t)(wire->template.header_bytes + bytes);
@@ -165,8 +171,8 @@ static uint32_t wire_receive(struct wire *wire, uint64_t *bytes)
 		if (mbufs[i]->data_len != header + wire->payload_bytes)
 			continue;
 		target = wire_next(wire);
-		copy_expect_write(target + wire->payload_bytes, wire->payload_bytes);
-		memcpy(target, rte_pktmbuf_mtod(mbufs[i], uint8_t *) + header, wire->payload_bytes);
+		copy_into(target, rte_pktmbuf_mtod(mbufs[i], uint8_t *) + header,
+			  wire->payload_bytes, wire_beyond(wire, target));
 		*bytes += wire->payload_bytes;
 	}
 	rte_pktmbuf_free_bulk(mbufs, count);
