@@ -45,6 +45,7 @@ struct fuzz {
 	int64_t open;      /* operations of the peer that rudp says are open */
 	uint32_t pending;  /* own operations */
 	uint32_t number;   /* next number of packets that are built */
+	bool has_crc;      /* packets carry a checksum */
 	const uint8_t *at; /* of the script */
 	const uint8_t *end;
 	struct rudp_grant made;
@@ -270,6 +271,9 @@ static void fuzz_create(struct fuzz *fuzz)
 	};
 	uint64_t attempt;
 
+	fuzz->has_crc = script(fuzz, 1) % 2 == 0;
+	if (fuzz->has_crc)
+		params.capabilities = RUDP_CAN_CRC | RUDP_WANTS_CRC;
 	BUG_ON(rudp_create(&config, &fuzz->rudp) != 0);
 	BUG_ON(rudp_connection_add(fuzz->rudp, fuzz->now_us, &params, NULL, &fuzz->connection) !=
 	       0);
@@ -360,6 +364,21 @@ static size_t fuzz_notice(struct fuzz *fuzz, uint8_t *payload)
 	return WIRE_NOTICE_BYTES + (dice % 16 == 1);
 }
 
+/* Puts a checksum in, seldom a wrong one, seldom none where there should be one or the other way round. Returns the bytes. */
+static size_t fuzz_crc(struct fuzz *fuzz, uint8_t *packet, size_t bytes)
+{
+	size_t at = packet[0] == WIRE_CONTROL ? WIRE_HEADER_BYTES : WIRE_DATA_HEADER_BYTES;
+	uint32_t dice = script(fuzz, 1);
+
+	if (fuzz->has_crc == (dice % 32 == 0))
+		return bytes;
+	memmove(packet + at + WIRE_CRC_BYTES, packet + at, bytes - at);
+	packet[1] |= WIRE_FLAG_CRC;
+	wire_crc_write(packet, bytes + WIRE_CRC_BYTES);
+	packet[at] ^= dice % 32 == 1;
+	return bytes + WIRE_CRC_BYTES;
+}
+
 /* A packet that gets past the first checks, with the script's bytes behind its header. */
 static void fuzz_build(struct fuzz *fuzz)
 {
@@ -402,6 +421,7 @@ static void fuzz_build(struct fuzz *fuzz)
 			bytes = WIRE_DATA_HEADER_BYTES +
 				fuzz_notice(fuzz, packet + WIRE_DATA_HEADER_BYTES);
 	}
+	bytes = fuzz_crc(fuzz, packet, bytes);
 	fuzz_receive(fuzz, packet, bytes);
 }
 

@@ -122,6 +122,7 @@ static void node_boot(struct node *node)
 		.datagram_bytes = (uint16_t)datagram_bytes,
 		.operations = RUDP_OPERATIONS_DEFAULT,
 		.packets = RUDP_PACKETS_DEFAULT,
+		.capabilities = RUDP_CAN_CRC | (node->has_crc ? RUDP_WANTS_CRC : 0u),
 		.accepted_max = 64,
 		.counters = node->handshake_counters,
 		.callbacks = &node_handshake_callbacks,
@@ -148,6 +149,9 @@ void node_init(struct node *node, const struct scenario *scenario, struct node *
 	node->memory.busy_ppm = scenario->busy_ppm;
 	node->memory.is_lenient = (scenario->expects & SCENARIO_LENIENT) != 0;
 	node->scenario = scenario;
+	node->has_crc |= scenario->has_crc != 0;
+	if (node->is_blind)
+		node->has_crc = false;
 	node->address.family = 4;
 	node->address.port = (uint16_t)(7000 + node->index);
 	node->address.ip[0] = 10;
@@ -467,6 +471,8 @@ static void node_expect(struct node *node)
 		memory_violation(memory, "nothing went in pieces", 0);
 	if ((expects & SCENARIO_NOTIFIES) != 0 && memory->notified == 0)
 		memory_violation(memory, "nothing was notified", 0);
+	if ((expects & SCENARIO_DAMAGES) != 0 && node->counters[RUDP_COUNTER_CRC_BAD] == 0)
+		memory_violation(memory, "nothing was damaged", 0);
 	if ((expects & SCENARIO_REFUSES) != 0 && memory->by_status[HAUL_STALE] == 0)
 		memory_violation(memory, "nothing was refused", 0);
 }

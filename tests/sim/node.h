@@ -25,6 +25,8 @@ struct node {
 	struct rudp_connection *connection; /**< NULL = none; also while it ends */
 	struct handshake *handshake;
 	bool is_connecting;
+	bool has_crc; /**< wants a checksum; set before node_init for all scenarios, by it for those that have it */
+	bool is_blind;             /**< sabotage: none of them has it */
 	uint64_t peer_incarnation; /**< as last learnt; 0 = not yet */
 	struct memory memory;
 	struct link *link;             /**< to the other node */

@@ -18,6 +18,7 @@
 #define SCENARIO_NONE_LOST  0x80u  /**< nothing was declared lost; probes may have been sent */
 #define SCENARIO_MARKS      0x100u /**< packets of each node were marked */
 #define SCENARIO_UNMARKED   0x200u /**< each node found that marks do not come through */
+#define SCENARIO_DAMAGES    0x400u /**< each node found packets damaged */
 
 struct scenario {
 	const char *name;
@@ -43,6 +44,7 @@ struct scenario {
 	uint32_t restart_us;      /**< a node restarts about this often */
 	uint32_t close_us;        /**< a node closes its connection about this often */
 	uint32_t think_us;        /**< idle time between operations, up to */
+	uint32_t has_crc;         /**< 1 = packets carry a checksum */
 	uint32_t mtu_bytes;       /**< that both ends have found at the end; 0 = any */
 	const char *cc;           /**< whatever the command line says; NULL = as that says */
 	uint32_t expects;         /**< SCENARIO_* */

@@ -2,7 +2,7 @@
 /*
  * The simulator: two nodes, two links, a virtual clock. Everything follows from the seed.
  *
- *     sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME] [--sabotage WHAT]
+ *     sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME] [--crc] [--sabotage WHAT]
  *         [--list] [--verbose]
  *     sim --bench ...    the performance mode, see bench.h
  *
@@ -42,6 +42,7 @@ static struct {
 	const char *scenario; /* NULL = all */
 	const char *cc;       /* congestion control; NULL = the default */
 	const char *sabotage; /* empty = none */
+	bool has_crc;         /* packets carry a checksum in all scenarios */
 	bool is_verbose;
 	bool is_list;
 } options = { .seeds = 10, .sabotage = "" };
@@ -145,6 +146,8 @@ static void sim_init(struct sim *sim, const struct scenario *scenario, uint64_t 
 		const char *cc = scenario->cc != NULL ? scenario->cc : options.cc;
 
 		sim->nodes[i].cc = cc != NULL ? cc_find(cc) : NULL;
+		sim->nodes[i].has_crc = options.has_crc;
+		sim->nodes[i].is_blind = strcmp(options.sabotage, "checksum") == 0;
 		node_init(&sim->nodes[i], scenario, &sim->nodes[!i]);
 		sim->nodes[i].memory.uid_next = &sim->uid_next;
 	}
@@ -232,10 +235,11 @@ static void sim_report(struct sim *sim, const struct scenario *scenario, uint64_
 			       strstr(memory->violation, "twice") != NULL ||
 			       strstr(memory->violation, "lost where") != NULL;
 		printf("FAILED %s seed %" PRIu64 " node %u: %s\n"
-		       "  replay: sim --scenario %s --seed %" PRIu64 "%s%s%s%s\n",
+		       "  replay: sim --scenario %s --seed %" PRIu64 "%s%s%s%s%s\n",
 		       scenario->name, seed, i, memory->violation, scenario->name, seed,
 		       options.cc != NULL ? " --cc " : "", options.cc != NULL ? options.cc : "",
-		       *options.sabotage ? " --sabotage " : "", options.sabotage);
+		       options.has_crc ? " --crc" : "", *options.sabotage ? " --sabotage " : "",
+		       options.sabotage);
 	}
 }
 
@@ -266,8 +270,8 @@ static bool sim_case(const struct scenario *scenario, uint64_t seed)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME]\n"
-		"           [--sabotage window|pieces|marks|fence|freshness|generation|notifier]\n"
+		"usage: sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME] [--crc]\n"
+		"           [--sabotage window|pieces|marks|fence|freshness|generation|notifier|checksum]\n"
 		"           [--list] [--verbose]\n");
 	return 2;
 }
@@ -288,6 +292,10 @@ static bool options_parse(int argc, char **argv)
 		if (strcmp(argv[i], "--list") == 0 || strcmp(argv[i], "--verbose") == 0) {
 			options.is_list |= argv[i][2] == 'l';
 			options.is_verbose |= argv[i][2] == 'v';
+			continue;
+		}
+		if (strcmp(argv[i], "--crc") == 0) {
+			options.has_crc = true;
 			continue;
 		}
 		if (value == NULL)
