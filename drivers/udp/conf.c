@@ -24,6 +24,7 @@
 /* 4095 is reserved. */
 #define VLAN_MOST 4094
 
+/* In the order of enum udp_checksum and of enum udp_crc. */
 static const char *const checksum_words[] = { "auto", "always", "never", NULL };
 /* In the order of enum udp_congestion; all but the first are names of rudp. */
 static const char *const congestion_words[] = { "auto", "fixed", "newreno", "swift", NULL };
@@ -104,18 +105,10 @@ static const char *conf_check_impair(const void *value)
 #endif
 }
 
-/* What nobody sums up nobody finds damaged: such a frame would be taken for data. */
-static bool conf_is_damage_unseen(const struct udp_port_conf *port)
-{
-	return strstr(port->impair, "corrupt=") != NULL && port->checksum != UDP_CHECKSUM_ALWAYS;
-}
-
 static const char *conf_check_port(const void *value)
 {
 	const struct udp_port_conf *port = value;
 
-	if (conf_is_damage_unseen(port))
-		return "impair: corrupt needs checksum = \"always\"";
 	return port->address[0] == '\0' && port->address6[0] == '\0'
 		       ? "neither address nor address6 is set"
 		       : NULL;
@@ -179,16 +172,31 @@ static const struct conf_key udp_keys[] = {
 	CONF_KEY_WORD(struct udp_conf, congestion, "congestion_control", "auto", congestion_words,
 		      "what bounds them below that: auto = swift, but on wires inside one host's "
 		      "memory, where nothing queues, fixed"),
+	CONF_KEY_WORD(
+		struct udp_conf, payload_crc, "payload_crc", "auto", checksum_words,
+		"CRC-32C over each packet's header and payload, in software, if both ends can: auto = "
+		"wanted where a wire leaves this host and has no UDP checksum"),
 	CONF_KEY_U32(struct udp_conf, peer_silence_ms, "peer_silence_ms", 5000, 100, 60000,
 		     "milliseconds", "silence after which a connection is given up"),
 	CONF_KEY_STRING_LIST(struct udp_conf, eal_args, eal_arg_count, "eal_args", "", NULL,
 			     "further arguments for EAL"),
 };
 
+/* What nobody sums up nobody finds damaged: such a frame would be taken for data. */
+static bool conf_is_damage_unseen(const struct udp_conf *conf, const struct udp_port_conf *port)
+{
+	return strstr(port->impair, "corrupt=") != NULL && port->checksum != UDP_CHECKSUM_ALWAYS &&
+	       conf->payload_crc != UDP_CRC_ALWAYS;
+}
+
 static const char *udp_conf_check(const void *value)
 {
 	const struct udp_conf *conf = value;
 
+	for (uint32_t i = 0; i < conf->port_count; i++) {
+		if (conf_is_damage_unseen(conf, &conf->ports[i]))
+			return "ports: impair: corrupt needs checksum = \"always\" or payload_crc = \"always\"";
+	}
 	for (uint32_t i = 1; i < conf->port_count; i++) {
 		for (uint32_t j = 0; j < i; j++) {
 			if (strcmp(conf->ports[i].name, conf->ports[j].name) == 0)

@@ -50,6 +50,12 @@ enum udp_congestion {
 	UDP_CONGESTION_SWIFT = 3,
 };
 
+enum udp_crc {
+	UDP_CRC_AUTO = 0,   /**< where neither the wire nor the UDP checksum would see damage */
+	UDP_CRC_ALWAYS = 1, /**< wanted on every connection */
+	UDP_CRC_NEVER = 2,  /**< not even when the peer wants it */
+};
+
 struct udp_port_conf {
 	char name[HAUL_NAME_BYTES];
 	char device[UDP_DEVICE_BYTES];
@@ -72,7 +78,8 @@ struct udp_conf {
 	uint32_t udp_port;
 	uint32_t connections; /**< for each pair of a port and a peer's address */
 	uint32_t window_packets;
-	uint32_t congestion; /**< enum udp_congestion */
+	uint32_t congestion;  /**< enum udp_congestion */
+	uint32_t payload_crc; /**< enum udp_crc */
 	uint32_t peer_silence_ms;
 	char eal_args[UDP_EAL_ARGS_MAX][UDP_EAL_ARG_BYTES];
 	uint32_t eal_arg_count;

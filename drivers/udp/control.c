@@ -443,6 +443,16 @@ void udp_control_disconnect(struct transport *transport, uint32_t worker, uint32
 	}
 }
 
+/* Who asked for checksums everywhere wants to know where there are none. */
+static void udp_control_warn(struct transport *transport, const struct rudp_params *params)
+{
+	if (transport->conf->payload_crc != UDP_CRC_ALWAYS ||
+	    (params->capabilities & RUDP_WANTS_CRC) != 0)
+		return;
+	log_limited(&transport->limit, LOG_LEVEL_WARNING, "udp",
+		    "peer %s: packets go without a CRC: payload_crc is never there", params->name);
+}
+
 /* The command that hands a connection to its worker. */
 static bool udp_control_install(struct transport *transport, uint32_t worker, uint32_t rail,
 				const struct rudp_params *params)
@@ -454,6 +464,7 @@ static bool udp_control_install(struct transport *transport, uint32_t worker, ui
 
 	if (neighbours == NULL)
 		return false;
+	udp_control_warn(transport, params);
 	command.port = params->address.link;
 	/* The ends have told what they carry with IPv4. */
 	if (ip.family == 6)
@@ -587,8 +598,23 @@ static int udp_handshake_accept(void *context, const struct rudp_params *params)
 	return udp_control_install(transport, worker, UDP_NO_RAIL, params) ? -EINPROGRESS : -EBUSY;
 }
 
+/* By the wire, unless told otherwise; of a port that is not up nothing is known, and nothing comes of it. */
+static uint32_t udp_handshake_capabilities(void *context, const struct rudp_address *address)
+{
+	const struct transport *transport = context;
+	const struct port *port = &transport->ports[address->link];
+	bool is_wanted = transport->conf->payload_crc == UDP_CRC_ALWAYS;
+
+	if (transport->conf->payload_crc == UDP_CRC_NEVER)
+		return 0;
+	if (transport->conf->payload_crc == UDP_CRC_AUTO && port_state(port) == PORT_UP)
+		is_wanted = port_is_blind(port, address->family == 6 ? PORT_IPV6 : PORT_IPV4);
+	return is_wanted ? RUDP_CAN_CRC | RUDP_WANTS_CRC : RUDP_CAN_CRC;
+}
+
 const struct handshake_callbacks udp_handshake_callbacks = {
 	.random = udp_handshake_random,
+	.capabilities = udp_handshake_capabilities,
 	.established = udp_handshake_established,
 	.failed = udp_handshake_failed,
 	.steer = udp_handshake_steer,

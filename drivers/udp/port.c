@@ -406,6 +406,12 @@ void port_close(struct port *port)
 	port->conf = NULL;
 }
 
+bool port_is_blind(const struct port *port, enum port_family family)
+{
+	/* Memory does not need it, a checksum of UDP sees what a link's own has not, and IPv6 is never without. */
+	return !port->is_memory && port->sum == FRAME_SUM_NONE && family == PORT_IPV4;
+}
+
 bool port_look_at_link(struct port *port, uint64_t now_us)
 {
 	struct rte_eth_link link;

@@ -120,6 +120,9 @@ static inline enum port_family port_family_of(const struct frame_ip *ip)
 /** Is an address on the port's link? */
 bool port_reaches(const struct port *port, const struct frame_ip *ip);
 
+/** May frames of a family be damaged on its wire, and nobody would see? Of a port that is UP. */
+bool port_is_blind(const struct port *port, enum port_family family);
+
 /** Is there a peer on the link? Of a port that is UP. Control thread; does not block. */
 bool port_look_at_link(struct port *port, uint64_t now_us);
 

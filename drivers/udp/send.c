@@ -10,16 +10,13 @@
 
 #include <string.h>
 
-/*
- * Where datagrams begin in a packet buffer: so that the payload behind all headers stands on a cache line, with room for
- * the header that a virtio port puts in front.
- */
-#define UDP_DATAGRAM_AT 160u
 #define UDP_VIRTIO_ROOM 16u
 
-_Static_assert((UDP_DATAGRAM_AT + RUDP_DATA_HEADER_BYTES) % 64 == 0, "payloads are aligned");
-_Static_assert(UDP_DATAGRAM_AT >= FRAME_TEMPLATE_BYTES + UDP_VIRTIO_ROOM, "headers have room");
-_Static_assert(UDP_DATAGRAM_AT - FRAME_HEADER_BYTES <= RTE_PKTMBUF_HEADROOM,
+_Static_assert(UDP_PAYLOAD_AT % 64 == 0, "payloads are aligned");
+_Static_assert(UDP_PAYLOAD_AT - RUDP_DATA_HEADER_BYTES - RUDP_CRC_BYTES >=
+		       FRAME_TEMPLATE_BYTES + UDP_VIRTIO_ROOM,
+	       "headers have room");
+_Static_assert(UDP_PAYLOAD_AT - RUDP_DATA_HEADER_BYTES - FRAME_HEADER_BYTES <= RTE_PKTMBUF_HEADROOM,
 	       "no frame is shorter of room than its port says");
 
 /* To the worker that has the queue; what its ring does not take waits, as for a port. */
@@ -244,7 +241,7 @@ static inline int udp_send_packet(struct transport_worker *worker,
 	mbuf = udp_queue_buffer(worker, queue);
 	if (UNLIKELY(mbuf == NULL))
 		return -1;
-	datagram = (uint8_t *)mbuf->buf_addr + UDP_DATAGRAM_AT;
+	datagram = (uint8_t *)mbuf->buf_addr + connection->datagram_at;
 	bytes = rudp_transmit(connection->rudp, worker->now_us, mbuf, datagram,
 			      connection->capacity);
 	if (UNLIKELY(bytes == 0 || !template->is_resolved)) {
@@ -254,7 +251,7 @@ static inline int udp_send_packet(struct transport_worker *worker,
 		return bytes > 0;
 	}
 	frame_finish(template, datagram, (uint32_t)bytes);
-	udp_queue_add(queue, mbuf, UDP_DATAGRAM_AT - template->header_bytes,
+	udp_queue_add(queue, mbuf, connection->datagram_at - template->header_bytes,
 		      template->header_bytes + (uint32_t)bytes);
 	if (UNLIKELY(connection->tx_flags != 0)) {
 		mbuf->ol_flags |= connection->tx_flags;

@@ -272,6 +272,9 @@ static struct udp_connection *udp_connection_make(struct transport_worker *worke
 	connection->rail = command->rail;
 	frame_template_make(&connection->template, &path);
 	connection->capacity = queue->port->frame_bytes - connection->template.header_bytes;
+	connection->datagram_at = UDP_PAYLOAD_AT - RUDP_DATA_HEADER_BYTES;
+	if ((command->params.capabilities & RUDP_WANTS_CRC) != 0)
+		connection->datagram_at -= RUDP_CRC_BYTES;
 	connection->tx_flags = queue->port->tx_flags;
 	if (connection->tx_flags != 0)
 		connection->tx_flags |=

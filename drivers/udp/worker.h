@@ -28,6 +28,12 @@
 /** After this time without a packet taken, a port's waiting packets are dropped: its peer is gone. */
 #define UDP_BLOCKED_US UINT64_C(50000)
 
+/**
+ * Where the payload of a data packet begins in its buffer: on a cache line, with room for all headers before it and for the
+ * header that a virtio port puts in front of those.
+ */
+#define UDP_PAYLOAD_AT 192u
+
 /** Echo requests that a worker answers in a second; more is a flood. */
 #define UDP_ECHOES_PER_S 1000u
 
@@ -66,6 +72,7 @@ struct udp_connection {
 	uint32_t port;                    /**< index */
 	struct frame_ip address;          /**< the peer's */
 	uint32_t capacity;                /**< largest payload of UDP that the port carries to it */
+	uint32_t datagram_at;             /**< where datagrams begin in a packet buffer */
 	uint64_t tx_flags;                /**< RTE_MBUF_F_TX_*; 0 = none */
 	uint32_t rail;                    /**< engine's, or UDP_NO_RAIL */
 	uint8_t state;                    /**< enum rudp_state, as last reported */

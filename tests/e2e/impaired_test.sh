@@ -10,18 +10,37 @@ e2e_need redis-server
 seed=${HAUL_SEED-$RANDOM}
 echo "HAUL_SEED=$seed"
 
-# impaired SEED FAULTS: further keys of a port. Damage is seen by checksums alone.
-impaired() {
-	echo "checksum = \"always\"; impair = \"seed=$1,$2\";"
+# wire SIDE ADDRESS SEED FAULTS: a node's lines. Damage is seen by UDP's checksum, or with CRC=always by haul's own alone.
+wire() {
+	local checksum=always
+	[ -z "${CRC-}" ] || checksum=never
+	cluster_wire "$1" "$2" 1500 "checksum = \"$checksum\"; impair = \"seed=$3,$4\";" |
+		sed "s/udp = {/& ${CRC+payload_crc = \"$CRC\";}/"
 }
 
 # nodes FAULTS: start both.
 nodes() {
-	cluster_node a "$(cluster_wire server 10.79.0.1/24 1500 "$(impaired "$seed" "$1")")"
-	cluster_node b "$(cluster_wire client 10.79.0.2/24 1500 "$(impaired "$((seed + 1))" "$1")")"
+	cluster_node a "$(wire server 10.79.0.1/24 "$seed" "$1")"
+	cluster_node b "$(wire client 10.79.0.2/24 "$((seed + 1))" "$1")"
 	cluster_node_start a
 	cluster_node_start b
 	own b target 8388608
+}
+
+nodes_stop() {
+	for process in b.data b.control a.data a.control; do
+		cluster_stop $process
+	done
+}
+
+# are_counted NAME...: counters of a that must not be 0.
+are_counted() {
+	for name in "$@"; do
+		[ "$(counter a udp "$name")" -gt 0 ] || {
+			echo "FAILED: $name of a is 0"
+			exit 1
+		}
+	done
 }
 
 # A release has no such key's values.
@@ -43,17 +62,22 @@ nodes "drop=20000,duplicate=10000,reorder=50000,corrupt=5000,jitter_us=20"
 HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock expect 'the digests are equal' "$COPY" roundtrip "$CLUSTER_DIR/file" target
 probe a loop target 5 30000 >"$CLUSTER_DIR/loop.out" 2>&1
 expect '^LOOP OK=[0-9]+ attached=1 opened=1 wrong=0 overdue=0' cat "$CLUSTER_DIR/loop.out"
-for name in impair_dropped impair_duplicated impair_delayed impair_corrupted drop_udp_sum rudp_retransmitted; do
-	[ "$(counter a udp $name)" -gt 0 ] || {
-		echo "FAILED: $name of a is 0"
-		exit 1
-	}
-done
+are_counted impair_dropped impair_duplicated impair_delayed impair_corrupted drop_udp_sum rudp_retransmitted
+[ "$(counter a udp rudp_crc_connections)" = 0 ] || {
+	echo "FAILED: a wire in memory got a checksum that nobody asked for"
+	exit 1
+}
+
+echo "- damage, with no checksum but that of each packet"
+nodes_stop
+CRC=always nodes "drop=5000,reorder=20000,corrupt=20000"
+HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock expect 'the digests are equal' "$COPY" roundtrip "$CLUSTER_DIR/file" target
+probe a loop target 5 30000 >"$CLUSTER_DIR/loop.out" 2>&1
+expect '^LOOP OK=[0-9]+ attached=1 opened=1 wrong=0 overdue=0' cat "$CLUSTER_DIR/loop.out"
+are_counted impair_corrupted rudp_crc_connections rudp_crc_bad rudp_retransmitted
 
 echo "- losses in bursts, and nothing at all for 300 ms every second"
-for process in b.data b.control a.data a.control; do
-	cluster_stop $process
-done
+nodes_stop
 nodes "burst_enter=2000,burst_leave=100000,hole_every_ms=1000,hole_ms=300"
 HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock expect 'the digests are equal' "$COPY" roundtrip "$CLUSTER_DIR/file" target
 probe a loop target 5 30000 >"$CLUSTER_DIR/loop.out" 2>&1

@@ -490,6 +490,70 @@ static void connect__fails_with_another_key(void **state)
 	assert_int_equal(a.worker.cause, RAIL_CAUSE_REFUSED);
 }
 
+/* Both nodes anew, with these policies and this wire from a; then bytes both ways, that must be right. */
+static void check_with_crc(uint32_t crc_a, uint32_t crc_b, const char *impair, bool is_agreed)
+{
+	struct slice slices[2];
+
+	drain();
+	udp_node_close(&a);
+	udp_node_close(&b);
+	memset(a.counters, 0, sizeof(a.counters));
+	memset(b.counters, 0, sizeof(b.counters));
+	a.conf.payload_crc = crc_a;
+	b.conf.payload_crc = crc_b;
+	strcpy(a.conf.ports[0].impair, impair);
+	assert_int_equal(udp_node_open(&a, 0xa), 0);
+	assert_int_equal(udp_node_open(&b, 0xb), 0);
+	a.worker.rail = b.worker.rail = RAIL_DOWN;
+	a.worker.done = 0;
+	while (!is_port_up(&a) || !is_port_up(&b))
+		turn();
+	connect_both();
+	assert_true(udp_node_post(&a, &slices[0], SLICE_WRITE, 0, SLICE_BYTES));
+	assert_true(udp_node_post(&a, &slices[1], SLICE_READ, SLICE_BYTES, SLICE_BYTES));
+	assert_true(turn_until(&a.worker.done, 2));
+	assert_int_equal(a.worker.refused, 0);
+	assert_memory_equal(a.worker.memory, b.worker.memory, 2 * SLICE_BYTES);
+	assert_int_equal(a.counters[UDP_RUDP_CRC_CONNECTIONS], is_agreed ? 2 : 0);
+	assert_int_equal(b.counters[UDP_RUDP_CRC_CONNECTIONS], is_agreed ? 2 : 0);
+}
+
+static void connect__agrees_on_a_checksum(void **state)
+{
+	(void)state;
+	check_with_crc(UDP_CRC_AUTO, UDP_CRC_AUTO, "", false);
+	check_with_crc(UDP_CRC_ALWAYS, UDP_CRC_AUTO, "", true);
+	check_with_crc(UDP_CRC_AUTO, UDP_CRC_ALWAYS, "", true);
+	check_with_crc(UDP_CRC_ALWAYS, UDP_CRC_NEVER, "", false);
+}
+
+#ifdef HAUL_DEBUG
+/* There is no checksum of UDP on this wire, which is memory. */
+static void post__sees_damage_by_the_checksum(void **state)
+{
+	(void)state;
+	check_with_crc(UDP_CRC_ALWAYS, UDP_CRC_ALWAYS, "seed=1,corrupt=100000", true);
+	assert_true(b.counters[UDP_RUDP_CRC_BAD] > 0);
+	assert_true(a.counters[UDP_RUDP_RETRANSMITTED] > 0);
+}
+#endif
+
+static void port_is_blind__where_nobody_sees_damage(void **state)
+{
+	struct port memory = { .is_memory = true, .sum = FRAME_SUM_NONE };
+	struct port summed = { .sum = FRAME_SUM_WHOLE };
+	struct port offloaded = { .sum = FRAME_SUM_PSEUDO };
+	struct port bare = { .sum = FRAME_SUM_NONE };
+
+	(void)state;
+	assert_false(port_is_blind(&memory, PORT_IPV4));
+	assert_false(port_is_blind(&summed, PORT_IPV4));
+	assert_false(port_is_blind(&offloaded, PORT_IPV4));
+	assert_true(port_is_blind(&bare, PORT_IPV4));
+	assert_false(port_is_blind(&bare, PORT_IPV6));
+}
+
 static void connect__comes_back_after_a_restart_of_the_peer(void **state)
 {
 	uint8_t *memory = b.worker.memory;
@@ -676,6 +740,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(connect__fails_on_a_port_that_connections_come_from,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(connect__fails_with_another_key, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(connect__agrees_on_a_checksum, set_up, tear_down),
+#ifdef HAUL_DEBUG
+		cmocka_unit_test_setup_teardown(post__sees_damage_by_the_checksum, set_up,
+						tear_down),
+#endif
+		cmocka_unit_test(port_is_blind__where_nobody_sees_damage),
 		cmocka_unit_test_setup_teardown(connect__comes_back_after_a_restart_of_the_peer,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(control__opens_a_port_again_that_is_gone, set_up,

@@ -106,18 +106,26 @@ static const struct conf_table *port_table(void)
 
 static void udp_conf_table__refuses_damage_that_nobody_would_see(void **state)
 {
-	static struct udp_port_conf port;
+	static struct udp_conf conf;
+	struct udp_port_conf *port = &conf.ports[0];
 
 	(void)state;
 	assert_non_null(port_table());
-	conf_defaults(port_table(), &port);
-	assert_non_null(port_table()->check(&port)); /* no address */
-	strcpy(port.address, "10.0.0.1/24");
-	assert_null(port_table()->check(&port));
-	strcpy(port.impair, "drop=1,corrupt=1");
-	assert_non_null(port_table()->check(&port));
-	port.checksum = UDP_CHECKSUM_ALWAYS;
-	assert_null(port_table()->check(&port));
+	conf_defaults(&udp_conf_table, &conf);
+	conf_defaults(port_table(), port);
+	conf.port_count = 1;
+	assert_non_null(port_table()->check(port)); /* no address */
+	strcpy(port->address, "10.0.0.1/24");
+	assert_null(port_table()->check(port));
+	assert_null(udp_conf_table.check(&conf));
+	strcpy(port->impair, "drop=1,corrupt=1");
+	assert_non_null(udp_conf_table.check(&conf));
+	port->checksum = UDP_CHECKSUM_ALWAYS;
+	assert_null(udp_conf_table.check(&conf));
+	port->checksum = UDP_CHECKSUM_NEVER;
+	assert_non_null(udp_conf_table.check(&conf));
+	conf.payload_crc = UDP_CRC_ALWAYS;
+	assert_null(udp_conf_table.check(&conf));
 }
 
 /* A line of the shipped file's group; without its sign. */
