@@ -41,8 +41,9 @@ uint32_t crc32c_portable(uint32_t seed, const void *bytes, size_t length)
 #if defined(__x86_64__)
 #define WORD_BYTES sizeof(uint64_t)
 /* Longest and shortest strand: beyond one a further round begins, below the other joining costs more than it saves. */
-#define STRAND_WORDS_MAX 128u
-#define STRAND_WORDS_MIN 8u
+#define STRAND_WORDS_MAX  128u
+#define STRAND_WORDS_MIN  8u
+#define STRANDS_BYTES_MIN ((size_t)3 * STRAND_WORDS_MIN * sizeof(uint64_t))
 
 /* x^(64 n - 33), reflected; [0] is not used. Written once, before main. */
 static uint32_t powers[2 * STRAND_WORDS_MAX + 1];
@@ -108,7 +109,7 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_fast(uint32_t se
 	const uint8_t *at = bytes;
 	uint64_t crc = (uint32_t)~seed;
 
-	while (length >= 3 * STRAND_WORDS_MIN * WORD_BYTES) {
+	while (length >= STRANDS_BYTES_MIN) {
 		size_t words = length / (3 * WORD_BYTES);
 
 		words = words < STRAND_WORDS_MAX ? words : STRAND_WORDS_MAX;
