@@ -5,6 +5,7 @@
  */
 #include "api/haul_error.h"
 #include "base/clock.h"
+#include "base/trace.h"
 #include "conf/controlplane.h"
 #include "controlplane/http/metrics.h"
 #include "controlplane/http/pages.h"
@@ -69,6 +70,8 @@ static json_t *body_make(const struct http_scene *scene, const struct link_statu
 	(void)json_object_set_new(body, "dataplane", json_boolean(status->has_dataplane));
 	(void)json_object_set_new(body, "dataplane_answers", json_boolean(status->is_answering));
 	(void)json_object_set_new(body, "dataplane_process", json_integer(status->pid));
+	(void)json_object_set_new(body, "trace_file",
+				  json_sprintf("%s" TRACE_SUFFIX, scene->conf->counters_file));
 	(void)json_object_set_new(body, "redis", redis_make(status));
 	(void)json_object_set_new(body, "segments", json_integer(status->published));
 	(void)json_object_set_new(body, "segments_doubtful", json_integer(status->doubtful));

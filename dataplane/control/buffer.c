@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "control/node.h"
 #include "control/rings.h"
 
@@ -23,8 +24,20 @@ static const uint8_t buffer_transitions[BUFFER_STATE_COUNT] = {
 
 static void buffer_set_state(struct buffer *buffer, enum buffer_state state)
 {
+	static const char *const words[BUFFER_STATE_COUNT] = {
+		[BUFFER_REGISTERING] = "registering",
+		[BUFFER_ACTIVE] = "active",
+		[BUFFER_GONE] = "gone",
+	};
+	struct trace_event event = { .kind = TRACE_BUFFER,
+				     .segment = buffer->segment->name,
+				     .number = buffer->region,
+				     .from = words[buffer->state],
+				     .to = words[state] };
+
 	BUG_ON((buffer_transitions[buffer->state] & 1u << state) == 0);
 	buffer->state = state;
+	trace_write(&event);
 }
 
 /* The last step: nothing names it any more. */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memfd.h"
 #include "base/seqpacket.h"
+#include "base/trace.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -239,11 +240,37 @@ static void link_on_table(struct link *link, const struct haul_control_table *me
 	link_owe(link, &owed);
 }
 
+static const char *node_state_text(enum haul_node_state state)
+{
+	static const char *const words[] = {
+		[HAUL_NODE_UNKNOWN] = "unknown",
+		[HAUL_NODE_PUBLISHED] = "published",
+		[HAUL_NODE_REFUSED] = "refused",
+	};
+
+	return state < ARRAY_SIZE(words) ? words[state] : "unheard of";
+}
+
+static void link_set_node_state(struct link *link, enum haul_node_state state, const char *why)
+{
+	struct trace_event event = { .kind = TRACE_NODE,
+				     .node = link->hello.node,
+				     .incarnation = link->hello.incarnation,
+				     .from = node_state_text(link->node_state),
+				     .to = node_state_text(state),
+				     .why = why };
+
+	if (state == link->node_state)
+		return;
+	link->node_state = state;
+	trace_write(&event);
+}
+
 static void link_on_node_state(struct link *link, const struct haul_control_node_state *message)
 {
 	if (message->state == link->node_state)
 		return;
-	link->node_state = (enum haul_node_state)message->state;
+	link_set_node_state(link, (enum haul_node_state)message->state, message->reason);
 	if (message->state == HAUL_NODE_PUBLISHED)
 		log_info("link", "node: published");
 	else
@@ -421,7 +448,7 @@ static void link_break(struct link *link, const char *why)
 	link->is_greeted = false;
 	link->is_blocked = false;
 	link->owed_count = 0;
-	link->node_state = HAUL_NODE_UNKNOWN;
+	link_set_node_state(link, HAUL_NODE_UNKNOWN, "the control plane is gone");
 	link->retry_at_us = clock_now_us() + link->retry_ms * 1000ull;
 	link->retry_ms = MIN(link->retry_ms * 2, LINK_RETRY_MAX_MS);
 	TAILQ_FOREACH(request, &link->requests, link)

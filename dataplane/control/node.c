@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/trace.h"
 #include "control/table.h"
 #include "engine/doze.h"
 
@@ -162,6 +163,23 @@ static int node_make_counters(struct node *node)
 	if (error != 0)
 		log_error("node", "counters file %s: cannot be made: %s", node->conf->counters_file,
 			  strerrordesc_np(-error));
+	return error;
+}
+
+/* Beside the counters: one ring a worker, and the control thread's, which is this one. */
+static int node_make_trace(struct node *node)
+{
+	const uint32_t workers = node->engine.options.worker_count;
+	char path[CONF_PATH_BYTES + sizeof(TRACE_SUFFIX)];
+	int error;
+
+	(void)snprintf(path, sizeof(path), "%s" TRACE_SUFFIX, node->conf->counters_file);
+	error = trace_create(path, workers + 1, &node->engine.trace);
+	if (error != 0)
+		log_error("node", "trace file %s: cannot be made: %s", path,
+			  strerrordesc_np(-error));
+	else
+		trace_bind(node->engine.trace, workers);
 	return error;
 }
 
@@ -328,6 +346,8 @@ static int node_prepare(struct node *node)
 		error = job_lane_start(&node->lane_long, node->base, "haul-long");
 	if (error == 0)
 		error = node_make_counters(node);
+	if (error == 0)
+		error = node_make_trace(node);
 	return error;
 }
 
@@ -432,6 +452,8 @@ void node_destroy(struct node *node)
 	segment_free_all(node);
 	BUG_ON(!TAILQ_EMPTY(&node->clients.list) || !TAILQ_EMPTY(&node->openings));
 	node_free_engine(node);
+	trace_destroy(node->engine.trace);
+	node->engine.trace = NULL;
 	counters_destroy(node->counters);
 	if (node->stop_term != NULL)
 		event_free(node->stop_term);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memfd.h"
 #include "base/names.h"
+#include "base/trace.h"
 #include "control/node.h"
 #include "control/rings.h"
 
@@ -68,14 +69,26 @@ static enum opening_state opening_judge(const struct opening *opening)
 }
 
 /* Something that its state hangs on has changed: since when is it in the one that it is in now? */
-static void opening_note(struct opening *opening)
+static void opening_note(struct opening *opening, const char *why)
 {
+	const struct remote_view *view = opening_view(opening);
+	const struct peer *peer = &opening->node->engine.peers.peers[view->peer];
 	enum opening_state state = opening_judge(opening);
+	bool is_new = opening->since_us == 0;
+	struct trace_event event = { .kind = TRACE_OPENING,
+				     .segment = opening->name,
+				     .node = peer->node,
+				     .incarnation = view->incarnation,
+				     .number = view->version,
+				     .from = is_new ? "none" : opening_state_text(opening->state),
+				     .to = opening_state_text(state),
+				     .why = why };
 
-	if (state == opening->state && opening->since_us != 0)
+	if (state == opening->state && !is_new)
 		return;
 	opening->state = state;
 	opening->since_us = clock_now_us();
+	trace_write(&event);
 }
 
 /*
@@ -151,7 +164,7 @@ static void opening_retire(struct opening *opening, const char *why)
 		return;
 	log_info("opening", "segment %s: retired: %s", opening->name, why);
 	opening->is_retired = true;
-	opening_note(opening);
+	opening_note(opening, why);
 	event_del(opening->timer);
 	remote_retire(&opening->node->engine.remotes, opening->remote);
 }
@@ -194,7 +207,7 @@ static int opening_swap_view(struct opening *opening, const struct haul_descript
 	atomic_store_explicit(&remote->view, view, memory_order_release);
 	atomic_store_explicit(&remote->version_seen, view->version, memory_order_release);
 	quiesce_call(&opening->node->quiesce, &old->quiesce, opening_free_view);
-	opening_note(opening);
+	opening_note(opening, "a newer descriptor was taken");
 	return 0;
 }
 
@@ -228,7 +241,7 @@ static void opening_show(struct opening *opening, struct remote_view *view)
 	atomic_store_explicit(&remote->view, view, memory_order_relaxed);
 	atomic_store_explicit(&remote->version_seen, view->version, memory_order_relaxed);
 	atomic_store_explicit(&remote->state, REMOTE_OPEN, memory_order_release);
-	opening_note(opening);
+	opening_note(opening, "opened");
 }
 
 /* A slot, a peer and a view for a descriptor seen for the first time; NULL when one of them is not to be had. */
@@ -316,7 +329,7 @@ static void opening_hear(struct opening *opening, uint64_t version, uint64_t inc
 		/* From this store on no worker posts by the old view. */
 		atomic_store_explicit(&opening_remote(opening)->version_seen, version,
 				      memory_order_release);
-		opening_note(opening);
+		opening_note(opening, "a newer version was seen");
 		opening_refresh(opening);
 	}
 }
@@ -511,7 +524,7 @@ static void opening_take(struct opening *opening, const struct haul_descriptor *
 		/* Nothing newer than what is here: what was seen ahead of it was this. */
 		atomic_store_explicit(&opening_remote(opening)->version_seen,
 				      opening_view(opening)->version, memory_order_release);
-		opening_note(opening);
+		opening_note(opening, "what was seen is what is here");
 		return;
 	}
 	if (opening_swap_view(opening, descriptor) != 0)
@@ -542,7 +555,7 @@ static void opening_refreshed(void *argument, const struct link_answer *answer)
 	char reason[HAUL_REASON_BYTES];
 
 	opening->is_refreshing = false;
-	opening_note(opening);
+	opening_note(opening, "the refresh was answered");
 	if (answer->status == HAUL_OK) {
 		descriptor = opening_read(answer, opening->name, reason);
 		if (descriptor == NULL)
@@ -593,7 +606,7 @@ static void opening_refresh(struct opening *opening)
 	opening->is_refreshing = true;
 	opening->refreshes++;
 	opening->references++;
-	opening_note(opening);
+	opening_note(opening, "the descriptor was asked for");
 }
 
 void opening_version_seen(struct node *node, const struct haul_control_version_seen *message)

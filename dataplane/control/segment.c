@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memfd.h"
 #include "base/names.h"
+#include "base/trace.h"
 #include "control/node.h"
 #include "control/quota.h"
 
@@ -37,8 +38,21 @@ static const uint8_t segment_transitions[SEGMENT_STATE_COUNT] = {
 
 static void segment_set_state(struct segment *segment, enum segment_state state)
 {
+	static const char *const words[SEGMENT_STATE_COUNT] = {
+		[SEGMENT_MAKING] = "making",
+		[SEGMENT_OPEN] = "open",
+		[SEGMENT_CLOSING] = "closing",
+		[SEGMENT_RETIRING] = "retiring",
+	};
+	struct trace_event event = { .kind = TRACE_SEGMENT,
+				     .segment = segment->name,
+				     .number = segment->number,
+				     .from = words[segment->state],
+				     .to = words[state] };
+
 	BUG_ON((segment_transitions[segment->state] & 1u << state) == 0);
 	segment->state = state;
+	trace_write(&event);
 }
 
 static int segment_ask_erasure(struct segment *segment);

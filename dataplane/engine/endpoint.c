@@ -3,6 +3,7 @@
 #include "engine/endpoint.h"
 
 #include "base/check.h"
+#include "engine/transition.h"
 #include "engine/worker.h"
 
 const char *endpoint_state_text(unsigned int state)
@@ -123,7 +124,9 @@ static void endpoint_ask(struct worker *worker, const struct endpoint *endpoint,
 static void endpoint_want_rails(struct worker *worker, struct endpoint *endpoint, uint64_t now_us)
 {
 	uint32_t ways = worker->engine->peers.peers[endpoint->peer].ways[endpoint->transport];
+	struct transition before;
 
+	transition_begin(&before, endpoint);
 	endpoint->rail_count = (uint8_t)MIN(MAX(ways, endpoint->rail_count), ENGINE_RAILS_MAX);
 	for (uint32_t i = 0; i < endpoint->rail_count; i++) {
 		struct rail *rail = &endpoint->rails[i];
@@ -135,6 +138,7 @@ static void endpoint_want_rails(struct worker *worker, struct endpoint *endpoint
 	}
 	endpoint_settle(endpoint, now_us);
 	endpoint_plan(endpoint);
+	transition_end(&before, worker, endpoint, "asked for");
 }
 
 static inline void endpoint_want(struct worker *worker, struct endpoint *endpoint, uint64_t now_us)
@@ -395,7 +399,10 @@ void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state
 {
 	struct endpoint *endpoint = endpoint_of_rail(worker, number);
 	struct rail *rail = &endpoint->rails[number % ENGINE_RAILS_MAX];
+	const char *why = transition_why(state, cause);
+	struct transition before;
 
+	transition_begin(&before, endpoint);
 	if (rail->stage == RAIL_STAGE_IDLE)
 		return; /* news of a connection that is not wanted any more */
 	if (rail->stage == RAIL_STAGE_CLOSING) {
@@ -404,11 +411,13 @@ void endpoint_rail_state(struct worker *worker, uint32_t number, enum rail_state
 		rail_init(rail);
 		if (!endpoint_has(endpoint, RAIL_STAGE_CLOSING))
 			endpoint_closed(worker, endpoint);
+		transition_end(&before, worker, endpoint, why);
 		return;
 	}
 	if (rail->stage == RAIL_STAGE_CONNECTING && cause == RAIL_CAUSE_CLOSED)
 		return; /* a second word on what was disconnected before; connecting has not ended yet */
 	endpoint_take_news(worker, endpoint, rail, state, cause);
+	transition_end(&before, worker, endpoint, why);
 }
 
 /* Have the driver end what the endpoint may have; false when it has nothing. */
@@ -433,7 +442,9 @@ void endpoint_forget_peer(struct worker *worker, uint32_t peer)
 	numbers_forget(&worker->numbers[peer]);
 	for (uint32_t transport = 0; transport < ENGINE_TRANSPORTS; transport++) {
 		struct endpoint *endpoint = &worker->endpoints[endpoint_number(peer, transport)];
+		struct transition before;
 
+		transition_begin(&before, endpoint);
 		endpoint_fail_waiting(endpoint, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
 		if (endpoint_close(worker, endpoint)) {
 			endpoint_set_state(endpoint, ENDPOINT_CLOSING, worker->now_us);
@@ -441,6 +452,7 @@ void endpoint_forget_peer(struct worker *worker, uint32_t peer)
 		} else {
 			endpoint_init(endpoint, peer, transport);
 		}
+		transition_end(&before, worker, endpoint, "nothing of the peer is open");
 	}
 	endpoint_tell_forgotten(worker, peer);
 }

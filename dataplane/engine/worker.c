@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/trace.h"
 #include "engine/doze.h"
 
 #include <errno.h>
@@ -554,6 +555,7 @@ static void *worker_main(void *argument)
 
 	/* Sleeps of microseconds mean nothing with the default slack of 50 us. */
 	prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);
+	trace_bind(worker->engine->trace, worker->number);
 	worker->busy_at_us = clock_now_us();
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
 		uint64_t now_us = clock_sync_us();

@@ -61,6 +61,7 @@ struct engine {
 		[ENGINE_TRANSPORTS]; /**< which to prefer: enum haul_transport, order_count of them */
 	uint32_t order_count;
 	struct worker **workers;
+	struct trace *trace; /**< where transitions are recorded; NULL = nowhere */
 };
 
 enum worker_command_kind {

@@ -52,7 +52,7 @@ done
 
 # haulctl's commands have options of their own beside the general ones.
 general=$(help_options "$build/tools/haulctl")
-for words in 'status' 'node list' 'segment list' 'segment show' 'peer list' 'transport list' 'channel list' 'worker list' 'stats' 'top' 'doctor'; do
+for words in 'status' 'node list' 'segment list' 'segment show' 'peer list' 'peer show' 'opening list' 'transport list' 'channel list' 'worker list' 'stats' 'top' 'trace' 'doctor'; do
 	read -ra command <<<"$words"
 	wanted=$(help_options "$build/tools/haulctl" "${command[@]}")
 	same "options of haulctl $words" "$(sort -u <<<"$general"$'\n'"$wanted" | sed '/^$/d')" "$(offered haulctl "${command[@]}" --)"

@@ -75,6 +75,20 @@ expect '^models/kv +default +read,write +1 +1 +current ' haulctl peer show a
 expect '^a +local +0 .* up ' haulctl peer show a
 expect '^state +alive' haulctl peer show b
 expect '^no rail leads there' haulctl peer show b
+expect 'control +node +a: unknown -> published$' haulctl trace
+expect 'control +opening +models/kv of a version 1: none -> current: opened$' haulctl trace
+expect 'control +buffer +models/kv region [0-9a-f]{12}: registering -> active$' haulctl trace --segment models/kv
+expect 'worker 0 +rail +a rail 0: connecting -> up: connected, or heard again$' haulctl trace --peer a
+same 'a trace of nobody' '' "$(haulctl trace --peer nobody)"
+same 'a trace as JSON' 'opening none current' "$(haulctl --json trace --segment models/kv | python3 -c 'import json, sys
+rows = [json.loads(line) for line in sys.stdin]
+print(*next((r["kind"], r["from"], r["to"]) for r in rows if r["kind"] == "opening"))')"
+timeout 60 "$HAULCTL" --socket "$CLUSTER_DIR/a.http.sock" trace --follow >"$CLUSTER_DIR/follow.log" &
+FOLLOWER=$!
+E2E_PIDS+=("$FOLLOWER")
+disown_segment "$LOOP"
+cluster_wait 20 "the trace to tell of the end" grep -qE 'opening +models/kv of a version 1: current -> retired: nobody has it open' "$CLUSTER_DIR/follow.log"
+disown_segment "$FOLLOWER"
 expect '^worker +rounds +[0-9]+ +rounds' haulctl stats
 expect '^worker +rounds +[0-9]+ +[0-9.]+( k| M)? +rounds' haulctl stats worker --interval 0.3 --count 1
 expect '^worker +entries_refused +0' haulctl stats --all worker
@@ -85,6 +99,9 @@ expect '^WORKER +BUSY +ASLEEP' haulctl top --once --interval 0.2
 expect '^memory +local +up' haulctl top --interval 0.2 --count 2
 leaves 2 haulctl top --all
 leaves 2 haulctl status --once
+leaves 2 haulctl status --follow
+leaves 4 haulctl trace --file "$CLUSTER_DIR/none"
+leaves 1 haulctl trace --file "$CLUSTER_DIR/redis.log"
 
 echo "- as JSON"
 same 'top' '0 True' "$(json 'str(v["workers"][0]["worker"]) + " " + str(0 <= v["workers"][0]["busy"] <= 1 and v["seconds"] >= 0.2)' top --once --interval 0.2)"
@@ -131,6 +148,8 @@ no_dataplane() {
 	haulctl status | grep -q 'not connected'
 }
 cluster_wait 10 "the control plane to miss its dataplane" no_dataplane
+# It was killed, so what led to that can still be read.
+expect 'control +node +a: unknown -> published$' haulctl trace
 leaves 1 haulctl peer list
 leaves 0 haulctl peer show b
 leaves 1 haulctl doctor

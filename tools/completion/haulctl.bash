@@ -20,13 +20,21 @@ _haulctl() {
 			_haulctl_socket=(--socket "${COMP_WORDS[i + 1]}")
 			i=$((i + 1))
 			;;
-		--timeout | --interval | --count) i=$((i + 1)) ;;
+		--timeout | --interval | --count | --peer | --segment | --file) i=$((i + 1)) ;;
 		-*) ;;
 		*) words+=("$word") ;;
 		esac
 	done
 	case $previous in
-	--socket)
+	--peer)
+		mapfile -t COMPREPLY < <(compgen -W "$(_haulctl_names node list)" -- "$current")
+		return
+		;;
+	--segment)
+		mapfile -t COMPREPLY < <(compgen -W "$(_haulctl_names segment list)" -- "$current")
+		return
+		;;
+	--socket | --file)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
@@ -35,10 +43,11 @@ _haulctl() {
 	case ${words[0]-} in
 	stats) options+=' --interval --count --all' ;;
 	top) options+=' --interval --count --once' ;;
+	trace) options+=' --follow --peer --segment --file' ;;
 	esac
 	case "$current:${words[*]}" in
 	-*) choices=("$options") ;;
-	*:) choices=('status node segment peer opening transport channel worker stats top doctor') ;;
+	*:) choices=('status node segment peer opening transport channel worker stats top trace doctor') ;;
 	*:segment | *:peer) choices=('list show') ;;
 	*:node | *:opening | *:transport | *:channel | *:worker) choices=('list') ;;
 	*:'segment show') mapfile -t choices < <(_haulctl_names segment list) ;;

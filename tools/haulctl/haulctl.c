@@ -90,6 +90,15 @@ static const struct haulctl_command haulctl_commands[] = {
 	  "  --count N           end after N of them\n"
 	  "  --once              one, as plain text; plain text is also what no terminal gets\n",
 	  top_run },
+	{ "trace", NULL, NULL, "the dataplane's last transitions",
+	  "One line a transition of a buffer, a segment, an opening, an endpoint, a rail or the node: when, which thread, of what,\n"
+	  "from where to where, and why. Read out of shared memory, also after the dataplane was killed.\n"
+	  "\n"
+	  "  --follow            go on with what comes, until Ctrl-C\n"
+	  "  --peer NODE         only what is about this node\n"
+	  "  --segment NAME      only what is about this segment\n"
+	  "  --file PATH         this file (default: counters_file of the control plane, and .trace)\n",
+	  trace_run },
 	{ "doctor", NULL, NULL, "checks of this node and its host",
 	  "One line a check: ok, warn (it works, but worse than it could) or fail, what was found, and below it what\n"
 	  "would be right. The exit status is 1 when a check fails.\n",
@@ -209,6 +218,10 @@ static int haulctl_run(const struct haulctl *haulctl, char **words, int count, b
 		return haulctl_wrong(command->noun, "--all is for stats alone");
 	if (command->run != top_run && haulctl->is_once)
 		return haulctl_wrong(command->noun, "--once is for top alone");
+	if (command->run != trace_run && (haulctl->is_following || haulctl->peer != NULL ||
+					  haulctl->segment != NULL || haulctl->file != NULL))
+		return haulctl_wrong(command->noun,
+				     "--follow, --peer, --segment and --file are for trace alone");
 	if (command->run == stats_run && haulctl->count > 0 && haulctl->interval_us == 0)
 		return haulctl_wrong("--count", "goes with --interval");
 	return command->run(haulctl, words + used);
@@ -252,6 +265,10 @@ static bool haulctl_parse(struct haulctl *haulctl, int argc, char **argv, int *w
 		{ "count", required_argument, NULL, 'n' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "once", no_argument, NULL, 'o' },
+		{ "follow", no_argument, NULL, 'f' },
+		{ "peer", required_argument, NULL, 'p' },
+		{ "segment", required_argument, NULL, 'g' },
+		{ "file", required_argument, NULL, 'F' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -274,6 +291,14 @@ static bool haulctl_parse(struct haulctl *haulctl, int argc, char **argv, int *w
 			haulctl->is_all = true;
 		else if (option == 'o')
 			haulctl->is_once = true;
+		else if (option == 'f')
+			haulctl->is_following = true;
+		else if (option == 'p')
+			haulctl->peer = optarg;
+		else if (option == 'g')
+			haulctl->segment = optarg;
+		else if (option == 'F')
+			haulctl->file = optarg;
 		else if (option == 'h' || option == 'v')
 			*wanted_out = option;
 		else

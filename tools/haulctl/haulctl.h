@@ -29,6 +29,10 @@ struct haulctl {
 	bool is_json;            /**< print JSON instead of tables */
 	bool is_all;             /**< stats: also counters that are 0 */
 	bool is_once;            /**< top: one interval, as plain text */
+	bool is_following;       /**< trace: go on until interrupted */
+	const char *peer;        /**< trace: only records of this node; NULL = of all */
+	const char *segment;     /**< trace: only of this segment; NULL = of all */
+	const char *file;        /**< trace: this file; NULL = the control plane says which */
 };
 
 /** A command; arguments ends with NULL. */
@@ -47,5 +51,6 @@ haulctl_fn segment_show;
 haulctl_fn stats_run;
 haulctl_fn top_run;
 haulctl_fn doctor_run;
+haulctl_fn trace_run;
 
 #endif
