@@ -132,6 +132,10 @@ static bool pair_option(struct pair_options *options, int option, const char *va
 	case 'w':
 		options->node.is_vhost = strcmp(value, "vhost") == 0;
 		return options->node.is_vhost || strcmp(value, "ring") == 0;
+	case 'c':
+		options->node.payload_crc =
+			strcmp(value, "always") == 0 ? UDP_CRC_ALWAYS : UDP_CRC_NEVER;
+		return true;
 	case 'h':
 		options->node.memory_bytes = PAIR_BYTES * 2;
 		return true;
@@ -147,6 +151,7 @@ static bool pair_options_parse(int argc, char **argv, struct pair_options *optio
 					       { "rounds", required_argument, NULL, 'r' },
 					       { "kind", required_argument, NULL, 'k' },
 					       { "wire", required_argument, NULL, 'w' },
+					       { "crc", required_argument, NULL, 'c' },
 					       { "hot", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	int option;
@@ -171,7 +176,7 @@ int main(int argc, char **argv)
 	if (!pair_options_parse(argc, argv, &options)) {
 		fprintf(stderr, "usage: pair [--mtu N] [--mib N] [--rounds N] [--kind write|read] "
 				"[--hot]\n"
-				"            [--wire ring|vhost]\n");
+				"            [--wire ring|vhost] [--crc always|never]\n");
 		return 2;
 	}
 	perf_node_join(&a, &b, &options.node);

@@ -109,6 +109,7 @@ static void perf_transport(struct perf_node *node, const struct perf_node_option
 	node->conf.port_count = 1;
 	node->conf.huge_pages = UDP_HUGE_PAGES_AUTO;
 	node->conf.mempool_packets = PERF_POOL_PACKETS;
+	node->conf.payload_crc = options->payload_crc;
 	if (options->window_packets > 0)
 		node->conf.window_packets = options->window_packets;
 	snprintf(port->name, sizeof(port->name), "%s", node->name);

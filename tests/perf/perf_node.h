@@ -21,6 +21,7 @@ struct perf_node_options {
 	uint32_t mtu_bytes;
 	uint32_t memory_bytes;   /**< registered on each node */
 	uint32_t window_packets; /**< 0 = the default */
+	uint32_t payload_crc;    /**< enum udp_crc */
 	bool is_vhost;           /**< on virtio-user, the first one, and vhost, in place of rings */
 };
 
