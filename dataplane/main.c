@@ -2,6 +2,7 @@
 /* haul-dataplane: reads its configuration, makes a node out of it and the drivers that are built in, and runs it. */
 #include "base/check.h"
 #include "base/log.h"
+#include "base/weaken.h"
 #include "conf/dataplane.h"
 #include "conf/load.h"
 #include "control/node.h"
@@ -65,6 +66,28 @@ static void main_raise_descriptors(void)
 			    strerrordesc_np(errno));
 }
 
+#ifdef HAUL_DEBUG
+/* Tests alone ask for it, and nobody should have it unaware. Returns false when it is not understood. */
+static bool main_weaken(void)
+{
+	const char *words = getenv("HAUL_WEAKEN");
+
+	if (weaken_parse(words) != 0) {
+		log_error("main", "HAUL_WEAKEN=%s: generation, fence, freshness are what there is",
+			  words);
+		return false;
+	}
+	if (weaken_bits != 0)
+		log_warning("main", "HAUL_WEAKEN=%s: this daemon lets stale bytes through", words);
+	return true;
+}
+#else
+static bool main_weaken(void)
+{
+	return true;
+}
+#endif
+
 int main(int argc, char **argv)
 {
 	const struct conf_program program = {
@@ -77,6 +100,8 @@ int main(int argc, char **argv)
 	};
 	int status = conf_main(argc, argv, &program);
 
+	if (status == CONF_MAIN_RUN && !main_weaken())
+		status = EXIT_FAILURE;
 	if (status == CONF_MAIN_RUN) {
 		signal(SIGPIPE, SIG_IGN);
 		main_raise_descriptors();

@@ -10,6 +10,7 @@
 
 #include "api/haul_abi.h"
 #include "api/haul_error.h"
+#include "base/weaken.h"
 
 #include <string.h>
 
@@ -140,7 +141,8 @@ void conn_abort(struct rudp_connection *connection, struct operation *operation,
 	ASSERT(operation->state == OPERATION_ACTIVE);
 	ASSERT(status != HAUL_OK);
 	/* Chunks that were placed cannot land again, so only those on the way need a fence. */
-	if (operation->kind == RUDP_READ || operation->settled == operation->sent) {
+	if (operation->kind == RUDP_READ || operation->settled == operation->sent ||
+	    weaken_has(WEAKEN_FENCE)) {
 		conn_done_due(connection, now_us);
 		conn_finish(connection, operation, status, reason, 0);
 		return;

@@ -11,6 +11,7 @@
 #include "api/haul_error.h"
 #include "base/auth.h"
 #include "base/seq.h"
+#include "base/weaken.h"
 #include "rudp/conn.h"
 
 #include <string.h>
@@ -271,7 +272,7 @@ static enum rudp_receive recv_write(struct recv *recv)
 	uint64_t not_after_us;
 	struct served *served;
 
-	if (age > RUDP_TICKS_FRESH) {
+	if (age > RUDP_TICKS_FRESH && !weaken_has(WEAKEN_FRESHNESS)) {
 		recv_stale(recv);
 		return RUDP_RECEIVE_TAKEN;
 	}
@@ -289,6 +290,8 @@ static enum rudp_receive recv_write(struct recv *recv)
 	if (served->state == SERVED_READING)
 		return recv_malformed(recv);
 	not_after_us = (tick - age + RUDP_TICKS_FRESH + 1) * RUDP_TICK_US - 1;
+	if (weaken_has(WEAKEN_FRESHNESS))
+		not_after_us = UINT64_MAX;
 	if (UNLIKELY((recv->header.flags & WIRE_FLAG_NOTIFY) != 0))
 		return recv_notify(recv, served, not_after_us);
 	return recv_place(recv, served, not_after_us);
