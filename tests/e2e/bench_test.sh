@@ -25,7 +25,7 @@ expect '^mix +8192 +8 +3 +hot .* local +ok$' "$BENCH" "${short[@]}" --op mix --r
 
 # Its owner reads them, or a ring of 256 would hold up all that follow.
 expect '^notify +64 +16 +2 +hot .* local +ok$' "$BENCH" "${short[@]}" --op notify --size 64 --threads 2 --verify run target
-expect 'haul-bench .* [0-9]{4,} +[0-9]+ +[0-9]+ *$' "$HAULCTL" --socket "$CLUSTER_DIR/a.http.sock" channel list
+expect 'haul-bench .* [0-9]{4,} +[0-9]+ +[0-9]+ +[0-9]+ *$' "$HAULCTL" --socket "$CLUSTER_DIR/a.http.sock" channel list
 
 # As a file beside the table, and in its place.
 expect '^write .* ok$' "$BENCH" "${short[@]}" --size 4K --verify --json "$CLUSTER_DIR/rows.json" run target
