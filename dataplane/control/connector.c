@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/node.h"
+#include "control/refresh.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -89,6 +90,9 @@ static void connector_obey(struct node *node, const struct worker_request *reque
 		break;
 	case WORKER_DISCONNECT:
 		connector_disconnect(node, request->worker, request->index);
+		break;
+	case WORKER_PEER_UNREACHABLE:
+		refresh_seek_peer(node, request->index);
 		break;
 	case WORKER_PEER_FORGOTTEN:
 		peer_forgotten(&node->engine.peers, request->index);

@@ -59,6 +59,8 @@ struct node {
 	struct client_table clients;
 	struct segment_list segments;
 	struct opening_list openings;
+	uint64_t *opening_counters;
+	struct pace peer_paces[ENGINE_PEERS_MAX]; /**< of opening_seek_peer */
 };
 
 /**

@@ -4,12 +4,14 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "base/memfd.h"
 #include "base/names.h"
 #include "base/trace.h"
 #include "control/node.h"
+#include "control/refresh.h"
 #include "control/rings.h"
 
 #include <event2/event.h>
@@ -31,14 +33,51 @@ struct opening_old_view {
 	struct remote_view *view;
 };
 
-static void opening_refresh(struct opening *opening);
+static const struct counter_spec opening_counter_specs[OPENING_COUNTER_COUNT] = {
+	[OPENING_COUNTER_REFRESHES] = { "refreshes", "requests",
+					"descriptors of open segments asked for again" },
+	[OPENING_COUNTER_REFRESHED] = { "refreshed", "answers",
+					"refreshes that brought a newer one" },
+	[OPENING_COUNTER_UNCHANGED] = { "unchanged", "answers",
+					"refreshes that brought nothing newer" },
+	[OPENING_COUNTER_ABSENT] = { "absent", "answers",
+				     "refreshes that found no record; the second in a row purges" },
+	[OPENING_COUNTER_UNREACHABLE] = { "unreachable", "answers",
+					  "refreshes that found nobody to ask; what is known stays" },
+	[OPENING_COUNTER_MALFORMED] = { "malformed", "answers",
+					"refreshes that brought nothing or no descriptor; what is known "
+					"stays" },
+	[OPENING_COUNTER_COALESCED] = { "coalesced", "requests",
+					"refreshes that were wanted while one was under way or due" },
+	[OPENING_COUNTER_PURGED] = { "purged", "segments", "retired since their record is gone" },
+	[OPENING_COUNTER_REPLACED] = { "replaced", "segments",
+				       "retired since another incarnation has the name or the node" },
+	[OPENING_COUNTER_ERASED] = { "erased", "segments",
+				     "retired since their owner erased them" },
+	[OPENING_COUNTER_DENIED] = { "denied", "segments",
+				     "retired since their owner grants them no more" },
+	[OPENING_COUNTER_SEEKS] = { "seeks", "requests",
+				    "records fetched again since no rail to their peer could be had" },
+	[OPENING_COUNTER_SEEKS_SPARED] = { "seeks_spared", "requests",
+					   "the same, left out since one was made just before" },
+	[OPENING_COUNTER_MOVES] = { "moves", "peers",
+				    "peers found at other addresses than before" },
+};
 
-static struct remote *opening_remote(const struct opening *opening)
+const struct counter_group opening_counters = { "opening", opening_counter_specs,
+						OPENING_COUNTER_COUNT };
+
+void opening_count(const struct opening *opening, enum opening_counter counter)
+{
+	counter_add(&opening->node->opening_counters[counter], 1);
+}
+
+struct remote *opening_remote(const struct opening *opening)
 {
 	return &opening->node->engine.remotes.remotes[opening->remote];
 }
 
-static struct remote_view *opening_view(const struct opening *opening)
+struct remote_view *opening_view(const struct opening *opening)
 {
 	return atomic_load_explicit(&opening_remote(opening)->view, memory_order_relaxed);
 }
@@ -69,15 +108,14 @@ static enum opening_state opening_judge(const struct opening *opening)
 }
 
 /* Something that its state hangs on has changed: since when is it in the one that it is in now? */
-static void opening_note(struct opening *opening, const char *why)
+void opening_note(struct opening *opening, const char *why)
 {
 	const struct remote_view *view = opening_view(opening);
-	const struct peer *peer = &opening->node->engine.peers.peers[view->peer];
 	enum opening_state state = opening_judge(opening);
 	bool is_new = opening->since_us == 0;
 	struct trace_event event = { .kind = TRACE_OPENING,
 				     .segment = opening->name,
-				     .node = peer->node,
+				     .node = opening->owner,
 				     .incarnation = view->incarnation,
 				     .number = view->version,
 				     .from = is_new ? "none" : opening_state_text(opening->state),
@@ -95,8 +133,7 @@ static void opening_note(struct opening *opening, const char *why)
  * What the descriptor is of, if not of what was opened; NULL when it is the same. A name that was erased and given anew
  * is another segment, whose memory this one's handles must not reach.
  */
-static const char *opening_other(const struct opening *opening,
-				 const struct haul_descriptor *descriptor)
+const char *opening_other(const struct opening *opening, const struct haul_descriptor *descriptor)
 {
 	if (descriptor->incarnation != opening->incarnation)
 		return "another incarnation owns the name now";
@@ -151,10 +188,17 @@ static void opening_quiesced(struct quiesce_action *action)
 	free(opening_view(opening));
 	atomic_store_explicit(&remote->view, NULL, memory_order_relaxed);
 	atomic_store_explicit(&remote->state, REMOTE_FREE, memory_order_release);
-	opening_drop_peer(opening->node, remote->peer);
 	TAILQ_REMOVE(&opening->node->openings, opening, link);
 	event_free(opening->timer);
 	free(opening);
+}
+
+/* No worker uses the view of what is retired any more, but to say that it is. */
+static void opening_leave_peer(struct quiesce_action *action)
+{
+	struct opening *opening = CONTAINER_OF(action, struct opening, quiesce_peer);
+
+	opening_drop_peer(opening->node, opening_remote(opening)->peer);
 }
 
 /* Every operation on it ends with STALE; handles stay until their clients close them. */
@@ -167,10 +211,19 @@ static void opening_retire(struct opening *opening, const char *why)
 	opening_note(opening, why);
 	event_del(opening->timer);
 	remote_retire(&opening->node->engine.remotes, opening->remote);
+	quiesce_call(&opening->node->quiesce, &opening->quiesce_peer, opening_leave_peer);
+}
+
+/* The same for a reason that is counted. */
+void opening_retire_for(struct opening *opening, enum opening_counter counter, const char *why)
+{
+	if (!opening->is_retired)
+		opening_count(opening, counter);
+	opening_retire(opening, why);
 }
 
 /* One handle or refresh less; the last one closes the segment. */
-static void opening_unref(struct opening *opening)
+void opening_unref(struct opening *opening)
 {
 	BUG_ON(opening->references == 0);
 	if (--opening->references > 0)
@@ -192,7 +245,7 @@ static void opening_free_view(struct quiesce_action *action)
 }
 
 /* Swap in a newer view of the same incarnation. Returns 0 or -HAUL_SYSTEM; then the old one stays. */
-static int opening_swap_view(struct opening *opening, const struct haul_descriptor *descriptor)
+int opening_swap_view(struct opening *opening, const struct haul_descriptor *descriptor)
 {
 	struct remote *remote = opening_remote(opening);
 	struct opening_old_view *old = malloc(sizeof(*old));
@@ -229,7 +282,7 @@ static void opening_on_timer(int fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	opening_refresh(opening);
+	refresh_want(opening);
 }
 
 /* Show the segment to the workers. */
@@ -262,6 +315,8 @@ static struct opening *opening_make(const struct opening_wish *wish,
 				 node->engine.options.incarnation, clock_now_us());
 	if (peer < ENGINE_PEERS_MAX) {
 		connector_count_ways(node, peer);
+		if (node->engine.peers.peers[peer].references == 1)
+			pace_init(&node->peer_paces[peer], descriptor->incarnation);
 		view = remote_view_make(descriptor, peer);
 	}
 	opening->timer = evtimer_new(node->base, opening_on_timer, opening);
@@ -276,7 +331,9 @@ static struct opening *opening_make(const struct opening_wish *wish,
 	}
 	opening->incarnation = descriptor->incarnation;
 	opening->number = descriptor->number;
+	pace_init(&opening->pace, node->engine.options.incarnation ^ opening->remote << 1);
 	opening->rights = wish->rights;
+	memcpy(opening->owner, descriptor->node, sizeof(opening->owner));
 	memcpy(opening->name, wish->name, sizeof(opening->name));
 	memcpy(opening->tenant, wish->client->tenant, strlen(wish->client->tenant));
 	opening_show(opening, view);
@@ -324,18 +381,22 @@ static void opening_hear(struct opening *opening, uint64_t version, uint64_t inc
 	if (opening->is_retired)
 		return;
 	if (incarnation != opening->incarnation) {
-		opening_retire(opening, "another incarnation owns the name now");
+		opening_retire_for(opening, OPENING_COUNTER_REPLACED,
+				   "another incarnation owns the name now");
 	} else if (version != opening_view(opening)->version) {
 		/* From this store on no worker posts by the old view. */
 		atomic_store_explicit(&opening_remote(opening)->version_seen, version,
 				      memory_order_release);
 		opening_note(opening, "a newer version was seen");
-		opening_refresh(opening);
+		if (version != opening->version_heard)
+			pace_hurry(&opening->pace);
+		opening->version_heard = version;
+		refresh_want(opening);
 	}
 }
 
 /* A descriptor came for one of several that share its name: the control plane tells of that version no more. */
-static void opening_tell(struct node *node, const struct haul_descriptor *descriptor)
+void opening_tell(struct node *node, const struct haul_descriptor *descriptor)
 {
 	struct opening *opening;
 
@@ -357,7 +418,7 @@ static struct opening *opening_of(const struct opening_wish *wish,
 	const char *other = opening != NULL ? opening_other(opening, descriptor) : NULL;
 
 	if (other != NULL) {
-		opening_retire(opening, other);
+		opening_retire_for(opening, OPENING_COUNTER_REPLACED, other);
 		opening = NULL;
 	}
 	if (opening == NULL)
@@ -370,8 +431,8 @@ static struct opening *opening_of(const struct opening_wish *wish,
 }
 
 /* Read the descriptor an answer brought into memory of our own and check it. NULL with a reason otherwise. */
-static struct haul_descriptor *opening_read(const struct link_answer *answer, const char *name,
-					    char reason[HAUL_REASON_BYTES])
+struct haul_descriptor *opening_read(const struct link_answer *answer, const char *name,
+				     char reason[HAUL_REASON_BYTES])
 {
 	struct haul_descriptor *descriptor = NULL;
 	void *bytes = NULL;
@@ -429,8 +490,8 @@ static void opening_wished(void *argument, const struct link_answer *answer)
 	client_release(client);
 }
 
-static int opening_ask(struct node *node, const char *name, const char *tenant, uint32_t rights,
-		       link_answer_fn answer, void *argument)
+int opening_ask(struct node *node, const char *name, const char *tenant, uint32_t rights,
+		link_answer_fn answer, void *argument)
 {
 	struct haul_control_open message = { .rights = rights };
 
@@ -510,105 +571,6 @@ void opening_drop_all(struct client *client)
 	}
 }
 
-/* A good descriptor for a refresh: newer, or of somebody else. */
-static void opening_take(struct opening *opening, const struct haul_descriptor *descriptor)
-{
-	const char *other = opening_other(opening, descriptor);
-
-	opening->absences = 0;
-	if (other != NULL) {
-		opening_retire(opening, other);
-		return;
-	}
-	if (descriptor->metadata_version <= opening_view(opening)->version) {
-		/* Nothing newer than what is here: what was seen ahead of it was this. */
-		atomic_store_explicit(&opening_remote(opening)->version_seen,
-				      opening_view(opening)->version, memory_order_release);
-		opening_note(opening, "what was seen is what is here");
-		return;
-	}
-	if (opening_swap_view(opening, descriptor) != 0)
-		opening->is_refresh_due = true;
-	opening_tell(opening->node, descriptor);
-}
-
-/* A refresh brought nothing: count why. */
-static void opening_fail(struct opening *opening, enum haul_error status)
-{
-	enum opening_failure kind = OPENING_DENIED;
-
-	if (status == HAUL_OK || status == HAUL_CORRUPT || status == HAUL_VERSION)
-		kind = OPENING_MALFORMED;
-	else if (status == HAUL_NOT_FOUND)
-		kind = OPENING_ABSENT;
-	else if (status == HAUL_UNAVAILABLE || status == HAUL_BUSY)
-		kind = OPENING_UNREACHABLE;
-	opening->failures[kind]++;
-	opening->failure = status == HAUL_OK ? HAUL_CORRUPT : status;
-}
-
-/* The answer to a refresh. Absent, unreachable and malformed are three different things. */
-static void opening_refreshed(void *argument, const struct link_answer *answer)
-{
-	struct opening *opening = argument;
-	struct haul_descriptor *descriptor = NULL;
-	char reason[HAUL_REASON_BYTES];
-
-	opening->is_refreshing = false;
-	opening_note(opening, "the refresh was answered");
-	if (answer->status == HAUL_OK) {
-		descriptor = opening_read(answer, opening->name, reason);
-		if (descriptor == NULL)
-			log_warning("opening", "segment %s: refresh: %s", opening->name, reason);
-	}
-	if (answer->fd >= 0)
-		close(answer->fd);
-	if (descriptor == NULL)
-		opening_fail(opening, answer->status);
-	if (!opening->is_retired && descriptor != NULL)
-		opening_take(opening, descriptor);
-	else if (answer->status == HAUL_DENIED && !opening->is_retired)
-		opening_retire(opening, "its owner grants it no more");
-	else if (answer->status == HAUL_NOT_FOUND && ++opening->absences >= OPENING_ABSENCES_MAX)
-		opening_retire(opening, "its record is gone");
-	else if (!opening->is_retired)
-		opening->is_refresh_due = true;
-	free(descriptor);
-	if (opening->is_refresh_due && !opening->is_retired) {
-		opening->is_refresh_due = false;
-		opening_refresh(opening);
-	}
-	opening_unref(opening);
-}
-
-/* Refreshes are coalesced and spaced: one under way, one behind it, OPENING_REFRESH_MS between. */
-static void opening_refresh(struct opening *opening)
-{
-	const struct timeval pause = { .tv_usec = OPENING_REFRESH_MS * 1000l };
-	bool was_pending = event_pending(opening->timer, EV_TIMEOUT, NULL) != 0;
-
-	if (opening->is_retired || opening->references == 0)
-		return;
-	if (opening->is_refreshing || was_pending) {
-		opening->is_refresh_due = opening->is_refresh_due || opening->is_refreshing;
-		return;
-	}
-	if (clock_now_us() < opening->refreshed_at_us + OPENING_REFRESH_MS * 1000ul) {
-		event_add(opening->timer, &pause);
-		return;
-	}
-	opening->refreshed_at_us = clock_now_us();
-	if (opening_ask(opening->node, opening->name, opening->tenant, opening->rights,
-			opening_refreshed, opening) != 0) {
-		event_add(opening->timer, &pause);
-		return;
-	}
-	opening->is_refreshing = true;
-	opening->refreshes++;
-	opening->references++;
-	opening_note(opening, "the descriptor was asked for");
-}
-
 void opening_version_seen(struct node *node, const struct haul_control_version_seen *message)
 {
 	struct opening *opening;
@@ -620,7 +582,7 @@ void opening_version_seen(struct node *node, const struct haul_control_version_s
 		if (strcmp(opening->name, message->segment) != 0)
 			continue;
 		if (message->version == 0)
-			opening_retire(opening, "its owner erased it");
+			opening_retire_for(opening, OPENING_COUNTER_ERASED, "its owner erased it");
 		else
 			opening_hear(opening, message->version, message->incarnation);
 	}
@@ -633,7 +595,7 @@ void opening_refresh_remote(struct node *node, uint32_t remote)
 	TAILQ_FOREACH(opening, &node->openings, link)
 	{
 		if (opening->remote == remote) {
-			opening_refresh(opening);
+			refresh_want(opening);
 			return;
 		}
 	}
@@ -646,7 +608,8 @@ void opening_retire_peer(struct node *node, uint32_t peer)
 	TAILQ_FOREACH(opening, &node->openings, link)
 	{
 		if (opening_remote(opening)->peer == peer)
-			opening_retire(opening, "its node has restarted");
+			opening_retire_for(opening, OPENING_COUNTER_REPLACED,
+					   "its node has restarted");
 	}
 }
 
@@ -655,5 +618,5 @@ void opening_refresh_all(struct node *node)
 	struct opening *opening;
 
 	TAILQ_FOREACH(opening, &node->openings, link)
-	opening_refresh(opening);
+	refresh_want(opening);
 }

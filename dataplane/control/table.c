@@ -166,7 +166,7 @@ static void table_fill_opening(const struct node *node, const struct opening *op
 	const struct remote_view *view = atomic_load_explicit(&remote->view, memory_order_relaxed);
 
 	memcpy(row->segment, opening->name, sizeof(row->segment));
-	memcpy(row->node, node->engine.peers.peers[remote->peer].node, sizeof(row->node));
+	memcpy(row->node, opening->owner, sizeof(row->node));
 	memcpy(row->tenant, opening->tenant, sizeof(row->tenant));
 	strncpy(row->state, opening_state_text(opening->state), sizeof(row->state) - 1);
 	if (opening->failure != HAUL_OK)

@@ -278,6 +278,9 @@ static void endpoint_rail_down(struct worker *worker, struct endpoint *endpoint,
 	} else if (cause == RAIL_CAUSE_REFUSED && !endpoint_has(endpoint, RAIL_STAGE_DOUBTFUL) &&
 		   !endpoint_has(endpoint, RAIL_STAGE_CONNECTING)) {
 		endpoint_fail_waiting(endpoint, HAUL_NO_PATH, HAUL_REASON_PEER_REFUSED);
+	} else if (cause == RAIL_CAUSE_UNREACHABLE || cause == RAIL_CAUSE_SILENT) {
+		request.kind = WORKER_PEER_UNREACHABLE;
+		worker_ask(worker, &request);
 	}
 }
 

@@ -49,6 +49,20 @@ uint32_t peer_take(struct peer_table *table, const struct haul_descriptor *descr
 	return index;
 }
 
+bool peer_move(struct peer_table *table, uint32_t index, const struct haul_address *addresses,
+	       uint32_t address_count)
+{
+	struct peer *peer = &table->peers[index];
+
+	BUG_ON(address_count > HAUL_DESCRIPTOR_ADDRESSES_MAX);
+	if (address_count == peer->address_count &&
+	    memcmp(peer->addresses, addresses, address_count * sizeof(*addresses)) == 0)
+		return false;
+	memcpy(peer->addresses, addresses, address_count * sizeof(*addresses));
+	peer->address_count = address_count;
+	return true;
+}
+
 bool peer_drop(struct peer_table *table, uint32_t index, uint32_t worker_count)
 {
 	struct peer *peer = &table->peers[index];

@@ -46,6 +46,13 @@ uint32_t peer_take(struct peer_table *table, const struct haul_descriptor *descr
  */
 bool peer_drop(struct peer_table *table, uint32_t index, uint32_t worker_count);
 
+/**
+ * Where the peer is now, by a newer descriptor of the same incarnation; true when that differs from what was known. What is
+ * connected stays; the next connection goes there. Control thread.
+ */
+bool peer_move(struct peer_table *table, uint32_t index, const struct haul_address *addresses,
+	       uint32_t address_count);
+
 /** One more worker has forgotten the peer. */
 void peer_forgotten(struct peer_table *table, uint32_t index);
 

@@ -624,7 +624,7 @@ void worker_ask(struct worker *worker, const struct worker_request *request)
 	bool pushed;
 
 	/* A target decides how often it says STALE: it must not take the room of what has to be said. */
-	if (request->kind == WORKER_REMOTE_STALE &&
+	if ((request->kind == WORKER_REMOTE_STALE || request->kind == WORKER_PEER_UNREACHABLE) &&
 	    spsc_count(&worker->requests) >= ENGINE_REQUESTS_STALE)
 		return;
 	pushed = spsc_push(&worker->requests, request);

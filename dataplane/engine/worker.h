@@ -86,8 +86,9 @@ enum worker_request_kind {
 	WORKER_REMOTE_STALE = 4, /**< a target refused as stale: fetch the descriptor */
 	WORKER_PEER_RESTARTED =
 		5, /**< a peer proved another incarnation: fetch all of its descriptors */
-	WORKER_DISCONNECT = 6,     /**< end what this rail has, its peer is given up */
-	WORKER_PEER_FORGOTTEN = 7, /**< no endpoint of this peer is left here */
+	WORKER_DISCONNECT = 6,       /**< end what this rail has, its peer is given up */
+	WORKER_PEER_FORGOTTEN = 7,   /**< no endpoint of this peer is left here */
+	WORKER_PEER_UNREACHABLE = 8, /**< no rail to this peer could be had: is it elsewhere now? */
 };
 
 /** Worker -> control thread. */
@@ -204,8 +205,8 @@ uint32_t worker_round(struct worker *worker, uint64_t now_us);
 bool worker_command(struct worker *worker, const struct worker_command *command);
 
 /**
- * Ask the control thread. The ring has room for everything that can be asked at a time; REMOTE_STALE, which may come
- * once an operation, is dropped when many requests wait already. Worker.
+ * Ask the control thread. The ring has room for everything that can be asked at a time; REMOTE_STALE, which may come once
+ * an operation, and PEER_UNREACHABLE are dropped when many requests wait already. Worker.
  */
 void worker_ask(struct worker *worker, const struct worker_request *request);
 

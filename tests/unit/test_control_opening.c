@@ -9,7 +9,7 @@
 #include "base/descriptor.h"
 #include "base/memfd.h"
 #include "base/seqpacket.h"
-#include "node_rig.h"
+#include "opening_rig.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -17,148 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BYTES     (1u << 20)
-#define BOTH      (HAUL_RIGHT_READ | HAUL_RIGHT_WRITE)
 #define NAME_ROOM 16
 #define MANY      8u /* clients that have everything open */
-
-static struct node_rig *rig;
-static struct node_client client;
-static uint8_t *target; /* the segment "target", as its owner sees it */
-static uint8_t *source; /* private memory of the same client */
-static uint64_t source_region;
-static struct haul_descriptor *descriptor; /* of the target, as it was published */
-static size_t descriptor_length;
-
-/* A client with a published segment and private memory. */
-static int setup(void **state)
-{
-	uint32_t segment;
-	void *bytes = NULL;
-	int fd;
-
-	(void)state;
-	rig = node_rig_make();
-	control_listen(rig);
-	node_rig_start(rig);
-	control_greet(rig);
-	client_attach(rig, &client, 64);
-	target = client_publish(rig, &client, "target", BYTES, &fd, &segment);
-	source = client_create_private(rig, &client, BYTES, &source_region, &segment);
-	assert_int_equal(memfd_to_bytes(fd, DESCRIPTOR_BYTES_MAX, &bytes, &descriptor_length), 0);
-	close(fd);
-	descriptor = bytes;
-	descriptor->metadata_version = rig->version;
-	for (uint32_t i = 0; i < BYTES; i++)
-		source[i] = (uint8_t)(i * 31 + 7);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	munmap(target, BYTES);
-	munmap(source, BYTES);
-	client_die(&client);
-	free(descriptor);
-	node_rig_stop(rig);
-	return 0;
-}
-
-/* The descriptor as it stands now, as a control plane sends it. */
-static int descriptor_send(void)
-{
-	int fd = memfd_from_bytes("descriptor", descriptor, descriptor_length);
-
-	assert_true(fd >= 0);
-	return fd;
-}
-
-static enum haul_error open_target(uint32_t rights, uint32_t *handle_out)
-{
-	int fd = descriptor_send();
-	enum haul_error status = client_open(rig, &client, "target", rights, fd, handle_out);
-
-	close(fd);
-	return status;
-}
-
-static struct haul_completion transfer(uint8_t opcode, uint32_t handle, uint64_t offset,
-				       uint32_t length)
-{
-	struct haul_entry entry = { .opcode = opcode,
-				    .user_data = offset,
-				    .local_region = haul_u48_make(source_region),
-				    .local_offset = haul_u48_make(offset),
-				    .remote_offset = haul_u48_make(offset),
-				    .length = length,
-				    .remote_segment = handle };
-	struct haul_completion completion;
-
-	client_submit(&client, &entry);
-	completion = client_reap(rig, &client);
-	assert_int_equal(completion.user_data, offset);
-	return completion;
-}
-
-static void expect_transfer(uint8_t opcode, uint32_t handle, enum haul_error status,
-			    enum haul_reason reason)
-{
-	struct haul_completion completion = transfer(opcode, handle, 0, 4096);
-
-	assert_int_equal(completion.status, status);
-	assert_int_equal(completion.reason, reason);
-}
-
-static enum haul_error close_with(uint32_t handle, uint32_t reserved)
-{
-	struct haul_attach_segment_close message = { .handle = handle, .reserved = reserved };
-	union node_message answer;
-
-	client_ask(rig, &client, HAUL_ATTACH_SEGMENT_CLOSE, &message, sizeof(message), &answer);
-	return (enum haul_error)answer.frame.status;
-}
-
-static enum haul_error close_handle(uint32_t handle)
-{
-	return close_with(handle, 0);
-}
-
-/* The control plane tells a version of the target. */
-static void tell_version(uint64_t version, uint64_t incarnation)
-{
-	struct haul_control_version_seen message = { .version = version,
-						     .incarnation = incarnation,
-						     .segment = "target" };
-
-	frame_fill(&message.frame, HAUL_CONTROL_VERSION, HAUL_CONTROL_VERSION_SEEN, sizeof(message),
-		   0);
-	assert_int_equal(seqpacket_send(rig->control, &message, sizeof(message), NULL, 0), 0);
-}
-
-/* Answer the node's next refresh. */
-static void answer_refresh(enum haul_error status, bool has_descriptor)
-{
-	union node_message request;
-	int fd;
-
-	control_expect(rig, HAUL_CONTROL_SEGMENT_OPEN, &request, &fd);
-	fd = has_descriptor ? descriptor_send() : -1;
-	control_answer(rig, &request, status, fd);
-	if (fd >= 0)
-		close(fd);
-}
-
-static bool is_bare(void)
-{
-	for (uint32_t i = 0; i < ENGINE_PEERS_MAX; i++) {
-		if (rig->node.engine.peers.peers[i].references +
-			    rig->node.engine.peers.peers[i].forgetting >
-		    0)
-			return false;
-	}
-	return TAILQ_EMPTY(&rig->node.openings) && STAILQ_EMPTY(&rig->node.quiesce.waiting);
-}
 
 static void opening_open__moves_bytes_both_ways(void **state)
 {
@@ -409,21 +269,6 @@ static void opening_version__of_another_incarnation_retires(void **state)
 	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
 }
 
-/* Its erasure was missed, and the name stands for other memory by now. */
-static void opening_refresh__of_another_segment_of_the_name_retires(void **state)
-{
-	uint32_t handle;
-
-	(void)state;
-	assert_int_equal(open_target(BOTH, &handle), HAUL_OK);
-	descriptor->number++;
-	tell_version(descriptor->metadata_version + 1, descriptor->incarnation);
-	descriptor->metadata_version++;
-	answer_refresh(HAUL_OK, true);
-	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.openings)->is_retired);
-	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-}
-
 static void opening_open__does_not_share_with_what_had_the_name(void **state)
 {
 	uint32_t handle;
@@ -435,70 +280,6 @@ static void opening_open__does_not_share_with_what_had_the_name(void **state)
 	assert_int_equal(open_target(BOTH, &again), HAUL_OK);
 	expect_transfer(HAUL_OP_WRITE, again, HAUL_OK, HAUL_REASON_NONE);
 	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-}
-
-static void opening_refresh__two_absences_retire(void **state)
-{
-	const struct opening *opening;
-	uint32_t handle;
-
-	(void)state;
-	assert_int_equal(open_target(BOTH, &handle), HAUL_OK);
-	opening = TAILQ_FIRST(&rig->node.openings);
-	assert_int_equal(opening->state, OPENING_CURRENT);
-	tell_version(descriptor->metadata_version + 1, descriptor->incarnation);
-	answer_refresh(HAUL_NOT_FOUND, false);
-	answer_refresh(HAUL_UNAVAILABLE, false);
-	NODE_AWAIT(rig, opening->failure == HAUL_UNAVAILABLE);
-	assert_false(opening->is_retired);
-	answer_refresh(HAUL_NOT_FOUND, false);
-	NODE_AWAIT(rig, opening->is_retired);
-	assert_int_equal(opening->state, OPENING_RETIRED);
-	assert_int_equal(opening->failures[OPENING_ABSENT], 2);
-	assert_int_equal(opening->failures[OPENING_UNREACHABLE], 1);
-	assert_int_equal(opening->refreshes, 3);
-	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-}
-
-static void opening_refresh__when_refused_retires(void **state)
-{
-	uint32_t handle;
-
-	(void)state;
-	assert_int_equal(open_target(BOTH, &handle), HAUL_OK);
-	tell_version(descriptor->metadata_version + 1, descriptor->incarnation);
-	answer_refresh(HAUL_DENIED, false);
-	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.openings)->is_retired);
-	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-}
-
-/* Writing is granted no more: who only reads goes on, whoever of them came first. */
-static void opening_refresh__takes_a_right_from_who_had_it(void **state)
-{
-	union node_message request;
-	uint32_t reader;
-	uint32_t writer;
-
-	(void)state;
-	assert_int_equal(open_target(BOTH, &writer), HAUL_OK);
-	assert_int_equal(open_target(HAUL_RIGHT_READ, &reader), HAUL_OK);
-	tell_version(++descriptor->metadata_version, descriptor->incarnation);
-	for (int i = 0; i < 2; i++) {
-		int fd;
-
-		control_expect(rig, HAUL_CONTROL_SEGMENT_OPEN, &request, &fd);
-		fd = request.control_open.rights == HAUL_RIGHT_READ ? descriptor_send() : -1;
-		control_answer(rig, &request, fd >= 0 ? HAUL_OK : HAUL_DENIED, fd);
-		if (fd >= 0)
-			close(fd);
-	}
-	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.openings)->is_retired);
-	expect_transfer(HAUL_OP_WRITE, writer, HAUL_STALE, HAUL_REASON_SEGMENT_RETIRED);
-	expect_transfer(HAUL_OP_READ, reader, HAUL_OK, HAUL_REASON_NONE);
-	/* The one that is left is who tells the control plane when it closes. */
-	assert_int_equal(close_handle(writer), HAUL_OK);
-	assert_int_equal(close_handle(reader), HAUL_OK);
-	control_expect(rig, HAUL_CONTROL_SEGMENT_CLOSE, &request, &(int){ 0 });
 }
 
 /* A newer descriptor for one is news for the others of its name: the control plane does not tell it again. */
@@ -517,22 +298,6 @@ static void opening_open__tells_the_others_of_its_name(void **state)
 					      .remotes[TAILQ_FIRST(&rig->node.openings)->remote]
 					      .version_seen),
 			 descriptor->metadata_version);
-}
-
-/* The owner's own table is the last line: a view that is behind is refused there, and fetched again. */
-static void opening_refresh__after_a_target_said_stale(void **state)
-{
-	union node_message message;
-	uint32_t handle;
-	int fd;
-
-	(void)state;
-	((struct haul_descriptor_buffer *)(uintptr_t)descriptor_buffers(descriptor))->region +=
-		1u << 24;
-	assert_int_equal(open_target(BOTH, &handle), HAUL_OK);
-	expect_transfer(HAUL_OP_WRITE, handle, HAUL_STALE, HAUL_REASON_REGION_GENERATION);
-	control_expect(rig, HAUL_CONTROL_SEGMENT_OPEN, &message, &fd);
-	control_answer(rig, &message, HAUL_NOT_FOUND, -1);
 }
 
 /* Each time the last handle goes the peer is forgotten, and its slot used again. */
@@ -637,7 +402,7 @@ static void opening_stop__with_everything_under_way(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, opening_setup, opening_teardown)
 		CASE(opening_open__moves_bytes_both_ways),
 		CASE(opening_open__notifies_the_owner),
 		CASE(opening_open__grants_what_was_asked_for),
@@ -649,13 +414,8 @@ int main(void)
 		CASE(opening_version__newer_is_fetched_before_anything_is_posted),
 		CASE(opening_version__none_retires),
 		CASE(opening_version__of_another_incarnation_retires),
-		CASE(opening_refresh__of_another_segment_of_the_name_retires),
 		CASE(opening_open__does_not_share_with_what_had_the_name),
-		CASE(opening_refresh__two_absences_retire),
-		CASE(opening_refresh__when_refused_retires),
-		CASE(opening_refresh__takes_a_right_from_who_had_it),
 		CASE(opening_open__tells_the_others_of_its_name),
-		CASE(opening_refresh__after_a_target_said_stale),
 		CASE(opening_peer__is_met_again_and_again),
 		CASE(opening_drop_all__of_many_clients_at_once),
 		CASE(opening_death__at_every_moment),

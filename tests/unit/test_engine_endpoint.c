@@ -119,6 +119,11 @@ static void endpoint_pause__grows_and_is_bounded(void **state)
 		expected_us = expected_us * 2 < ENGINE_RETRY_MAX_US ? expected_us * 2
 								    : ENGINE_RETRY_MAX_US;
 		assert_true(rig_request(rig, &request));
+		assert_int_equal(request.kind, WORKER_CONNECT);
+		/* Perhaps the peer is elsewhere now. */
+		assert_true(rig_request(rig, &request));
+		assert_int_equal(request.kind, WORKER_PEER_UNREACHABLE);
+		assert_int_equal(request.index, peer);
 		assert_false(rig_request(rig, &request));
 	}
 	assert_int_equal(expected_us, ENGINE_RETRY_MAX_US);
@@ -595,7 +600,9 @@ static void endpoint_tend_due__asks_for_missing_rails(void **state)
 	rig_round(rig, 1); /* so does time */
 	assert_int_equal(rig_expect_request(rig, WORKER_CONNECT).index, rig_rail(RIG_PEER, UDP, 1));
 	tell_rail(rig, 1, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+	assert_false(rig_request(rig, &request)); /* the other one reaches the peer */
 	tell_rail(rig, 0, RAIL_DOWN, RAIL_CAUSE_UNREACHABLE);
+	assert_int_equal(rig_expect_request(rig, WORKER_PEER_UNREACHABLE).index, RIG_PEER);
 	rig->now_us += ENGINE_TEND_INTERVAL_US;
 	rig_round(rig, 1); /* but not when nothing is left and nobody wants anything */
 	assert_false(rig_request(rig, &request));
