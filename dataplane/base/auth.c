@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -57,14 +58,46 @@ int auth_hmac_sha256(const uint8_t *key, size_t key_bytes, const struct iovec *p
 	return error;
 }
 
-int auth_sha256(const void *bytes, size_t length, uint8_t out[AUTH_DIGEST_BYTES])
-{
-	unsigned int digest_bytes = 0;
+/* The context is libcrypto's own; a failure stays until the end. */
+struct auth_sha256 {
+	EVP_MD_CTX *context;
+	bool has_failed;
+};
 
-	if (EVP_Digest(bytes, length, out, &digest_bytes, EVP_sha256(), NULL) == 1)
-		return 0;
-	memset(out, 0, AUTH_DIGEST_BYTES);
-	return -EIO;
+int auth_sha256_begin(struct auth_sha256 **out)
+{
+	struct auth_sha256 *sha256 = calloc(1, sizeof(*sha256));
+	uint8_t none[AUTH_DIGEST_BYTES];
+
+	if (sha256 == NULL)
+		return -EIO;
+	sha256->context = EVP_MD_CTX_new();
+	if (sha256->context == NULL ||
+	    EVP_DigestInit_ex(sha256->context, EVP_sha256(), NULL) != 1) {
+		sha256->has_failed = true;
+		return auth_sha256_end(sha256, none);
+	}
+	*out = sha256;
+	return 0;
+}
+
+void auth_sha256_add(struct auth_sha256 *sha256, const void *bytes, size_t length)
+{
+	if (!sha256->has_failed)
+		sha256->has_failed = EVP_DigestUpdate(sha256->context, bytes, length) != 1;
+}
+
+int auth_sha256_end(struct auth_sha256 *sha256, uint8_t out[AUTH_DIGEST_BYTES])
+{
+	bool is_good = sha256 != NULL && !sha256->has_failed &&
+		       EVP_DigestFinal_ex(sha256->context, out, NULL) == 1;
+
+	if (!is_good)
+		memset(out, 0, AUTH_DIGEST_BYTES);
+	if (sha256 != NULL)
+		EVP_MD_CTX_free(sha256->context);
+	free(sha256);
+	return is_good ? 0 : -EIO;
 }
 
 bool auth_equal(const void *a, const void *b, size_t bytes)

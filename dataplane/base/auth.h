@@ -22,8 +22,14 @@
 int auth_hmac_sha256(const uint8_t *key, size_t key_bytes, const struct iovec *parts,
 		     unsigned int part_count, uint8_t out[AUTH_DIGEST_BYTES]);
 
-/** SHA-256 of some bytes. Returns 0, or -EIO when libcrypto fails (out is then zero). */
-int auth_sha256(const void *bytes, size_t length, uint8_t out[AUTH_DIGEST_BYTES]);
+/** A SHA-256 of bytes that come one piece after another. Owned by one thread at a time. */
+struct auth_sha256;
+
+/** Returns 0, or -EIO when libcrypto fails. */
+int auth_sha256_begin(struct auth_sha256 **out);
+void auth_sha256_add(struct auth_sha256 *sha256, const void *bytes, size_t length);
+/** Frees it too, and accepts NULL. Returns 0, or -EIO when libcrypto has failed since begin (out is then zero). */
+int auth_sha256_end(struct auth_sha256 *sha256, uint8_t out[AUTH_DIGEST_BYTES]);
 
 /** Compare in a time that does not tell where they differ. */
 bool auth_equal(const void *a, const void *b, size_t bytes);

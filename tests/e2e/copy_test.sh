@@ -28,6 +28,25 @@ write, read = outcome["transfers"]
 assert outcome["exit_status"] == 0 and outcome["sha256"] == outcome["sha256_read_back"], outcome
 assert write["op"] == "write" and read["op"] == "read" and write["bytes"] == read["bytes"] == 33000000, outcome
 assert write["operations"] == 126 and write["packets_sent"] > 20000 and read["packets_received"] > 20000, outcome'
+# Memory is needed for what is under way, however large the file.
+python3 - "$COPY" --depth 4 --chunk 256K roundtrip "$CLUSTER_DIR/file" target <<-'END'
+	import resource, subprocess, sys
+	subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+	peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+	assert peak < 25000, "a copy of 33 MB took %d KiB of memory" % peak
+END
+status=0
+"$COPY" get target /dev/full >/dev/null 2>"$CLUSTER_DIR/full.txt" || status=$?
+expect '/dev/full: is not whole' cat "$CLUSTER_DIR/full.txt"
+[ $status = 1 ] || { echo "FAILED: a read that cannot be stored ends with $status, not 1"; exit 1; }
+# Of all sizes, the last byte included.
+for bytes in 1 1048575 1048576 1048577 16777217; do
+	head -c $bytes "$CLUSTER_DIR/file" >"$CLUSTER_DIR/part"
+	"$COPY" roundtrip "$CLUSTER_DIR/part" target >/dev/null
+	"$COPY" get target "$CLUSTER_DIR/back" $bytes >/dev/null
+	cmp "$CLUSTER_DIR/part" "$CLUSTER_DIR/back"
+done
+"$COPY" put "$CLUSTER_DIR/file" target >/dev/null
 cp "$CLUSTER_DIR/file" "$CLUSTER_DIR/other"
 printf 'xyz' | dd of="$CLUSTER_DIR/other" bs=1 seek=16000000 conv=notrunc status=none
 status=0

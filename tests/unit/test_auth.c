@@ -146,10 +146,37 @@ static void auth_key_load__refuses_modes(void **state)
 	assert_int_equal(auth_key_load("/nonexistent", key), -ENOENT);
 }
 
+/* FIPS 180-2's vector of a million letters, in pieces of all lengths. */
+static void auth_sha256__vector_in_pieces(void **state)
+{
+	static const uint8_t expected[AUTH_DIGEST_BYTES] = {
+		0xcd, 0xc7, 0x6e, 0x5c, 0x99, 0x14, 0xfb, 0x92, 0x81, 0xa1, 0xc7,
+		0xe2, 0x84, 0xd7, 0x3e, 0x67, 0xf1, 0x80, 0x9a, 0x48, 0xa4, 0x97,
+		0x20, 0x0e, 0x04, 0x6d, 0x39, 0xcc, 0xc7, 0x11, 0x2c, 0xd0,
+	};
+	static char letters[1000];
+	struct auth_sha256 *sha256;
+	uint8_t digest[AUTH_DIGEST_BYTES];
+	size_t left = 1000000;
+
+	(void)state;
+	memset(letters, 'a', sizeof(letters));
+	assert_int_equal(auth_sha256_begin(&sha256), 0);
+	for (size_t length = 0; left > 0; length = (length + 37) % sizeof(letters)) {
+		size_t piece = length < left ? length : left;
+
+		auth_sha256_add(sha256, letters, piece);
+		left -= piece;
+	}
+	assert_int_equal(auth_sha256_end(sha256, digest), 0);
+	assert_memory_equal(digest, expected, sizeof(digest));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(auth_hmac_sha256__vector_in_parts),
+		cmocka_unit_test(auth_sha256__vector_in_pieces),
 		cmocka_unit_test(auth_equal__every_place),
 		cmocka_unit_test(auth_random__differs),
 		cmocka_unit_test(auth_key_load__good),

@@ -29,6 +29,7 @@
 #define COPY_CHUNK_BYTES (1u << 20)
 #define COPY_DEPTH       16u
 #define COPY_DEPTH_MAX   256u
+#define COPY_PIECE_BYTES 65536u
 
 static const char copy_usage[] =
 	"usage: haul-copy [OPTIONS] serve SEGMENT BYTES       own a segment until stdin ends, or TERM or INT\n"
@@ -44,8 +45,8 @@ static const char copy_usage[] =
 	"  --json            one object instead of lines\n"
 	"  --help            this text\n"
 	"\n"
-	"BYTES may end in K, M or G. Times and rates are of the transfers alone, from the first submission to the last\n"
-	"completion: the file is read before and digests are made after.\n"
+	"BYTES may end in K, M or G. Times and rates are from the beginning of a transfer to its last completion. The\n"
+	"file is read or written, and digests are made, meanwhile: memory is needed for depth times chunk, whatever its size.\n"
 	"Exit status: 0 done, 1 something failed (stderr says what), 2 wrong usage, 3 digests differ.\n";
 
 struct copy {
@@ -55,6 +56,19 @@ struct copy {
 	uint32_t chunk_bytes;
 	uint32_t depth;
 	struct outcome outcome;
+};
+
+/* A file of this side: what is brought from it or put into it next stands at its offset. */
+struct copy_file {
+	int fd;
+	const char *path;
+	uint64_t bytes;             /* of a source */
+	struct auth_sha256 *sha256; /* of what was brought; NULL = nobody asks */
+};
+
+struct copy_back {
+	struct auth_sha256 *sha256; /* of what was read back */
+	struct copy_file *file;     /* brought beside it; NULL = has been */
 };
 
 static int copy_fail(const struct copy *copy, const char *what, int error)
@@ -112,59 +126,75 @@ static int copy_make_memory(struct copy *copy, const char *name, uint64_t bytes,
 	return error == 0 ? 0 : copy_fail(copy, "memory for the file", error);
 }
 
-/* Read a whole file into memory of haul; sets its size. */
-static int copy_load(struct copy *copy, const char *path, struct haul_memory *memory_out,
-		     uint64_t *bytes_out)
+static int copy_open_source(struct copy_file *file, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;
-	uint64_t done = 0;
 
-	if (fd < 0 || fstat(fd, &status) != 0)
+	file->path = path;
+	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file->fd < 0 || fstat(file->fd, &status) != 0)
 		return copy_fail_errno(path);
-	if (!S_ISREG(status.st_mode) || status.st_size == 0) {
-		fprintf(stderr, "haul-copy: %s: must be a regular file that is not empty\n", path);
-		close(fd);
-		return COPY_FAILED;
-	}
-	if (copy_make_memory(copy, "haul-copy/source", (uint64_t)status.st_size, memory_out) != 0) {
-		close(fd);
-		return COPY_FAILED;
-	}
-	while (done < (uint64_t)status.st_size) {
-		ssize_t length =
-			read(fd, (char *)memory_out->address + done, (size_t)status.st_size - done);
+	file->bytes = (uint64_t)status.st_size;
+	if (S_ISREG(status.st_mode) && file->bytes > 0)
+		return 0;
+	fprintf(stderr, "haul-copy: %s: must be a regular file that is not empty\n", path);
+	return COPY_FAILED;
+}
 
-		if (length <= 0) {
-			copy_fail_errno(path);
-			close(fd);
-			return COPY_FAILED;
-		}
-		done += (uint64_t)length;
+/* The next bytes of a file, for its digest too when that is made. 0, or -1 after a line on stderr. */
+static int copy_load(void *context, void *bytes, uint32_t length)
+{
+	const struct copy_file *file = context;
+	uint32_t done = 0;
+
+	while (done < length) {
+		ssize_t got = read(file->fd, (char *)bytes + done, length - done);
+
+		if (got == 0)
+			fprintf(stderr, "haul-copy: %s: has become shorter\n", file->path);
+		else if (got < 0)
+			copy_fail_errno(file->path);
+		if (got <= 0)
+			return -1;
+		done += (uint32_t)got;
 	}
-	close(fd);
-	*bytes_out = done;
+	if (file->sha256 != NULL)
+		auth_sha256_add(file->sha256, bytes, length);
 	return 0;
 }
 
-static int copy_store(const char *path, const void *bytes, uint64_t length)
+static int copy_store(void *context, void *bytes, uint32_t length)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	uint64_t done = 0;
+	const struct copy_file *file = context;
+	uint32_t done = 0;
 
-	if (fd < 0)
-		return copy_fail_errno(path);
 	while (done < length) {
-		ssize_t written = write(fd, (const char *)bytes + done, length - done);
+		ssize_t written = write(file->fd, (const char *)bytes + done, length - done);
 
 		if (written <= 0) {
-			copy_fail_errno(path);
-			close(fd);
-			return COPY_FAILED;
+			copy_fail_errno(file->path);
+			return -1;
 		}
-		done += (uint64_t)written;
+		done += (uint32_t)written;
 	}
-	return close(fd) == 0 ? 0 : copy_fail_errno(path);
+	return 0;
+}
+
+/* What was read back goes into its digest; so do as many bytes of the file, unless they have before. */
+static int copy_take_back(void *context, void *bytes, uint32_t length)
+{
+	static char piece[COPY_PIECE_BYTES];
+	struct copy_back *back = context;
+
+	auth_sha256_add(back->sha256, bytes, length);
+	while (back->file != NULL && length > 0) {
+		uint32_t most = MIN(length, COPY_PIECE_BYTES);
+
+		if (copy_load(back->file, piece, most) != 0)
+			return -1;
+		length -= most;
+	}
+	return 0;
 }
 
 static int copy_open(struct copy *copy, const char *segment, unsigned int rights, uint64_t bytes,
@@ -181,13 +211,15 @@ static int copy_open(struct copy *copy, const char *segment, unsigned int rights
 	return COPY_FAILED;
 }
 
-/* One direction, with its line of figures. */
-static int copy_move(struct copy *copy, const struct haul_memory *memory,
-		     const struct haul_remote *remote, uint64_t bytes, bool is_read)
+/* One direction through memory of its own, which has seen none of these bytes, with its line of figures. */
+static int copy_move(struct copy *copy, const struct haul_remote *remote, uint64_t bytes,
+		     int (*handle)(void *context, void *bytes, uint32_t length), void *context)
 {
+	bool is_read = handle != copy_load;
+	struct haul_memory memory;
 	struct transfer transfer = {
 		.haul = copy->haul,
-		.memory = memory,
+		.memory = &memory,
 		.remote = remote,
 		.bytes = bytes,
 		.chunk_bytes = copy->chunk_bytes,
@@ -195,11 +227,18 @@ static int copy_move(struct copy *copy, const struct haul_memory *memory,
 		.is_read = is_read,
 		.is_shown = isatty(STDERR_FILENO) == 1,
 		.label = is_read ? "read" : "write",
+		.handle = handle,
+		.context = context,
 	};
 	struct outcome_packets before = copy_count_packets(copy);
 	struct outcome_transfer moved = { .label = transfer.label };
-	int error = transfer_run(&transfer, &moved.result);
+	int error;
 
+	if (copy_make_memory(copy, is_read ? "haul-copy/target" : "haul-copy/source",
+			     transfer_ring_bytes(bytes, copy->chunk_bytes, copy->depth),
+			     &memory) != 0)
+		return COPY_FAILED;
+	error = transfer_run(&transfer, &moved.result);
 	moved.packets = copy_count_packets(copy);
 	moved.packets.sent -= before.sent;
 	moved.packets.received -= before.received;
@@ -210,14 +249,13 @@ static int copy_move(struct copy *copy, const struct haul_memory *memory,
 
 static int copy_put(struct copy *copy, char **arguments)
 {
-	struct haul_memory source;
+	struct copy_file source = { 0 };
 	struct haul_remote remote;
-	uint64_t bytes;
 
-	if (copy_load(copy, arguments[0], &source, &bytes) != 0 ||
-	    copy_open(copy, arguments[1], HAUL_WRITE, bytes, &remote) != 0)
+	if (copy_open_source(&source, arguments[0]) != 0 ||
+	    copy_open(copy, arguments[1], HAUL_WRITE, source.bytes, &remote) != 0)
 		return COPY_FAILED;
-	return copy_move(copy, &source, &remote, bytes, false);
+	return copy_move(copy, &remote, source.bytes, copy_load, &source);
 }
 
 /* A number of bytes with K, M or G behind it; 0, after a line on stderr, when it is none. */
@@ -246,8 +284,9 @@ static uint64_t copy_bytes(const char *text)
 static int copy_get(struct copy *copy, char **arguments)
 {
 	uint64_t bytes = arguments[2] != NULL ? copy_bytes(arguments[2]) : 1;
-	struct haul_memory target;
+	struct copy_file target = { .path = arguments[1] };
 	struct haul_remote remote;
+	int status;
 
 	if (bytes == 0)
 		return COPY_USAGE;
@@ -255,51 +294,62 @@ static int copy_get(struct copy *copy, char **arguments)
 		return COPY_FAILED;
 	if (arguments[2] == NULL)
 		bytes = remote.bytes;
-	if (copy_make_memory(copy, "haul-copy/target", bytes, &target) != 0 ||
-	    copy_move(copy, &target, &remote, bytes, true) != 0)
-		return COPY_FAILED;
-	return copy_store(arguments[1], target.address, bytes);
+	target.fd = open(target.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (target.fd < 0)
+		return copy_fail_errno(target.path);
+	status = copy_move(copy, &remote, bytes, copy_store, &target);
+	if (status != 0)
+		fprintf(stderr, "haul-copy: %s: is not whole\n", target.path);
+	return close(target.fd) == 0 ? status : copy_fail_errno(target.path);
 }
 
-/* Read back into memory that has seen none of these bytes, and compare. */
-static int copy_check(struct copy *copy, const char *path, const struct haul_memory *source,
-		      const struct haul_remote *remote, uint64_t bytes)
+static int copy_begin_digest(struct auth_sha256 **sha256)
 {
-	struct outcome *outcome = &copy->outcome;
-	struct haul_memory target;
+	return auth_sha256_begin(sha256) == 0 ? 0 : copy_fail_errno("sha256");
+}
 
-	if (copy_make_memory(copy, "haul-copy/target", bytes, &target) != 0 ||
-	    copy_move(copy, &target, remote, bytes, true) != 0)
+/* Read back, and compare. The file's digest is made of what is read from it now, or was when it was written. */
+static int copy_check(struct copy *copy, struct copy_file *file, const struct haul_remote *remote,
+		      bool is_read_again)
+{
+	struct copy_back back = { .file = is_read_again ? file : NULL };
+	struct outcome *outcome = &copy->outcome;
+	int status;
+
+	if (copy_begin_digest(&back.sha256) != 0)
 		return COPY_FAILED;
-	if (auth_sha256(source->address, bytes, outcome->digests[0]) != 0 ||
-	    auth_sha256(target.address, bytes, outcome->digests[1]) != 0)
+	status = copy_move(copy, remote, file->bytes, copy_take_back, &back);
+	if (auth_sha256_end(back.sha256, outcome->digests[1]) != 0 ||
+	    auth_sha256_end(file->sha256, outcome->digests[0]) != 0)
 		return copy_fail_errno("sha256");
-	return outcome_compare(outcome, path) ? 0 : COPY_DIFFER;
+	if (status != 0)
+		return status;
+	return outcome_compare(outcome, file->path) ? 0 : COPY_DIFFER;
 }
 
 static int copy_verify(struct copy *copy, char **arguments)
 {
-	struct haul_memory source;
+	struct copy_file file = { 0 };
 	struct haul_remote remote;
-	uint64_t bytes;
 
-	if (copy_load(copy, arguments[0], &source, &bytes) != 0 ||
-	    copy_open(copy, arguments[1], HAUL_READ, bytes, &remote) != 0)
+	if (copy_open_source(&file, arguments[0]) != 0 ||
+	    copy_open(copy, arguments[1], HAUL_READ, file.bytes, &remote) != 0 ||
+	    copy_begin_digest(&file.sha256) != 0)
 		return COPY_FAILED;
-	return copy_check(copy, arguments[0], &source, &remote, bytes);
+	return copy_check(copy, &file, &remote, true);
 }
 
 static int copy_roundtrip(struct copy *copy, char **arguments)
 {
-	struct haul_memory source;
+	struct copy_file file = { 0 };
 	struct haul_remote remote;
-	uint64_t bytes;
 
-	if (copy_load(copy, arguments[0], &source, &bytes) != 0 ||
-	    copy_open(copy, arguments[1], HAUL_READ | HAUL_WRITE, bytes, &remote) != 0 ||
-	    copy_move(copy, &source, &remote, bytes, false) != 0)
+	if (copy_open_source(&file, arguments[0]) != 0 ||
+	    copy_open(copy, arguments[1], HAUL_READ | HAUL_WRITE, file.bytes, &remote) != 0 ||
+	    copy_begin_digest(&file.sha256) != 0 ||
+	    copy_move(copy, &remote, file.bytes, copy_load, &file) != 0)
 		return COPY_FAILED;
-	return copy_check(copy, arguments[0], &source, &remote, bytes);
+	return copy_check(copy, &file, &remote, false);
 }
 
 /* Wait for the end of stdin, or TERM or INT. */
