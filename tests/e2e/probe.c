@@ -5,6 +5,7 @@
  *
  *   probe create NAME BYTES [READERS [WRITERS]]   own a segment until stdin ends; READY when it is there
  *   probe open NAME read|write|both               open it and close it
+ *   probe hold NAME read|write|both               open it and keep it until stdin ends; OK when it is open
  *   probe write|read NAME OFFSET LENGTH [MS]      one operation, with a timeout of MS
  *   probe loop NAME SECONDS [MS [BYTES]]          WRITEs and READs of BYTES, 64 KiB unless said, with data verified, one
  *                                                 after another, in four places, until the time is over or SIGTERM comes;
@@ -148,6 +149,16 @@ static int probe_open_only(struct probe *probe, char **arguments)
 	return 0;
 }
 
+static int probe_hold(struct probe *probe, char **arguments)
+{
+	int status = probe_open_only(probe, arguments);
+	char byte;
+
+	fflush(stdout);
+	while (status == 0 && read(STDIN_FILENO, &byte, 1) > 0) {}
+	return status;
+}
+
 static int probe_once(struct probe *probe, bool is_read, char **arguments)
 {
 	struct haul_completion completion = { 0 };
@@ -257,6 +268,8 @@ static int probe_run(struct probe *probe, int count, char **words)
 		return probe_create(probe, words + 1, count - 1);
 	if (count == 3 && strcmp(words[0], "open") == 0)
 		return probe_open_only(probe, words + 1);
+	if (count == 3 && strcmp(words[0], "hold") == 0)
+		return probe_hold(probe, words + 1);
 	if (count >= 4 && (strcmp(words[0], "write") == 0 || strcmp(words[0], "read") == 0)) {
 		if (count > 4)
 			probe->timeout_ms = (uint32_t)strtoul(words[4], NULL, 0);

@@ -96,9 +96,10 @@ static void trace_print_json(const struct haulctl *haulctl, const struct trace_v
 
 	trace_time(trace_wall_us(view) + (int64_t)record->time_us, when, sizeof(when));
 	trace_thread(view, record->thread, thread, sizeof(thread));
-	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:s}", "time", when,
-			   "thread", thread, "kind", trace_kind_text(record->kind), "segment",
-			   record->segment, "node", record->node, "incarnation",
+	object = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:s}", "time", when,
+			   "time_us", json_sprintf("%" PRIu64, record->time_us), "thread", thread,
+			   "kind", trace_kind_text(record->kind), "segment", record->segment,
+			   "node", record->node, "incarnation",
 			   json_sprintf("%016" PRIx64, record->incarnation), "number",
 			   json_sprintf("%" PRIu64, record->number), "from", record->from, "to",
 			   record->to, "why", record->why);
