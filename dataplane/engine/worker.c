@@ -506,20 +506,32 @@ void worker_count_sleep(struct worker *worker)
 		worker->counters[WORKER_SLEPT_US] += now_us - worker->now_us;
 }
 
+/*
+ * A short sleep, for `sleep_us` at most. Other workers wake it, too: what they hand over, packets of a queue that it shares
+ * with them, would else be late by a whole sleep at each end, and be taken for a slow path.
+ */
 static void worker_sleep(struct worker *worker, uint64_t sleep_us)
 {
-	struct timespec timeout = { .tv_nsec = (long)(sleep_us * CLOCK_NS_PER_US) };
 	struct epoll_event events[WORKER_EVENTS];
+	uint64_t deadline_us;
 
 	worker_show_sleep(worker, 1);
-	/* Orders the flags before the last look at the rings, against the fence in haul_submit. */
+	atomic_store_explicit(&worker->is_asleep, true, memory_order_relaxed);
+	/* Orders the flags before the last look, against the fences in haul_submit and worker_wake. */
 	ring_full_fence();
-	if (!worker_has_entries(worker)) {
+	deadline_us = worker_next_deadline_us(worker);
+	if (deadline_us > worker->now_us && !worker_has_entries(worker)) {
+		const struct timespec timeout = {
+			.tv_nsec = (long)(MIN(sleep_us, deadline_us - worker->now_us) *
+					  CLOCK_NS_PER_US)
+		};
+
 		worker->counters[WORKER_SLEEPS]++;
 		/* Doorbells are edge-triggered, so nobody has to empty them. */
 		epoll_pwait2(worker->epoll_fd, events, WORKER_EVENTS, &timeout, NULL);
 		worker_count_sleep(worker);
 	}
+	atomic_store_explicit(&worker->is_asleep, false, memory_order_relaxed);
 	worker_show_sleep(worker, 0);
 }
 
@@ -530,7 +542,6 @@ static void worker_sleep(struct worker *worker, uint64_t sleep_us)
 static void worker_idle(struct worker *worker)
 {
 	const struct engine_options *options = &worker->engine->options;
-	uint64_t deadline_us;
 
 	if (options->idle_policy == IDLE_POLL ||
 	    worker->now_us < worker->busy_at_us + options->idle_spin_us) {
@@ -543,9 +554,7 @@ static void worker_idle(struct worker *worker)
 	worker->sleep_us = MIN(worker->sleep_us + WORKER_SLEEP_STEP_US, options->idle_sleep_max_us);
 	if (worker->sleep_us < WORKER_YIELD_UNTIL_US)
 		sched_yield();
-	deadline_us = worker_next_deadline_us(worker);
-	if (deadline_us > worker->now_us)
-		worker_sleep(worker, MIN(worker->sleep_us, deadline_us - worker->now_us));
+	worker_sleep(worker, worker->sleep_us);
 }
 
 static void *worker_main(void *argument)
@@ -613,7 +622,7 @@ bool worker_command(struct worker *worker, const struct worker_command *command)
 
 void worker_wake(const struct worker *worker)
 {
-	/* Orders what was left for the worker before the look at the flag, against the fence in doze_enter. */
+	/* Orders what was left for the worker before the look at the flag, against the fences in doze_enter and worker_sleep. */
 	ring_full_fence();
 	if (atomic_load_explicit(&worker->is_asleep, memory_order_relaxed))
 		eventfd_write(worker->wake_fd, 1); /* full = it was woken before */

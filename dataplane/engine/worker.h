@@ -193,7 +193,7 @@ int worker_start(struct worker *worker, int cpu);
 void worker_stop(struct worker *worker);
 
 /**
- * Have a worker look at what was left for it, if it sleeps without a bound; else it is looking. Whoever puts something
+ * Have a worker look at what was left for it, if it sleeps; else it is looking. Whoever puts something
  * into a ring of a worker calls this afterwards. Any thread.
  */
 void worker_wake(const struct worker *worker);

@@ -234,6 +234,28 @@ static void doze__follows_short_sleeps(void **state)
 	dozy_destroy(rig, channel);
 }
 
+/* Where a port cannot wake, other threads can: what they hand over does not wait for the end of a sleep. */
+static void doze__short_sleeps_are_ended_by_other_threads(void **state)
+{
+	struct channel *channel;
+	struct rig *rig = dozy_rig(&channel);
+	int fd = rig->udp.arrival_fd;
+
+	(void)state;
+	rig->udp.arrival_fd = -1;
+	rig->engine.options.idle_policy = IDLE_ADAPTIVE;
+	/* Shorter than those that would be tried as sleeps without an end. */
+	rig->engine.options.idle_sleep_max_us = 50;
+	assert_int_equal(worker_start(rig->worker, -1), 0);
+	await_sleep(rig); /* so that worker_wake wakes it */
+	atomic_fetch_add(&rig->udp.arrivals, 1);
+	worker_wake(rig->worker);
+	await(&rig->udp.found, 1);
+	worker_stop(rig->worker);
+	rig->udp.arrival_fd = fd;
+	dozy_destroy(rig, channel);
+}
+
 /* Commands, and the two rounds of a quiescent point, without any time of polling in between. */
 static void doze__is_ended_by_the_control_thread(void **state)
 {
@@ -291,6 +313,7 @@ int main(void)
 		cmocka_unit_test(doze__is_ended_by_each_packet),
 		cmocka_unit_test(doze__is_ended_by_each_doorbell),
 		cmocka_unit_test(doze__follows_short_sleeps),
+		cmocka_unit_test(doze__short_sleeps_are_ended_by_other_threads),
 		cmocka_unit_test(doze__is_ended_by_the_control_thread),
 		cmocka_unit_test(doze__is_ended_by_a_stop),
 	};
