@@ -4,7 +4,9 @@
 # worker that they are for, and both nodes come back after they were killed; also with fewer queues than workers, and with
 # more workers on one side than on the other. Method: two nodes on a wire with a queue a worker, several applications that
 # write and verify at once, and the workers' counters.
-# usage: workers_test.sh WORKERS-OF-A WORKERS-OF-B [QUEUES]
+# usage: workers_test.sh WORKERS-OF-A WORKERS-OF-B [QUEUES [WIRE [IDLE-POLICY]]]
+# QUEUES is a number, or 0 for as many as there are workers; WIRE is vhost or memif, where nobody is killed: its driver does
+# not bear that under load.
 # shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
 e2e_need redis-server
@@ -26,10 +28,13 @@ wire() {
 	cluster_wire "$@" | sed "s/\(device = \"[^\"]*\)/\1${QUEUES:+,queues=$QUEUES}/"
 }
 
-QUEUES=${3-}
+QUEUES=${3-0}
+[ "$QUEUES" != 0 ] || QUEUES=
+CLUSTER_WIRE=${4-vhost}
+idle=${5-adaptive}
 cluster_redis_start
-cluster_node a "workers = [ $(processors "$1") ]; $(wire server 10.77.0.1/24)"
-cluster_node b "workers = [ $(processors "$2") ]; $(wire client 10.77.0.2/24)"
+cluster_node a "idle_policy = \"$idle\"; workers = [ $(processors "$1") ]; $(wire server 10.77.0.1/24)"
+cluster_node b "idle_policy = \"$idle\"; workers = [ $(processors "$2") ]; $(wire client 10.77.0.2/24)"
 echo "http_address = \"127.0.0.1:$port\";" >>"$CLUSTER_DIR/a.control.conf"
 cluster_node_start a
 cluster_node_start b
@@ -122,6 +127,11 @@ if [ "$1" -eq 2 ]; then
 	wait "$bench" 2>/dev/null || true
 fi
 
+if [ "$CLUSTER_WIRE" = memif ]; then
+	loops_begin 4
+	loops_end
+	exit 0
+fi
 loops_begin 12
 sleep 2
 echo "- the target's dataplane, and its applications"
