@@ -432,7 +432,7 @@ static struct opening *opening_of(const struct opening_wish *wish,
 
 /* Read the descriptor an answer brought into memory of our own and check it. NULL with a reason otherwise. */
 struct haul_descriptor *opening_read(const struct link_answer *answer, const char *name,
-				     char reason[HAUL_REASON_BYTES])
+				     uint32_t rights, char reason[HAUL_REASON_BYTES])
 {
 	struct haul_descriptor *descriptor = NULL;
 	void *bytes = NULL;
@@ -453,6 +453,14 @@ struct haul_descriptor *opening_read(const struct link_answer *answer, const cha
 		free(bytes);
 		return NULL;
 	}
+	/* The key in it is for these rights, and no others can be proven with it. */
+	if (descriptor->rights != rights) {
+		snprintf(reason, HAUL_REASON_BYTES,
+			 "the control plane granted rights 0x%x, asked for 0x%x",
+			 descriptor->rights, rights);
+		free(bytes);
+		return NULL;
+	}
 	return descriptor;
 }
 
@@ -466,7 +474,7 @@ static void opening_wished(void *argument, const struct link_answer *answer)
 	char reason[HAUL_REASON_BYTES];
 
 	if (answer->status == HAUL_OK)
-		descriptor = opening_read(answer, wish->name, reason);
+		descriptor = opening_read(answer, wish->name, wish->rights, reason);
 	if (answer->fd >= 0)
 		close(answer->fd);
 	if (client->fd < 0) {

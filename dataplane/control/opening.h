@@ -147,7 +147,7 @@ void opening_tell(struct node *node, const struct haul_descriptor *descriptor);
 
 /** Read the descriptor an answer brought into memory of the caller's and check it. NULL with a reason otherwise. */
 struct haul_descriptor *opening_read(const struct link_answer *answer, const char *name,
-				     char reason[HAUL_REASON_BYTES]);
+				     uint32_t rights, char reason[HAUL_REASON_BYTES]);
 
 /** Ask the control plane for a descriptor; 0 or -HAUL_BUSY. */
 int opening_ask(struct node *node, const char *name, const char *tenant, uint32_t rights,

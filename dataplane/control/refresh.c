@@ -124,7 +124,7 @@ static void refresh_answered(void *argument, const struct link_answer *answer)
 	opening->is_refreshing = false;
 	opening_note(opening, "the refresh was answered");
 	if (answer->status == HAUL_OK) {
-		descriptor = opening_read(answer, opening->name, reason);
+		descriptor = opening_read(answer, opening->name, opening->rights, reason);
 		if (descriptor == NULL)
 			log_warning("opening", "segment %s: refresh: %s", opening->name, reason);
 	}

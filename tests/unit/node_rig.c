@@ -3,6 +3,7 @@
 #include "node_rig.h"
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "base/memfd.h"
 #include "base/ring.h"
@@ -163,11 +164,35 @@ void control_expect(struct node_rig *rig, uint16_t type, union node_message *mes
 	}
 }
 
+/* A descriptor with the rights that were asked for, as a control plane grants them. What is none is left alone. */
+static int control_grant(int fd, uint32_t rights)
+{
+	struct haul_descriptor *descriptor;
+	void *bytes = NULL;
+	size_t length;
+	int granted;
+
+	if (memfd_to_bytes(fd, DESCRIPTOR_BYTES_MAX, &bytes, &length) != 0 ||
+	    length < sizeof(*descriptor)) {
+		free(bytes);
+		return dup(fd);
+	}
+	descriptor = bytes;
+	descriptor->rights = rights;
+	granted = memfd_from_bytes("descriptor", bytes, length);
+	free(bytes);
+	assert_true(granted >= 0);
+	return granted;
+}
+
 void control_answer(struct node_rig *rig, const union node_message *request, enum haul_error status,
 		    int fd)
 {
 	struct haul_control_answer answer = { .version = ++rig->version };
+	bool is_open = request->frame.type == HAUL_CONTROL_SEGMENT_OPEN && fd >= 0;
 
+	if (is_open)
+		fd = control_grant(fd, request->control_open.rights);
 	frame_fill(&answer.frame, HAUL_CONTROL_VERSION,
 		   (uint16_t)(request->frame.type | HAUL_FRAME_ANSWER), sizeof(answer),
 		   request->frame.request);
@@ -176,6 +201,8 @@ void control_answer(struct node_rig *rig, const union node_message *request, enu
 		(void)snprintf(answer.reason, sizeof(answer.reason), "said the test");
 	assert_int_equal(
 		seqpacket_send(rig->control, &answer, sizeof(answer), &fd, fd >= 0 ? 1 : 0), 0);
+	if (is_open)
+		close(fd);
 }
 
 int client_connect(struct node_rig *rig)
