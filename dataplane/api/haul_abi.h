@@ -190,7 +190,8 @@ enum haul_transport {
 	X(NOTIFIERS_FULL, 20, "the target has no room to remember one more notifier")          \
 	X(BATCHES, 21, "more batches are open than the completion ring can promise")           \
 	X(LOCAL_RIGHT, 22, "the local region is read-only")                                    \
-	X(BUFFER_GONE, 23, "the buffer at that range was removed, or is being removed")
+	X(BUFFER_GONE, 23, "the buffer at that range was removed, or is being removed")        \
+	X(UNPROVEN, 24, "the target knows of no grant for the segment that was named")
 
 enum haul_reason {
 #define HAUL_REASON_ENUM(name, value, text) HAUL_REASON_##name = (value),
@@ -199,7 +200,7 @@ enum haul_reason {
 };
 
 /** The number of reasons; every value below it is defined. */
-#define HAUL_REASON_COUNT 24
+#define HAUL_REASON_COUNT 25
 
 /** State of a channel in its header. */
 enum haul_channel_state {

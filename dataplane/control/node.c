@@ -195,6 +195,8 @@ static int node_make_workers(struct node *node)
 	int error = region_table_init(&engine->regions, ENGINE_REGIONS_MAX);
 
 	if (error == 0)
+		error = keyring_init(&engine->keyring, SEGMENTS_MAX);
+	if (error == 0)
 		error = notifier_table_init(&engine->notifiers);
 	engine->workers = calloc(engine->options.worker_count, sizeof(struct worker *));
 	if (engine->workers == NULL)
@@ -442,6 +444,7 @@ static void node_free_engine(struct node *node)
 	free(engine->workers);
 	engine->workers = NULL;
 	region_table_destroy(&engine->regions);
+	keyring_destroy(&engine->keyring);
 	notifier_table_destroy(&engine->notifiers);
 }
 

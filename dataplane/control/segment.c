@@ -63,6 +63,7 @@ static void segment_free(struct segment *segment)
 	struct client *client = segment->client;
 
 	TAILQ_REMOVE(&segment->node->segments, segment, link);
+	keyring_remove(&segment->node->engine.keyring, segment->number);
 	client->segments--;
 	space_destroy(&segment->space);
 	free(segment);
@@ -401,6 +402,11 @@ static enum haul_error segment_check(struct client *client,
 		client_refuse(client, HAUL_BUSY,
 			      "this daemon has made 2^32 segments and has no number left for "
 			      "another: start it anew");
+	} else if (keyring_is_full(&client->node->engine.keyring)) {
+		client_refuse(client, HAUL_BUSY,
+			      "segment %s: %u segments that are gone still have records; they go "
+			      "when the control plane answers",
+			      message->name, SEGMENTS_MAX);
 	} else if ((message->flags & HAUL_SEGMENT_PRIVATE) == 0 &&
 		   segment_name_is_taken(client->node, message->name)) {
 		client_refuse(client, HAUL_EXISTS, "segment %s: this node has one of that name",
@@ -432,6 +438,9 @@ static struct segment *segment_make(struct client *client,
 	memcpy(segment->name, message->name, sizeof(segment->name));
 	memcpy(segment->readers, message->readers, sizeof(segment->readers));
 	memcpy(segment->writers, message->writers, sizeof(segment->writers));
+	/* What is private has no key that anybody could prove anything with. */
+	if (!segment->is_private)
+		keyring_add(&node->engine.keyring, segment->number, segment->key);
 	TAILQ_INSERT_TAIL(&node->segments, segment, link);
 	client->pending++;
 	client->segments++;

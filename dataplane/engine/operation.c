@@ -309,6 +309,17 @@ static bool operation_is_to_notify(const struct operation *operation)
 	       operation->notify_state == OPERATION_NOTIFY_DUE;
 }
 
+/* What all slices of an operation have in common. */
+static void operation_fill_slice(struct operation *operation, struct slice *slice)
+{
+	memset(slice, 0, sizeof(*slice));
+	slice->remote_region = operation->remote_region;
+	slice->segment = operation->segment;
+	slice->remote = (uint16_t)operation->remote;
+	slice->rights = operation->rights;
+	slice->operation = operation;
+}
+
 /* The slice that tells the owner, behind all others. The number has been taken. */
 static struct slice *operation_notify_slice(struct operation *operation)
 {
@@ -316,16 +327,14 @@ static struct slice *operation_notify_slice(struct operation *operation)
 
 	if (slice == NULL)
 		return NULL;
-	memset(slice, 0, sizeof(*slice));
+	operation_fill_slice(operation, slice);
 	slice->kind = SLICE_NOTIFY;
 	slice->length = SLICE_NOTIFY_BYTES;
-	slice->remote_region = operation->remote_region;
 	slice->remote_offset = operation->remote_offset;
 	slice->written = operation->length;
 	slice->number = operation->notify_number;
 	slice->value = operation->value;
 	slice->tag = operation->tag;
-	slice->operation = operation;
 	operation->notify_state = OPERATION_NOTIFY_OUT;
 	return slice;
 }
@@ -347,14 +356,12 @@ static struct slice *operation_next_slice(struct operation *operation, uint32_t 
 	slice = operation_get_slice(operation);
 	if (slice == NULL)
 		return NULL;
-	memset(slice, 0, sizeof(*slice));
+	operation_fill_slice(operation, slice);
 	slice->length = MIN(length, bytes_max);
 	slice->kind = operation->opcode == HAUL_OP_WRITE ? SLICE_WRITE : SLICE_READ;
 	slice->local_region = operation->local_region;
 	slice->local_offset = operation->local_offset + operation->cut;
-	slice->remote_region = operation->remote_region;
 	slice->remote_offset = operation->remote_offset + operation->cut;
-	slice->operation = operation;
 	operation->cut += slice->length;
 	return slice;
 }

@@ -93,6 +93,7 @@ struct operation {
 	uint32_t batch;        /**< id, 0 = none */
 	uint32_t remote;       /**< index in the table of remote segments */
 	uint32_t peer;         /**< index in the table of peers */
+	uint32_t segment;      /**< the owner's number of it, by the view */
 	uint32_t tag;          /**< of the notification */
 	uint32_t pause_us;     /**< the last pause; 0 = there was none */
 	uint16_t endpoint;     /**< whose waiting list it is on, while WAITING */
@@ -102,6 +103,7 @@ struct operation {
 	uint8_t transport;     /**< that its last slice went over */
 	uint8_t attempts;      /**< transports tried */
 	uint8_t notify_state;  /**< enum operation_notify */
+	uint8_t rights;        /**< HAUL_RIGHT_* that were granted, by the view */
 	uint16_t busy_reason;  /**< why the target had no room the last time; 0 = it had */
 	uint16_t status;       /**< how it ends, once ENDING */
 	uint16_t reason;

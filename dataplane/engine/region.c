@@ -27,7 +27,10 @@ static const struct counter_spec region_counter_specs[REGION_COUNTER_COUNT] = {
 	[REGION_REFUSED_RANGE] = { "refused_range", "touches",
 				   "touches that do not lie inside their region" },
 	[REGION_REFUSED_DENIED] = { "refused_denied", "touches",
-				    "touches by a peer of a region that does not grant that right" },
+				    "touches of a region that does not grant that right" },
+	[REGION_REFUSED_UNPROVEN] = { "refused_unproven", "touches",
+				      "touches by a peer that has not proven a right to the "
+				      "region's segment" },
 	[REGION_REFUSED_LATE] = { "refused_late", "touches",
 				  "placements that came after their freshness had ended" },
 	[REGION_FAULTS] = { "faults", "touches",
@@ -190,7 +193,11 @@ static enum haul_error region_admit(const struct region_table *table, uint64_t *
 		counters[REGION_REFUSED_STALE]++;
 		return HAUL_STALE;
 	}
-	if (UNLIKELY((access->is_remote && (region->spec.rights & right) == 0) ||
+	if (UNLIKELY(access->is_remote && region->spec.segment != access->segment)) {
+		counters[REGION_REFUSED_UNPROVEN]++;
+		return HAUL_DENIED;
+	}
+	if (UNLIKELY((access->is_remote && (region->spec.rights & access->rights & right) == 0) ||
 		     (right == HAUL_RIGHT_WRITE && region->spec.is_read_only))) {
 		counters[REGION_REFUSED_DENIED]++;
 		return HAUL_DENIED;

@@ -41,6 +41,9 @@ struct slice {
 	uint8_t kind;      /**< enum slice_kind */
 	uint8_t transport; /**< enum haul_transport it was posted on */
 	uint16_t rail;     /**< engine's number of the rail it was posted on */
+	uint32_t segment;  /**< the owner's number of the remote segment */
+	uint16_t remote;   /**< index in the table of remote segments */
+	uint8_t rights;    /**< HAUL_RIGHT_* that its opener was granted */
 
 	struct operation *operation; /**< engine's; drivers leave it alone */
 	uint64_t posted_us;          /**< engine's: when */

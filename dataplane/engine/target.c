@@ -53,6 +53,8 @@ static void target_set(struct operation *operation, const struct remote_view *vi
 	operation->remote_offset = range->offset;
 	operation->incarnation = view->incarnation;
 	operation->peer = view->peer;
+	operation->segment = view->segment;
+	operation->rights = (uint8_t)view->rights;
 	operation->version = view->version;
 }
 

@@ -77,8 +77,10 @@ struct transport_access {
 	uint64_t offset;       /**< bytes from the region's start */
 	uint64_t not_after_us; /**< of clock_now_us(); UINT64_MAX = no bound */
 	uint32_t length;       /**< bytes */
-	bool is_remote;        /**< asked for by a peer: the region's published rights count */
-	uint8_t phase;         /**< enum transport_phase */
+	bool is_remote;   /**< asked for by a peer: the region's rights and the next two count */
+	uint8_t phase;    /**< enum transport_phase */
+	uint8_t rights;   /**< is_remote: HAUL_RIGHT_* that the peer has proven for `segment` */
+	uint32_t segment; /**< is_remote: number of the one that it has proven them for; 0 = none */
 };
 
 /** A notification that a peer, or this node itself, brings: the last thing of a WRITE whose bytes are all placed. */
@@ -92,6 +94,14 @@ struct transport_notice {
 	uint32_t worker;                /**< of the source: whose number it is */
 };
 
+/** A right to a segment, as it is proven to the segment's owner. */
+struct transport_grant {
+	uint64_t incarnation; /**< of the owner */
+	uint32_t segment;     /**< the owner's number of it */
+	uint32_t remote;      /**< at the initiator: slice.remote; at the owner 0 */
+	uint32_t rights;      /**< HAUL_RIGHT_* */
+};
+
 /** What a refusal says beside its status; both are zero before the call. */
 struct transport_refusal {
 	uint64_t version;        /**< with STALE: the segment's current version, 0 if unknown */
@@ -99,7 +109,7 @@ struct transport_refusal {
 };
 
 /**
- * What the engine gives to drivers. All but wake are called on the worker that owns the rail or serves the
+ * What the engine gives to drivers. All but the last three are called on the worker that owns the rail or serves the
  * connection, from within poll, flush or cancel.
  */
 struct transport_host {
@@ -146,6 +156,20 @@ struct transport_host {
 	 */
 	enum haul_error (*notify)(struct worker *worker, const struct transport_notice *notice,
 				  struct transport_refusal *refusal_out);
+
+	/**
+	 * Control thread: the key that proves a right at the owner, HAUL_KEY_BYTES. Returns HAUL_OK, or HAUL_STALE when the
+	 * segment is open here no more.
+	 */
+	enum haul_error (*remote_key)(const struct worker *worker,
+				      const struct transport_grant *grant, uint8_t *key_out);
+
+	/**
+	 * Control thread: the key by which a peer must prove a right to a segment of this node. Returns HAUL_OK, HAUL_STALE
+	 * when there is no such segment, or HAUL_SYSTEM.
+	 */
+	enum haul_error (*own_key)(const struct worker *worker, const struct transport_grant *grant,
+				   uint8_t *key_out);
 
 	/** Any thread: the driver has left something for its half on this worker, which may be asleep. */
 	void (*wake)(const struct worker *worker);

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/grant.h"
 #include "base/trace.h"
 #include "engine/doze.h"
 
@@ -145,6 +146,34 @@ static enum haul_error worker_copy(struct worker *worker, const struct transport
 	return HAUL_OK;
 }
 
+static enum haul_error worker_remote_key(const struct worker *worker,
+					 const struct transport_grant *grant, uint8_t *key_out)
+{
+	const struct remote *remote;
+	const struct remote_view *view;
+
+	BUG_ON(grant->remote >= ENGINE_REMOTES_MAX);
+	remote = &worker->engine->remotes.remotes[grant->remote];
+	view = atomic_load_explicit(&remote->view, memory_order_relaxed);
+	/* The slot may hold another segment by now. */
+	if (atomic_load_explicit(&remote->state, memory_order_relaxed) != REMOTE_OPEN ||
+	    view == NULL || view->incarnation != grant->incarnation ||
+	    view->segment != grant->segment || view->rights != grant->rights)
+		return HAUL_STALE;
+	memcpy(key_out, view->key, HAUL_KEY_BYTES);
+	return HAUL_OK;
+}
+
+static enum haul_error worker_own_key(const struct worker *worker,
+				      const struct transport_grant *grant, uint8_t *key_out)
+{
+	const uint8_t *key = keyring_find(&worker->engine->keyring, grant->segment);
+
+	if (key == NULL)
+		return HAUL_STALE;
+	return grant_key_derive(key, grant->rights, key_out) == 0 ? HAUL_OK : HAUL_SYSTEM;
+}
+
 const struct transport_host worker_host = {
 	.rail_state = endpoint_rail_state,
 	.slice_done = operation_slice_done,
@@ -154,6 +183,8 @@ const struct transport_host worker_host = {
 	.source = worker_source,
 	.copy = worker_copy,
 	.notify = notify_deliver,
+	.remote_key = worker_remote_key,
+	.own_key = worker_own_key,
 	.wake = worker_wake,
 };
 

@@ -14,6 +14,7 @@
 #include "base/wheel.h"
 #include "engine/channel.h"
 #include "engine/endpoint.h"
+#include "engine/keyring.h"
 #include "engine/limits.h"
 #include "engine/notifier.h"
 #include "engine/notify.h"
@@ -53,6 +54,7 @@ struct engine {
 	struct region_table regions;
 	struct peer_table peers;
 	struct remote_table remotes;
+	struct keyring keyring;          /**< control thread only */
 	struct notifier_table notifiers; /**< the one thing that workers share among each other */
 	const struct transport_ops
 		*ops[ENGINE_TRANSPORTS]; /**< by enum haul_transport; NULL = not opened */

@@ -7,8 +7,8 @@
 #include "drivers/udp/slices.h"
 #include "drivers/udp/worker.h"
 
-/* The finer cause of what a region refused. */
-static uint16_t udp_reason(enum haul_error error)
+/* The finer cause of what a region refused to who has that right. */
+static uint16_t udp_reason(enum haul_error error, const struct rudp_right *right)
 {
 	switch (error) {
 	case HAUL_STALE:
@@ -16,7 +16,7 @@ static uint16_t udp_reason(enum haul_error error)
 	case HAUL_RANGE:
 		return HAUL_REASON_REMOTE_RANGE;
 	case HAUL_DENIED:
-		return HAUL_REASON_REMOTE_RIGHT;
+		return right->segment == 0 ? HAUL_REASON_UNPROVEN : HAUL_REASON_REMOTE_RIGHT;
 	case HAUL_FAULT:
 		return HAUL_REASON_MEMORY_POISONED;
 	default:
@@ -42,13 +42,15 @@ static int udp_place(void *context, struct rudp_placement *placement)
 		.not_after_us = placement->not_after_us,
 		.is_remote = true,
 		.phase = udp_phase(placement->flags),
+		.rights = (uint8_t)placement->right.rights,
+		.segment = placement->right.segment,
 	};
 	enum haul_error error;
 
 	error = worker->host->place(worker->engine, &access, placement->payload,
 				    &placement->version);
 	if (UNLIKELY(error != HAUL_OK))
-		placement->reason = udp_reason(error);
+		placement->reason = udp_reason(error, &placement->right);
 	return (int)error;
 }
 
@@ -61,7 +63,9 @@ static int udp_notify(void *context, struct rudp_notification *notification)
 			    .offset = notification->offset,
 			    .length = notification->notice.written,
 			    .not_after_us = notification->not_after_us,
-			    .is_remote = true },
+			    .is_remote = true,
+			    .rights = (uint8_t)notification->right.rights,
+			    .segment = notification->right.segment },
 		.node = params->name,
 		.incarnation = params->incarnation,
 		.number = notification->notice.number,
@@ -73,8 +77,9 @@ static int udp_notify(void *context, struct rudp_notification *notification)
 	enum haul_error error = worker->host->notify(worker->engine, &notice, &refusal);
 
 	notification->version = refusal.version;
-	notification->reason =
-		refusal.reason != HAUL_REASON_NONE ? (uint16_t)refusal.reason : udp_reason(error);
+	notification->reason = refusal.reason != HAUL_REASON_NONE
+				       ? (uint16_t)refusal.reason
+				       : udp_reason(error, &notification->right);
 	return (int)error;
 }
 
@@ -89,10 +94,12 @@ static int udp_open(void *context, struct rudp_opening *opening)
 		.not_after_us = UINT64_MAX,
 		.is_remote = true,
 		.phase = TRANSPORT_FIRST,
+		.rights = (uint8_t)opening->right.rights,
+		.segment = opening->right.segment,
 	};
 	enum haul_error error = worker->host->open(worker->engine, &access, &opening->version);
 
-	opening->reason = udp_reason(error);
+	opening->reason = udp_reason(error, &opening->right);
 	return (int)error;
 }
 
@@ -142,11 +149,13 @@ static int udp_source(void *context, struct rudp_source *source)
 		access.region = source->region;
 		access.offset = source->offset;
 		access.is_remote = true;
+		access.rights = (uint8_t)source->right.rights;
+		access.segment = source->right.segment;
 	}
 	error = worker->host->source(worker->engine, &access, source->destination,
 				     &source->version);
 	if (UNLIKELY(error != HAUL_OK))
-		source->reason = udp_reason(error);
+		source->reason = udp_reason(error, &source->right);
 	return (int)error;
 }
 
@@ -171,19 +180,24 @@ static int udp_deliver(void *context, uint64_t cookie, uint32_t offset, const vo
 		       : HAUL_FAULT;
 }
 
-static void udp_done(void *context, const struct rudp_completion *completion)
+void udp_end_slice(struct transport_worker *worker, struct slice *slice, uint16_t status,
+		   uint16_t reason)
 {
-	struct transport_worker *worker = context;
-	struct slice *slice = udp_slice(completion->cookie);
-
-	udp_slice_set_done(slice, completion->status, completion->reason);
-	slice->version = completion->version;
+	udp_slice_set_done(slice, status, reason);
 	slice->next = NULL;
 	if (worker->done_head == NULL)
 		worker->done_head = slice;
 	else
 		worker->done_tail->next = slice;
 	worker->done_tail = slice;
+}
+
+static void udp_done(void *context, const struct rudp_completion *completion)
+{
+	struct slice *slice = udp_slice(completion->cookie);
+
+	slice->version = completion->version;
+	udp_end_slice(context, slice, completion->status, completion->reason);
 }
 
 static void udp_state(void *context, struct rudp_connection *connection, enum rudp_state state,
@@ -218,4 +232,6 @@ const struct rudp_callbacks udp_callbacks = {
 	.done = udp_done,
 	.state = udp_state,
 	.unmark = udp_unmark,
+	.prove = udp_proof_make,
+	.check = udp_proof_check,
 };

@@ -338,6 +338,7 @@ uint64_t udp_control(struct transport *transport, uint64_t now_us)
 	if (now_us - transport->ports_us >= UDP_PORTS_US || udp_ports_have_news(transport))
 		udp_ports_look(transport, now_us);
 	is_more = udp_control_events(transport, now_us);
+	is_more |= udp_proofs_answer(transport);
 	handshake_advance(transport->handshake, now_us);
 	udp_control_transmit(transport, now_us);
 	udp_control_questions(transport, now_us);

@@ -6,6 +6,8 @@
  *     control  -- frames   -->  worker    whole frames to send: handshakes and lookups
  *     worker   -- events   -->  control   what arrived for it; a flood fills only this ring
  *     worker   -- results  -->  control   answers to commands, never lost
+ *     worker   -- proofs   -->  control   of grants, to be made or checked (proof.h)
+ *     control  -- proven   -->  worker    what has become of them
  */
 #ifndef DRIVERS_UDP_MESSAGE_H
 #define DRIVERS_UDP_MESSAGE_H

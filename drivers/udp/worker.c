@@ -31,6 +31,10 @@ static int udp_worker_make_rings(struct transport_worker *worker)
 		error = spsc_init(&worker->events, sizeof(struct udp_event), UDP_EVENTS);
 	if (error == 0)
 		error = spsc_init(&worker->results, sizeof(struct udp_result), UDP_COMMANDS);
+	if (error == 0)
+		error = spsc_init(&worker->proofs, sizeof(struct udp_proof), UDP_PROOFS);
+	if (error == 0)
+		error = spsc_init(&worker->proven, sizeof(struct udp_proof), UDP_PROOFS);
 	return error;
 }
 
@@ -128,6 +132,8 @@ void udp_worker_destroy(struct transport_worker *worker)
 	spsc_destroy(&worker->frames);
 	spsc_destroy(&worker->events);
 	spsc_destroy(&worker->results);
+	spsc_destroy(&worker->proofs);
+	spsc_destroy(&worker->proven);
 	free(worker->rails);
 	free(worker->stats);
 }
@@ -484,6 +490,7 @@ uint32_t udp_worker_poll(struct transport_worker *worker, uint64_t now_us, uint3
 	if (UNLIKELY(ports_up != worker->ports_seen))
 		udp_worker_take_ports(worker, ports_up);
 	work = udp_worker_obey(worker);
+	udp_proofs_take(worker);
 	work += udp_receive_all(worker, budget);
 	if (rudp_next_deadline_us(worker->rudp) <= now_us)
 		work += rudp_advance(worker->rudp, now_us);
@@ -499,9 +506,31 @@ uint32_t udp_worker_flush(struct transport_worker *worker, uint64_t now_us, uint
 	uint32_t work;
 
 	worker->now_us = now_us;
+	/* Of what was received or posted in this round. */
+	rudp_grants_ask(worker->rudp);
 	work = udp_send_all(worker, budget);
 	udp_worker_tell(worker); /* a source that was refused ends its operation */
+	udp_worker_wake_control(worker);
 	return work;
+}
+
+/*
+ * The slot of what was granted, for an operation on a slice's segment; false when the slice has to wait until it has been
+ * proven. A slice whose grant was refused is done with it, which needs no connection any more.
+ */
+static bool udp_worker_may_post(struct transport_worker *worker,
+				const struct udp_connection *connection, struct slice *slice,
+				uint8_t *grant_out, bool *is_refused_out)
+{
+	int status = rudp_grant_find(connection->rudp, worker->now_us, slice->segment,
+				     slice->rights, slice->remote, grant_out);
+
+	*is_refused_out = UNLIKELY(status > 0);
+	if (UNLIKELY(status > 0))
+		udp_end_slice(worker, slice, (uint16_t)status,
+			      status == HAUL_STALE ? HAUL_REASON_SEGMENT_RETIRED
+						   : HAUL_REASON_UNPROVEN);
+	return status >= 0;
 }
 
 uint32_t udp_worker_post(struct transport_worker *worker, uint32_t rail, struct slice **slices,
@@ -529,7 +558,14 @@ uint32_t udp_worker_post(struct transport_worker *worker, uint32_t rail, struct 
 			.cookie = (uintptr_t)slice,
 		};
 		uint32_t operation;
+		bool is_refused;
 
+		if (!udp_worker_may_post(worker, connection, slice, &request.grant, &is_refused))
+			break;
+		if (is_refused) {
+			taken++;
+			continue;
+		}
 		if (rudp_submit(connection->rudp, worker->now_us, &request, &operation) != 0)
 			break;
 		udp_slice_set_posted(slice, rudp_connection_handle(connection->rudp), operation);

@@ -13,6 +13,7 @@
 #include "base/ring.h"
 #include "drivers/udp/message.h"
 #include "drivers/udp/port.h"
+#include "drivers/udp/proof.h"
 #include "drivers/udp/relay.h"
 #include "engine/transport.h"
 #include "rudp/rudp.h"
@@ -131,6 +132,9 @@ struct transport_worker {
 	struct spsc frames;   /**< struct udp_frame, from control */
 	struct spsc events;   /**< struct udp_event, to control */
 	struct spsc results;  /**< struct udp_result, to control */
+	struct spsc proofs;   /**< struct udp_proof, to control */
+	struct spsc proven;   /**< struct udp_proof, from control */
+	uint32_t proofs_out;  /**< that control has, or has answered; UDP_PROOFS at most */
 };
 
 /** What a worker half is made with. */
@@ -203,6 +207,9 @@ bool udp_limit_take(struct udp_limit *limit, uint64_t now_us, uint32_t most);
 void udp_queue_empty(struct udp_queue *queue);
 /** When a packet is due that a bad wire keeps back; UINT64_MAX = there is none, as always in a release. send.c */
 uint64_t udp_queue_late_us(const struct udp_queue *queue);
+/** Tell the engine of a slice's end when no call into rudp is open. callbacks.c */
+void udp_end_slice(struct transport_worker *worker, struct slice *slice, uint16_t status,
+		   uint16_t reason);
 /** What rudp calls. callbacks.c */
 extern const struct rudp_callbacks udp_callbacks;
 

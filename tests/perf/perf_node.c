@@ -5,6 +5,7 @@
 #include "api/haul_attach.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/grant.h"
 #include "drivers/udp/eal.h"
 #include "drivers/udp/udp.h"
 
@@ -31,6 +32,10 @@
 
 /* The one client of each node. */
 #define PERF_CLIENT 1u
+
+/* The one segment of each node. */
+#define PERF_SEGMENT 1u
+static const uint8_t perf_segment_key[HAUL_KEY_BYTES] = { 1, 2, 3 };
 
 static const uint8_t perf_key[TRANSPORT_KEY_BYTES] = { 0x5a };
 
@@ -129,6 +134,7 @@ static void perf_memory(struct perf_node *node, uint64_t bytes)
 	struct region_spec spec = { .length = bytes,
 				    .owner = PERF_CLIENT,
 				    .rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE,
+				    .segment = PERF_SEGMENT,
 				    .fault_id = FAULT_NONE };
 
 	/* As a segment's memory is: shared, and there from the start. */
@@ -138,6 +144,8 @@ static void perf_memory(struct perf_node *node, uint64_t bytes)
 	perf_check(node->memory != MAP_FAILED, "no memory");
 	memset(node->memory, (int)node->number, bytes);
 	spec.base = node->memory;
+	perf_check(keyring_init(&node->engine.keyring, 1) == 0, "no keyring");
+	keyring_add(&node->engine.keyring, PERF_SEGMENT, perf_segment_key);
 	node->region = region_add(&node->engine.regions, &spec);
 	perf_check(node->region != REGION_NONE, "no region");
 }
@@ -211,6 +219,9 @@ static void perf_node_see(struct perf_node *node, const struct perf_node *other)
 	descriptor.header.metadata_version = 1;
 	descriptor.header.incarnation = other->number;
 	descriptor.header.bytes = other->bytes;
+	descriptor.header.number = PERF_SEGMENT;
+	descriptor.header.rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
+	grant_key_derive(perf_segment_key, descriptor.header.rights, descriptor.header.key);
 	descriptor.buffer.length = other->bytes;
 	descriptor.buffer.region = other->region;
 	descriptor.buffer.rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;

@@ -228,6 +228,8 @@ void rig_set_view(struct rig *rig, uint32_t index, uint64_t version, uint64_t re
 	descriptor.header.metadata_version = version;
 	descriptor.header.incarnation = rig->engine.peers.peers[remote->peer].incarnation;
 	descriptor.header.bytes = bytes;
+	descriptor.header.number = RIG_SEGMENT;
+	descriptor.header.rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
 	descriptor.buffer.length = bytes;
 	descriptor.buffer.region = region;
 	descriptor.buffer.rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
@@ -277,7 +279,9 @@ struct rig *rig_create_ready(struct channel **channel_out)
 {
 	struct rig *rig = rig_create();
 	struct channel *channel = rig_add_channel(rig, 1, 64);
-	struct region_spec spec = { .length = RIG_BYTES, .owner = 1, .fault_id = FAULT_NONE };
+	struct region_spec spec = {
+		.length = RIG_BYTES, .owner = 1, .segment = RIG_SEGMENT, .fault_id = FAULT_NONE
+	};
 	struct worker_request request;
 
 	rig->memory = calloc(1, RIG_BYTES);

@@ -24,6 +24,9 @@
 /** Who the rig itself is, and who its peers are: RIG_INCARNATION + 1 + index. */
 #define RIG_INCARNATION UINT64_C(0x1000)
 
+/* The number of every remote segment, and of those of this node. */
+#define RIG_SEGMENT 7u
+
 /** What a fake transport knows; driver[0] of a slice is its place in `held`. */
 struct transport_worker {
 	struct worker *worker;

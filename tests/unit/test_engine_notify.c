@@ -24,7 +24,8 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct region_spec spec = { .length = sizeof(fixture->memory),
+	struct region_spec spec = { .segment = RIG_SEGMENT,
+				    .length = sizeof(fixture->memory),
 				    .owner = 1,
 				    .rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE,
 				    .fault_id = FAULT_NONE };
@@ -53,7 +54,9 @@ static struct transport_notice notice_make(const struct fixture *fixture, uint64
 						      .offset = 96,
 						      .length = 4000,
 						      .not_after_us = UINT64_MAX,
-						      .is_remote = true },
+						      .is_remote = true,
+						      .segment = RIG_SEGMENT,
+						      .rights = HAUL_RIGHT_WRITE },
 					  .node = "far",
 					  .incarnation = 99,
 					  .number = number,
@@ -126,7 +129,8 @@ static void notify_deliver__a_range_of_nothing(void **state)
 static void notify_deliver__refuses(void **state)
 {
 	struct fixture *fixture = *state;
-	struct region_spec spec = { .base = fixture->memory,
+	struct region_spec spec = { .segment = RIG_SEGMENT,
+				    .base = fixture->memory,
 				    .length = 64,
 				    .rights = HAUL_RIGHT_READ,
 				    .fault_id = FAULT_NONE,

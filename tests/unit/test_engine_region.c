@@ -15,9 +15,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define BYTES 64u
-#define GUARD 16u
-#define OWNER 7u
+#define BYTES   64u
+#define GUARD   16u
+#define OWNER   7u
+#define SEGMENT 3u
 
 struct fixture {
 	struct region_table table;
@@ -32,6 +33,7 @@ static uint64_t fixture_add(struct fixture *fixture, uint32_t rights)
 				    .length = BYTES,
 				    .owner = OWNER,
 				    .rights = rights,
+				    .segment = SEGMENT,
 				    .fault_id = FAULT_NONE };
 
 	return region_add(&fixture->table, &spec);
@@ -69,7 +71,9 @@ static struct transport_access access_of(uint64_t region, uint64_t offset, uint3
 					   .offset = offset,
 					   .length = length,
 					   .not_after_us = UINT64_MAX,
-					   .is_remote = true };
+					   .is_remote = true,
+					   .segment = SEGMENT,
+					   .rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE };
 
 	return access;
 }
@@ -278,6 +282,37 @@ static void region_place__wants_the_right_of_peers_only(void **state)
 }
 
 /* Its pages are mapped for reading: a single byte placed would end the daemon. */
+static void region_place__wants_what_the_peer_has_proven(void **state)
+{
+	struct fixture *fixture = *state;
+	struct transport_access access = access_of(fixture->handle, 0, 8);
+	uint8_t bytes[8];
+	uint64_t version;
+
+	access.segment = SEGMENT + 1;
+	assert_int_equal(place(fixture, &access), HAUL_DENIED);
+	access.segment = 0;
+	assert_int_equal(place(fixture, &access), HAUL_DENIED);
+	assert_int_equal(fixture->counters[REGION_REFUSED_UNPROVEN], 2);
+	access.segment = SEGMENT;
+	access.rights = HAUL_RIGHT_READ;
+	assert_int_equal(place(fixture, &access), HAUL_DENIED);
+	assert_int_equal(fixture->counters[REGION_REFUSED_DENIED], 1);
+	assert_int_equal(
+		region_source(&fixture->table, fixture->counters, &access, bytes, &version),
+		HAUL_OK);
+	access.rights = HAUL_RIGHT_WRITE;
+	assert_int_equal(
+		region_source(&fixture->table, fixture->counters, &access, bytes, &version),
+		HAUL_DENIED);
+	assert_int_equal(fixture->memory[GUARD], 0xee);
+	assert_int_equal(place(fixture, &access), HAUL_OK);
+	/* The node's own side proves nothing to itself. */
+	access.is_remote = false;
+	access.segment = access.rights = 0;
+	assert_int_equal(place(fixture, &access), HAUL_OK);
+}
+
 static void region_place__leaves_read_only_memory_alone(void **state)
 {
 	struct fixture *fixture = *state;
@@ -371,6 +406,7 @@ static void region_touch__of_vanished_memory_is_a_fault(void **state)
 	int fd = memfd_create("test", MFD_CLOEXEC);
 	struct region_spec spec = { .length = PAGE_BYTES,
 				    .owner = OWNER,
+				    .segment = SEGMENT,
 				    .rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE };
 	struct transport_access access;
 	uint8_t bytes[8] = { 0 };
@@ -407,6 +443,7 @@ int main(void)
 		CASE(region_check_local__wants_owner_and_range),
 		CASE(region_place__refuses_ranges_that_wrap),
 		CASE(region_place__wants_the_right_of_peers_only),
+		CASE(region_place__wants_what_the_peer_has_proven),
 		CASE(region_place__leaves_read_only_memory_alone),
 		CASE(region_place__tells_the_version_with_a_refusal),
 		CASE(region_place__refuses_what_comes_late),

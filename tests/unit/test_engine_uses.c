@@ -148,7 +148,8 @@ static void worker_host__counts_what_stays_open(void **state)
 				    .fault_id = FAULT_NONE };
 	struct transport_access access = { .length = 8,
 					   .not_after_us = UINT64_MAX,
-					   .is_remote = true };
+					   .is_remote = true,
+					   .rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE };
 	struct transport_access near = { .length = 8,
 					 .not_after_us = UINT64_MAX,
 					 .phase = TRANSPORT_NEXT,

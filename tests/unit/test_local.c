@@ -15,6 +15,9 @@
 #define RAIL   6u
 #define SLICES 64u
 
+/* The number that all memory here is of. */
+#define SEGMENT 9u
+
 struct worker {
 	struct region_table table;
 	uint64_t counters[REGION_COUNTER_COUNT];
@@ -100,9 +103,11 @@ static const struct transport_host host = {
 
 static uint64_t add(struct worker *worker, uint8_t *memory, uint32_t rights)
 {
-	const struct region_spec spec = {
-		.base = memory, .length = BYTES, .rights = rights, .fault_id = FAULT_NONE
-	};
+	const struct region_spec spec = { .base = memory,
+					  .length = BYTES,
+					  .rights = rights,
+					  .segment = SEGMENT,
+					  .fault_id = FAULT_NONE };
 
 	return region_add(&worker->table, &spec);
 }
@@ -156,6 +161,8 @@ static struct slice *slice_make(struct worker *worker, uint32_t index, uint64_t 
 	slice->local_region = worker->near_region;
 	slice->local_offset = offset;
 	slice->remote_region = worker->far_region;
+	slice->segment = SEGMENT;
+	slice->rights = HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
 	slice->remote_offset = offset;
 	slice->length = length;
 	slice->kind = SLICE_WRITE;
@@ -283,7 +290,15 @@ static void local_poll__says_why_it_was_refused(void **state)
 	slice->remote_region = worker->near_region; /* private: a peer may not */
 	post(worker, slice);
 	post(worker, slice_make(worker, 3, 0, 64));
-	assert_int_equal(poll_once(worker), 4);
+	slice = slice_make(worker, 4, 0, 64);
+	slice->segment++; /* a region of another segment than its opener was granted */
+	post(worker, slice);
+	slice = slice_make(worker, 5, 0, 64);
+	slice->rights = HAUL_RIGHT_READ;
+	post(worker, slice);
+	assert_int_equal(poll_once(worker), 6);
+	assert_int_equal(worker->statuses[4], HAUL_DENIED);
+	assert_int_equal(worker->statuses[5], HAUL_DENIED);
 	assert_int_equal(worker->statuses[0], HAUL_STALE);
 	assert_int_equal(worker->reasons[0], HAUL_REASON_REGION_GENERATION);
 	assert_int_equal(worker->statuses[1], HAUL_RANGE);
@@ -291,7 +306,7 @@ static void local_poll__says_why_it_was_refused(void **state)
 	assert_int_equal(worker->statuses[2], HAUL_DENIED);
 	assert_int_equal(worker->reasons[2], HAUL_REASON_REMOTE_RIGHT);
 	assert_int_equal(worker->statuses[3], HAUL_OK);
-	assert_int_equal(worker->driver_counters[1], 3);
+	assert_int_equal(worker->driver_counters[1], 5);
 }
 
 /* A region that goes in the middle of a slice ends it, and no later byte lands. */

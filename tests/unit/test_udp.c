@@ -205,7 +205,6 @@ static void post__moves_both_ways_at_once(void **state)
 static void post__ends_what_the_target_refuses(void **state)
 {
 	struct slice slice;
-	struct slice *slices[] = { &slice };
 
 	(void)state;
 	connect_both();
@@ -219,13 +218,14 @@ static void post__ends_what_the_target_refuses(void **state)
 	slice.length = SLICE_BYTES;
 	slice.kind = SLICE_WRITE;
 	slice.rail = UDP_NODE_RAIL;
-	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
+	udp_node_grant(&slice);
+	assert_true(udp_node_post_slice(&a, &slice));
 	assert_true(turn_until(&a.worker.done, 2));
 	assert_int_equal(a.worker.status, HAUL_STALE);
 	assert_int_equal(a.worker.reason, HAUL_REASON_REGION_GENERATION);
 
 	slice.kind = SLICE_READ;
-	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
+	assert_true(udp_node_post_slice(&a, &slice));
 	assert_true(turn_until(&a.worker.done, 3));
 	assert_int_equal(a.worker.status, HAUL_STALE);
 	assert_int_equal(b.worker.placed, 0);
@@ -293,17 +293,19 @@ static struct slice notify_make(uint64_t region)
 			       .value = UINT64_MAX - 6,
 			       .tag = 0x80000007,
 			       .written = 1000,
+			       .segment = UDP_NODE_SEGMENT,
+			       .remote = UDP_NODE_REMOTE,
+			       .rights = UDP_NODE_RIGHTS,
 			       .rail = UDP_NODE_RAIL };
 }
 
 static void post__notifies(void **state)
 {
 	struct slice slice = notify_make(UDP_NODE_REGION);
-	struct slice *slices[] = { &slice };
 
 	(void)state;
 	connect_both();
-	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
+	assert_true(udp_node_post_slice(&a, &slice));
 	assert_true(turn_until(&a.worker.done, 1));
 	assert_int_equal(a.worker.refused, 0);
 	assert_int_equal(b.worker.notified, 1);
@@ -323,17 +325,16 @@ static void post__notifies(void **state)
 static void post__notify_is_refused(void **state)
 {
 	struct slice slice = notify_make(UDP_NODE_REGION);
-	struct slice *slices[] = { &slice };
 
 	(void)state;
 	connect_both();
 	b.worker.is_full = true;
-	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
+	assert_true(udp_node_post_slice(&a, &slice));
 	assert_true(turn_until(&a.worker.done, 1));
 	assert_int_equal(a.worker.status, HAUL_BUSY);
 	assert_int_equal(a.worker.reason, HAUL_REASON_NOTIFICATIONS_FULL);
 	slice.remote_region = UDP_NODE_STALE;
-	assert_int_equal(udp_ops.post(a.half, UDP_NODE_RAIL, slices, 1), 1);
+	assert_true(udp_node_post_slice(&a, &slice));
 	assert_true(turn_until(&a.worker.done, 2));
 	assert_int_equal(a.worker.status, HAUL_STALE);
 	assert_int_equal(a.worker.reason, HAUL_REASON_REGION_GENERATION);
@@ -561,6 +562,8 @@ static void connect__comes_back_after_a_restart_of_the_peer(void **state)
 
 	(void)state;
 	connect_both();
+	assert_true(udp_node_post(&a, &slice, SLICE_WRITE, 0, SLICE_BYTES));
+	assert_true(turn_until(&a.worker.done, 1));
 	drain();
 	udp_node_close(&b);
 	memset(&b.worker, 0, sizeof(b.worker));
@@ -571,7 +574,7 @@ static void connect__comes_back_after_a_restart_of_the_peer(void **state)
 	/* What is posted on the old connection comes back: the new one's node does not know it. */
 	assert_true(udp_node_post(&a, &slice, SLICE_WRITE, 0, SLICE_BYTES));
 	assert_true(turn_until_rail(&a, RAIL_DOWN));
-	assert_true(turn_until(&a.worker.done, 1));
+	assert_true(turn_until(&a.worker.done, 2));
 	assert_int_equal(a.worker.refused, 1);
 	assert_int_equal(b.worker.placed, 0);
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "drivers/udp/udp.h"
+#include "rudp/rudp_counters.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -12,6 +13,9 @@
 
 #define RAILS  8u
 #define SLICES 64u
+
+#define NODES_MAX   8u
+#define PATIENCE_US UINT64_C(5000000)
 
 static void node_rail_state(struct worker *worker, uint32_t rail, enum rail_state state,
 			    enum rail_cause cause)
@@ -44,6 +48,9 @@ static enum haul_error node_check(const struct worker *worker,
 	if (access->region != UDP_NODE_REGION ||
 	    (worker->is_draining && access->phase != TRANSPORT_NEXT))
 		return HAUL_STALE;
+	if (access->is_remote &&
+	    (access->segment != UDP_NODE_SEGMENT || access->rights != UDP_NODE_RIGHTS))
+		return HAUL_DENIED;
 	if (access->offset + access->length > worker->bytes)
 		return HAUL_RANGE;
 	return clock_now_us() > access->not_after_us ? HAUL_TIMEOUT : HAUL_OK;
@@ -130,6 +137,26 @@ static enum haul_error node_notify(struct worker *worker, const struct transport
 	return HAUL_OK;
 }
 
+/* Of one key both ends know; the target of a test may have lost it. */
+static enum haul_error node_remote_key(const struct worker *worker,
+				       const struct transport_grant *grant, uint8_t *key_out)
+{
+	(void)worker;
+	assert_int_equal(grant->remote, UDP_NODE_REMOTE);
+	assert_int_equal(grant->rights, UDP_NODE_RIGHTS);
+	memset(key_out, 0x77, HAUL_KEY_BYTES);
+	return grant->segment == UDP_NODE_SEGMENT ? HAUL_OK : HAUL_STALE;
+}
+
+static enum haul_error node_own_key(const struct worker *worker,
+				    const struct transport_grant *grant, uint8_t *key_out)
+{
+	if (grant->segment != UDP_NODE_SEGMENT)
+		return HAUL_STALE;
+	memset(key_out, worker->has_other_key ? 0x78 : 0x77, HAUL_KEY_BYTES);
+	return HAUL_OK;
+}
+
 static void node_wake(const struct worker *worker)
 {
 	(void)worker;
@@ -144,8 +171,13 @@ static const struct transport_host node_host = {
 	.source = node_source,
 	.copy = node_copy,
 	.notify = node_notify,
+	.remote_key = node_remote_key,
+	.own_key = node_own_key,
 	.wake = node_wake,
 };
+
+/* Those that are open: what one of them posts may have to wait for another. */
+static struct udp_node *node_open_ones[NODES_MAX];
 
 void udp_node_init(struct udp_node *node, const char *name, const char *device, const char *address)
 {
@@ -190,11 +222,21 @@ int udp_node_open(struct udp_node *node, uint64_t incarnation)
 	error = udp_ops.open(&setup, &node->transport);
 	for (uint32_t i = 0; error == 0 && i < node->worker_count; i++)
 		node->halves[i] = udp_ops.worker(node->transport, i);
+	for (uint32_t i = 0; error == 0 && i < NODES_MAX; i++) {
+		if (node_open_ones[i] == NULL) {
+			node_open_ones[i] = node;
+			break;
+		}
+	}
 	return error;
 }
 
 void udp_node_close(struct udp_node *node)
 {
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		if (node_open_ones[i] == node)
+			node_open_ones[i] = NULL;
+	}
 	udp_ops.close(node->transport);
 	node->transport = NULL;
 }
@@ -269,6 +311,52 @@ void udp_node_connect_one(struct udp_node *node, uint32_t worker, const struct u
 	udp_ops.connect(node->transport, worker, UDP_NODE_RAIL, &whom);
 }
 
+void (*udp_node_round)(void);
+
+static void node_round(void)
+{
+	if (udp_node_round != NULL) {
+		udp_node_round();
+		return;
+	}
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		if (node_open_ones[i] != NULL)
+			udp_node_turn(node_open_ones[i]);
+	}
+}
+
+/* Post it; while the rail takes nothing since the grant is being proven, all nodes go round. */
+static bool node_post(struct udp_node *node, uint32_t worker, struct slice *slice)
+{
+	const struct worker *engine = node->workers[worker];
+	uint64_t *full = &node->counters_each[worker][UDP_RUDP_FIRST + RUDP_COUNTER_BACKPRESSURE];
+	uint64_t until_us = clock_now_us() + PATIENCE_US;
+
+	while (clock_now_us() < until_us) {
+		uint64_t before = *full;
+
+		if (udp_ops.post(node->halves[worker], slice->rail, &slice, 1) == 1)
+			return true;
+		if (*full != before ||
+		    (slice->rail == UDP_NODE_RAIL ? engine->rail : engine->other_rail) != RAIL_UP)
+			return false;
+		node_round();
+	}
+	return false;
+}
+
+void udp_node_grant(struct slice *slice)
+{
+	slice->segment = UDP_NODE_SEGMENT;
+	slice->remote = UDP_NODE_REMOTE;
+	slice->rights = UDP_NODE_RIGHTS;
+}
+
+bool udp_node_post_slice(struct udp_node *node, struct slice *slice)
+{
+	return node_post(node, 0, slice);
+}
+
 bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind kind,
 		   uint64_t offset, uint32_t length)
 {
@@ -286,5 +374,6 @@ bool udp_node_post_one(struct udp_node *node, uint32_t worker, struct slice *sli
 	slice->length = length;
 	slice->kind = (uint8_t)kind;
 	slice->rail = (uint16_t)(UDP_NODE_RAIL + node->way);
-	return udp_ops.post(node->halves[worker], slice->rail, &slice, 1) == 1;
+	udp_node_grant(slice);
+	return node_post(node, worker, slice);
 }

@@ -18,6 +18,10 @@
 #define UDP_NODE_VERSION 12                       /* told with STALE */
 #define UDP_NODE_RAIL    3u
 #define UDP_NODE_PORT    7471
+/* What its slices name. */
+#define UDP_NODE_SEGMENT 5u
+#define UDP_NODE_REMOTE  6u
+#define UDP_NODE_RIGHTS  3u
 /* Workers that a node may have. Most tests have one, and name it without an index. */
 #define UDP_NODE_WORKERS 4u
 
@@ -40,9 +44,10 @@ struct worker {
 	bool is_draining;               /**< refuses new operations */
 	struct transport_notice notice; /**< delivered last */
 	char notice_node[HAUL_NAME_BYTES];
-	uint32_t notified; /**< times */
-	bool is_full;      /**< refuses notifications as if the owner's ring were full */
-	bool is_deaf;      /**< place refuses as too late: nothing lands */
+	uint32_t notified;  /**< times */
+	bool is_full;       /**< refuses notifications as if the owner's ring were full */
+	bool is_deaf;       /**< place refuses as too late: nothing lands */
+	bool has_other_key; /**< than those have who come with a proof */
 };
 
 struct udp_node {
@@ -101,6 +106,15 @@ void udp_node_describe_way(struct udp_node *node, const char *address, uint32_t 
 void udp_node_connect(struct udp_node *node, const char *name, uint64_t incarnation,
 		      const char *address);
 void udp_node_connect_one(struct udp_node *node, uint32_t worker, const struct udp_node *peer);
+
+/** What is called while something has to wait for a grant; NULL = every open node has a turn. */
+extern void (*udp_node_round)(void);
+
+/** Name what the nodes here are granted. */
+void udp_node_grant(struct slice *slice);
+
+/** Post a slice that the caller has made, when its grant has been proven, on the first worker; all nodes go round till then. */
+bool udp_node_post_slice(struct udp_node *node, struct slice *slice);
 
 /** Post a slice from or to the same offset of both nodes' memory; false when it was not taken. */
 bool udp_node_post(struct udp_node *node, struct slice *slice, enum slice_kind kind,
