@@ -110,6 +110,14 @@ static void place_check(struct memory *memory, const struct rudp_placement *plac
 		memory_violation(memory, "byte placed twice", live->uid);
 }
 
+/* Has the initiator proven what it does here? Whoever waits for its grant is never refused by a target. */
+static bool right_check(struct memory *memory, const struct rudp_right *right, uint64_t region,
+			uint32_t needed)
+{
+	return memory->is_lenient ||
+	       (right->segment == memory_segment(region) && (right->rights & needed) != 0);
+}
+
 static int memory_place(void *context, struct rudp_placement *placement)
 {
 	struct memory *memory = context;
@@ -118,6 +126,9 @@ static int memory_place(void *context, struct rudp_placement *placement)
 	int status = region_check(memory, placement->region, placement->offset, placement->length,
 				  &placement->reason, &placement->version);
 
+	if (!right_check(memory, &placement->right, placement->region, MEMORY_MAY_WRITE))
+		memory_violation(memory, "stale byte: written without its grant",
+				 placement->region);
 	if (status != HAUL_OK)
 		return status;
 	region = &memory->regions[placement->region >> 24];
@@ -143,6 +154,9 @@ static int memory_open(void *context, struct rudp_opening *opening)
 	int status = region_check(memory, opening->region, opening->offset, opening->length,
 				  &opening->reason, &opening->version);
 
+	/* One that is over at its initiator may name a slot that is another's by now. */
+	if (!right_check(memory, &opening->right, opening->region, MEMORY_MAY_READ))
+		return HAUL_DENIED;
 	if (status != HAUL_OK)
 		return status;
 	region = &memory->regions[opening->region >> 24];
@@ -241,6 +255,9 @@ static int memory_notify(void *context, struct rudp_notification *notification)
 				  notification->notice.written, &notification->reason,
 				  &notification->version);
 
+	if (!right_check(memory, &notification->right, notification->region, MEMORY_MAY_WRITE))
+		memory_violation(memory, "stale byte: notified without its grant",
+				 notification->region);
 	if (random_chance(memory->random, memory->stall_ppm))
 		clock_us += random_below(memory->random, 200000);
 	if (clock_us > notification->not_after_us) {
@@ -284,6 +301,8 @@ static int memory_source(void *context, struct rudp_source *source)
 		pattern_fill(source->cookie, source->offset, source->destination, source->length);
 		return HAUL_OK;
 	}
+	if (!right_check(memory, &source->right, source->region, MEMORY_MAY_READ))
+		return HAUL_DENIED;
 	status = region_check(memory, source->region, source->offset, source->length,
 			      &source->reason, &source->version);
 	if (status != HAUL_OK)
@@ -385,6 +404,8 @@ static void memory_done(void *context, const struct rudp_completion *completion)
 	if (!memory->is_lenient && completion->status == HAUL_STALE && completion->reason != 0 &&
 	    completion->version != MEMORY_VERSION)
 		memory_violation(memory, "refusal without the version", operation->uid);
+	if (!memory->is_lenient && completion->status == HAUL_DENIED)
+		memory_violation(memory, "stale byte: denied what was granted", operation->uid);
 	if (!memory_goes_on(memory, operation, completion->status))
 		memory_end(memory, operation, completion->status);
 }

@@ -93,6 +93,16 @@ struct memory {
 
 extern const struct rudp_callbacks memory_callbacks;
 
+/** Rights that are granted here, one at a time. */
+#define MEMORY_MAY_READ  1u
+#define MEMORY_MAY_WRITE 2u
+
+/** The segment of a region: each has its own, so that a grant for one is good for no other. */
+static inline uint32_t memory_segment(uint64_t handle)
+{
+	return 1 + (uint32_t)(handle % 1000003);
+}
+
 void memory_init(struct memory *memory, struct memory *peer, struct random *random);
 /** A new operation with a free slot of the peer; NULL = none is free now. */
 struct memory_operation *memory_begin(struct memory *memory, enum rudp_kind kind, uint32_t length,

@@ -91,6 +91,20 @@ static void node_failed(void *context, void *user, const struct handshake_report
 		node->peer_incarnation = report->incarnation;
 }
 
+static bool node_prove(void *context, const struct rudp_grant *grant)
+{
+	struct node *node = CONTAINER_OF((struct memory *)context, struct node, memory);
+
+	return proofs_begin(&node->proofs, node->random, *node->now_us, grant, true);
+}
+
+static bool node_check_proof(void *context, const struct rudp_grant *grant)
+{
+	struct node *node = CONTAINER_OF((struct memory *)context, struct node, memory);
+
+	return proofs_begin(&node->proofs, node->random, *node->now_us, grant, false);
+}
+
 static const struct handshake_callbacks node_handshake_callbacks = {
 	.random = node_random,
 	.established = node_established,
@@ -130,6 +144,9 @@ static void node_boot(struct node *node)
 	};
 
 	callbacks.state = node_state;
+	callbacks.prove = node_prove;
+	callbacks.check = node_check_proof;
+	node->proofs.count = 0;
 	node->incarnation = random_next(node->random);
 	node->memory.numbers_floor = numbers_floor(node->incarnation, 0);
 	handshake_config.name[0] = (char)('a' + node->index);
@@ -238,6 +255,18 @@ static uint32_t length_pick(struct node *node)
 	return 1 + (uint32_t)random_below(node->random, max);
 }
 
+/* May the request go on the connection there is? Then it names the slot of its grant. */
+static bool node_may(struct node *node, struct rudp_operation_request *request)
+{
+	uint8_t rights = request->kind == RUDP_READ ? MEMORY_MAY_READ : MEMORY_MAY_WRITE;
+	int status = rudp_grant_find(node->connection, *node->now_us,
+				     memory_segment(request->region), rights, 0, &request->grant);
+
+	if (status > 0 && !node->memory.is_lenient)
+		memory_violation(&node->memory, "refused what was granted", (uint64_t)status);
+	return status == 0 || node->is_hasty;
+}
+
 static bool node_submit(struct node *node)
 {
 	const struct scenario *scenario = node->scenario;
@@ -259,7 +288,8 @@ static bool node_submit(struct node *node)
 		operation->cancel_us =
 			*node->now_us + random_below(node->random, scenario->cancel_us);
 	operation->connection = rudp_connection_handle(node->connection);
-	if (rudp_submit(node->connection, *node->now_us, &request, &operation->id) == 0)
+	if (node_may(node, &request) &&
+	    rudp_submit(node->connection, *node->now_us, &request, &operation->id) == 0)
 		return true;
 	node->memory.submitted--;
 	memory_abandon(&node->memory, operation);
@@ -276,7 +306,8 @@ static void node_notify(struct node *node, struct memory_operation *operation)
 		node->wake_us = MIN(node->wake_us, operation->attempt_us);
 		return;
 	}
-	if (node->connection == NULL || !memory_take_number(&node->memory, operation) ||
+	if (node->connection == NULL || !node_may(node, &request) ||
+	    !memory_take_number(&node->memory, operation) ||
 	    rudp_submit(node->connection, now_us, &request, &operation->id) != 0) {
 		operation->attempt_us = now_us + NOTIFY_AGAIN_US;
 		node->wake_us = MIN(node->wake_us, operation->attempt_us);
@@ -431,9 +462,11 @@ void node_poll(struct node *node, struct node *peer)
 	node_receive(node, peer);
 	rudp_advance(node->rudp, *node->now_us);
 	handshake_advance(node->handshake, *node->now_us);
+	proofs_advance(&node->proofs, node->rudp, node->incarnation, *node->now_us);
 	node_connect(node, peer);
 	node_supervise(node);
 	node_work(node);
+	rudp_grants_ask(node->rudp);
 	node_transmit(node);
 	node_fate(node);
 }
@@ -443,6 +476,7 @@ uint64_t node_next_us(const struct node *node)
 	uint64_t next_us = MIN(node->wake_us, rudp_next_deadline_us(node->rudp));
 
 	next_us = MIN(next_us, handshake_next_deadline_us(node->handshake));
+	next_us = MIN(next_us, proofs_next_us(&node->proofs));
 	return MAX(next_us, node->paused_until_us);
 }
 

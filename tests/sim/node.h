@@ -7,6 +7,7 @@
 #define SIM_NODE_H
 
 #include "memory.h"
+#include "proofs.h"
 #include "rudp/cc.h"
 #include "rudp/handshake.h"
 #include "rudp/rudp.h"
@@ -29,6 +30,8 @@ struct node {
 	bool is_blind;             /**< sabotage: none of them has it */
 	uint64_t peer_incarnation; /**< as last learnt; 0 = not yet */
 	struct memory memory;
+	struct proofs proofs;
+	bool is_hasty;                 /**< test hook: operations do not wait for their grant */
 	struct link *link;             /**< to the other node */
 	struct link_packet inbox[512]; /**< arrived, not taken in yet: the port's ring */
 	uint32_t inbox_count;

@@ -113,6 +113,8 @@ static void sim_sabotage(struct sim *sim)
 			sim->nodes[i].tamper = sabotage_freshness;
 		else if (strcmp(options.sabotage, "generation") == 0)
 			sim->nodes[i].memory.is_unguarded = true;
+		else if (strcmp(options.sabotage, "grant") == 0)
+			sim->nodes[i].is_hasty = true;
 		else if (strcmp(options.sabotage, "notifier") == 0)
 			sim->nodes[i].memory.is_forgetful = true;
 	}
@@ -271,7 +273,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: sim [--seeds N] [--seed S] [--scenario NAME] [--cc NAME] [--crc]\n"
-		"           [--sabotage window|pieces|marks|fence|freshness|generation|notifier|checksum]\n"
+		"           [--sabotage window|pieces|marks|fence|freshness|generation|notifier|checksum|grant]\n"
 		"           [--list] [--verbose]\n");
 	return 2;
 }
