@@ -27,6 +27,9 @@
 /** Set beside a generation while its region drains. */
 #define REGION_DRAINING (1u << 31)
 
+/** A region's end is below this: a packet has 40 bits for an offset. */
+#define REGION_BYTES_MAX (UINT64_C(1) << 40)
+
 struct notices;
 
 /** A number that no region has: generation 0 is never given out, so that 0 can mean "none". */

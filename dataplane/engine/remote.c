@@ -117,7 +117,15 @@ enum haul_error remote_resolve_region(const struct remote_view *view, uint64_t r
 				      uint64_t offset, uint64_t length,
 				      struct remote_range *range_out)
 {
-	return remote_admit(remote_find_region(view, region), offset, length, range_out);
+	const struct haul_descriptor_buffer *buffer = remote_find_region(view, region);
+
+	if (buffer != NULL || region == REGION_NONE)
+		return remote_admit(buffer, offset, length, range_out);
+	if (offset >= REGION_BYTES_MAX || length >= REGION_BYTES_MAX - offset)
+		return HAUL_RANGE;
+	range_out->region = region;
+	range_out->offset = offset;
+	return HAUL_OK;
 }
 
 void remote_retire(struct remote_table *table, uint32_t index)

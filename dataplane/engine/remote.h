@@ -79,8 +79,9 @@ enum haul_error remote_resolve(const struct remote_view *view, uint64_t offset, 
 			       struct remote_range *range_out);
 
 /**
- * The same for a range of a region that the client named itself. It must be one of this segment's: a grant is for a
- * segment, and its owner has regions that were never granted. Returns as remote_resolve does. Worker.
+ * The same for a range of a region that the client named itself. What is none of the descriptor's buffers may be an
+ * extent, of which only the owner knows: it is passed on, and the owner compares the region's segment with what was
+ * granted. Returns as remote_resolve does. Worker.
  */
 enum haul_error remote_resolve_region(const struct remote_view *view, uint64_t region,
 				      uint64_t offset, uint64_t length,

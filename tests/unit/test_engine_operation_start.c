@@ -114,15 +114,22 @@ static void operation_start__ends_ranges_outside_the_segment(void **state)
 	rig_expect(fixture, HAUL_RANGE, HAUL_REASON_REMOTE_RANGE);
 }
 
-/* A grant is for a segment: a region of its owner that is none of this segment's is out of reach. */
-static void operation_start__reaches_no_region_of_another_segment(void **state)
+/*
+ * A grant is for a segment, and of a region that the descriptor does not have only its owner knows the segment: it is told
+ * for which one the operation may reach it.
+ */
+static void operation_start__leaves_unknown_regions_to_their_owner(void **state)
 {
 	struct rig_fixture *fixture = *state;
 	struct haul_entry entry = rig_write(fixture->rig, 1, 100);
 
 	entry.remote_region = haul_u48_make(78);
 	rig_put(fixture, &entry);
-	rig_expect(fixture, HAUL_RANGE, HAUL_REASON_REMOTE_RANGE);
+	assert_int_equal(fixture->rig->udp.last->remote_region, 78);
+	assert_int_equal(fixture->rig->udp.last->segment, RIG_SEGMENT);
+	assert_int_equal(fixture->rig->udp.last->rights, HAUL_RIGHT_READ | HAUL_RIGHT_WRITE);
+	rig_drain(&fixture->rig->udp, HAUL_DENIED);
+	rig_expect(fixture, HAUL_DENIED, HAUL_REASON_NONE);
 	entry.remote_region = haul_u48_make(77);
 	entry.remote_offset = haul_u48_make(50);
 	rig_put(fixture, &entry);
@@ -212,7 +219,7 @@ int main(void)
 		CASE(operation_start__refuses_local_memory_that_is_not_its_own),
 		CASE(operation_start__refuses_segments_that_are_not_open),
 		CASE(operation_start__ends_ranges_outside_the_segment),
-		CASE(operation_start__reaches_no_region_of_another_segment),
+		CASE(operation_start__leaves_unknown_regions_to_their_owner),
 		CASE(operation_start__one_client_cannot_take_the_whole_pool),
 		CASE(operation_start__leaves_entries_when_the_pool_is_empty),
 #undef CASE

@@ -4,6 +4,7 @@
  * Method: every offset and length of a small segment with gaps, against a map of its bytes; then the edges of 64 bits.
  */
 #include "descriptors.h"
+#include "engine/region.h"
 #include "engine/remote.h"
 #include "unit.h"
 
@@ -115,7 +116,26 @@ static void remote_resolve__skips_buffers_that_take_nothing(void **state)
 	free(view);
 }
 
-static void remote_resolve_region__takes_buffers_of_the_segment_only(void **state)
+/* An extent is in no descriptor: its owner knows whether there is one, and of what segment. */
+static void remote_resolve_region__leaves_what_it_does_not_know_to_the_owner(void **state)
+{
+	struct remote_view *view = view_make();
+	struct remote_range range;
+
+	(void)state;
+	assert_int_equal(remote_resolve_region(view, 99, 5, 1, &range), HAUL_OK);
+	assert_int_equal(range.region, 99);
+	assert_int_equal(range.offset, 5);
+	assert_int_equal(remote_resolve_region(view, 104, REGION_BYTES_MAX - 2, 1, &range),
+			 HAUL_OK);
+	assert_int_equal(remote_resolve_region(view, 104, REGION_BYTES_MAX - 2, 2, &range),
+			 HAUL_RANGE);
+	assert_int_equal(remote_resolve_region(view, 104, REGION_BYTES_MAX, 0, &range), HAUL_RANGE);
+	assert_int_equal(remote_resolve_region(view, 104, 1, UINT64_MAX, &range), HAUL_RANGE);
+	free(view);
+}
+
+static void remote_resolve_region__knows_the_buffers_of_the_segment(void **state)
 {
 	struct remote_view *view = view_make();
 	struct remote_range range;
@@ -129,8 +149,6 @@ static void remote_resolve_region__takes_buffers_of_the_segment_only(void **stat
 	assert_int_equal(remote_resolve_region(view, 100, 0, 1, &range), HAUL_OK);
 	assert_int_equal(remote_resolve_region(view, 101, 19, 2, &range), HAUL_RANGE);
 	assert_int_equal(remote_resolve_region(view, 101, UINT64_MAX, 2, &range), HAUL_RANGE);
-	assert_int_equal(remote_resolve_region(view, 99, 0, 1, &range), HAUL_RANGE);
-	assert_int_equal(remote_resolve_region(view, 104, 0, 1, &range), HAUL_RANGE);
 	free(view);
 }
 
@@ -153,7 +171,8 @@ int main(void)
 		cmocka_unit_test(remote_resolve__refuses_ranges_that_wrap),
 		cmocka_unit_test(remote_resolve__finds_nothing_in_an_empty_segment),
 		cmocka_unit_test(remote_resolve__skips_buffers_that_take_nothing),
-		cmocka_unit_test(remote_resolve_region__takes_buffers_of_the_segment_only),
+		cmocka_unit_test(remote_resolve_region__knows_the_buffers_of_the_segment),
+		cmocka_unit_test(remote_resolve_region__leaves_what_it_does_not_know_to_the_owner),
 		cmocka_unit_test(remote_retire__is_seen_in_state_and_number),
 	};
 
