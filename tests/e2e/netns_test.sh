@@ -29,9 +29,10 @@ cluster_net_begin "$mtu" 2>"$CLUSTER_DIR/netns.txt" || {
 	exit 77
 }
 
-# node NAME NUMBER
+# node NAME NUMBER. A has no UDP checksums where it may, so that its connections have their own; those of b and c do not.
 node() {
 	local address="address = \"$net$2/$bits\";"
+	[ "$1$family" != a4 ] || address+=" checksum = \"never\";"
 	[ "$family" = 4 ] || address="address = \"\"; address6 = \"$net$2/$bits\";"
 	cluster_net_join "$1"
 	cluster_node "$1" "workers = [ $workers ]; udp = { ports = ( { name = \"wire\"; device = \"${device}0,iface=wire\"; $address vlan = $vlan; mtu = $mtu; required = true; } ); };"
@@ -67,6 +68,18 @@ for from in a b c; do
 		expect 'the digests are equal' "$COPY" roundtrip "$CLUSTER_DIR/file" "of-$to"
 	done
 done
+
+if [ "$family" = 4 ]; then
+	echo "- packets from and to a carry checksums, those of b and c alone do not"
+	crc_connections() { counter "$1" udp rudp_crc_connections; }
+	[ "$(crc_connections a)" -gt 0 ] || {
+		echo "FAILED: no connection of a has a checksum"
+		exit 1
+	}
+	are_a_s_alone() { [ $(($(crc_connections b) + $(crc_connections c))) = "$(crc_connections a)" ]; }
+	cluster_wait 10 "as many connections with checksums at a as at b and c" are_a_s_alone
+	expect '^0 0 0$' echo "$(counter a udp rudp_crc_bad) $(counter b udp rudp_crc_bad) $(counter c udp rudp_crc_bad)"
+fi
 
 if [ -n "$workers" ]; then
 	echo "- and to the right worker: the kernel spreads by UDP ports, and one was found for each connection"
@@ -136,3 +149,4 @@ wait "$sniffer" || {
 	exit 1
 }
 expect '^SNIFFED wrong=0 missed=0 .*CONNECT=[0-9]+ .*WRITE=[0-9]+' grep SNIFFED "$CLUSTER_DIR/sniffer.out"
+[ "$family" != 4 ] || expect ' CRC=[1-9][0-9]* ' grep SNIFFED "$CLUSTER_DIR/sniffer.out"

@@ -38,6 +38,13 @@ def is_good(frame, tag=0, vlan=0):
     return seen.complaints == 0
 
 
+def checked(kind, flags, rest):
+    """With a checksum."""
+    whole = packet(kind, flags | 4, rest)
+    at = 16 if kind == 3 else 32
+    return whole[:at] + struct.pack("!I", sniffer.crc32c(whole[at:] + whole[:at])) + whole[at:]
+
+
 PING = bytes((2, 0, 0, 0)) + bytes(12)
 ACK = bytes((1, 1, 0, 9)) + bytes(4) + bytes((0, 3, 0, 0)) + bytes((0, 1, 0, 2))
 COUNTED = b"\1\x81" + ACK[2:12] + bytes((0, 0, 0, 9, 0, 0, 0, 1)) + ACK[12:]
@@ -49,9 +56,14 @@ GRANTED = bytes((7, 9, 5, 0)) + struct.pack("!I", 1) + bytes(8)
 HELLO = struct.pack("!BBH4sHHI", 0x81, 0, 128, b"haul", 1, 1, 0) + bytes(range(16)) + bytes(96)
 
 GOOD = (WRITE, packet(1, 3, bytes(16) + NOTICE), packet(2, 0, bytes(16) + b"x"), packet(3, 1, PING), packet(3, 0, ACK), packet(3, 0, COUNTED),
-        packet(1, 0xD8, PIECE), packet(2, 0x18, PIECE), HELLO, packet(3, 1, GRANT), packet(3, 1, GRANTED))
+        packet(1, 0xD8, PIECE), packet(2, 0x18, PIECE), HELLO,
+        checked(1, 1, bytes(16) + b"payload"), checked(2, 0x18, PIECE), checked(3, 0, ACK), checked(1, 3, bytes(16) + NOTICE), packet(3, 1, GRANT), packet(3, 1, GRANTED))
 BAD = (
-    packet(1, 4, bytes(16) + b"x"),  # a flag that is none
+    packet(1, 0x10, bytes(16) + b"x"),  # a flag that is none
+    packet(1, 4, bytes(16) + b"12345"),  # a wrong checksum
+    packet(3, 4, ACK + bytes(16)),
+    packet(1, 4, bytes(16) + b"1234"),  # nothing behind it
+    packet(4, 4, bytes(16), tick=0),  # in a RESET
     packet(1, 3, bytes(16) + b"x"),  # no notice
     packet(1, 2, bytes(16) + NOTICE),  # without ONLY
     packet(1, 3, bytes(16) + NOTICE + b"\0"),
@@ -91,6 +103,7 @@ BAD = (
 
 
 def main():
+    assert sniffer.crc32c(b"123456789") == 0xE3069283
     for body in GOOD:
         assert is_good(datagram(body)) and is_good(datagram(body, is_six=True)), body.hex()
         assert is_good(datagram(body, with_sum=False)) and not is_good(datagram(body, True, False))
