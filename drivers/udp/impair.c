@@ -12,13 +12,18 @@
 /* Frames that are late at a time: 1024 of 9000 bytes on a wire of 25 Gbit/s are 3 ms, and most tests' pools are not larger. */
 #define IMPAIR_HELD_MAX 1024u
 
+/* Of these the late ones, which stay for seconds, leave room for all others. */
+#define IMPAIR_LATE_MAX 512u
+
 #define IMPAIR_REORDER_US 300u
+#define IMPAIR_LATE_MS    3000u
 #define IMPAIR_PPM        1000000u
 
 struct impair_held {
 	uint64_t due_us;
 	uint64_t order; /* of those due at once, the first that came */
 	struct rte_mbuf *mbuf;
+	bool is_late; /* a copy, that nobody waits for */
 };
 
 struct impair {
@@ -28,6 +33,7 @@ struct impair {
 	uint64_t order;
 	uint64_t hole_us; /* when the first hole begins; 0 = not known yet */
 	uint32_t held_count;
+	uint32_t late_count;                      /* of those held */
 	bool is_bad;                              /* a bad time */
 	struct impair_held held[IMPAIR_HELD_MAX]; /* a heap, the first due on top */
 };
@@ -50,7 +56,8 @@ static const struct impair_key impair_keys[] = {
 	IMPAIR_KEY(delay_us, 1000000),       IMPAIR_KEY(jitter_us, 1000000),
 	IMPAIR_KEY(burst_enter, IMPAIR_PPM), IMPAIR_KEY(burst_leave, IMPAIR_PPM),
 	IMPAIR_KEY(burst_drop, IMPAIR_PPM),  IMPAIR_KEY(hole_every_ms, 3600000),
-	IMPAIR_KEY(hole_ms, 3600000),
+	IMPAIR_KEY(hole_ms, 3600000),        IMPAIR_KEY(late, IMPAIR_PPM),
+	IMPAIR_KEY(late_ms, 60000),
 };
 
 static const char *impair_parse_one(const char *text, size_t length, struct impair_options *options)
@@ -76,7 +83,7 @@ static const char *impair_parse_one(const char *text, size_t length, struct impa
 		return NULL;
 	}
 	return "unknown key; known are seed, drop, duplicate, reorder, reorder_us, corrupt, delay_us, "
-	       "jitter_us, burst_enter, burst_leave, burst_drop, hole_every_ms, hole_ms";
+	       "jitter_us, burst_enter, burst_leave, burst_drop, hole_every_ms, hole_ms, late, late_ms";
 }
 
 const char *impair_parse(const char *text, struct impair_options *options_out)
@@ -92,6 +99,8 @@ const char *impair_parse(const char *text, struct impair_options *options_out)
 	}
 	if (options_out->reorder_us == 0)
 		options_out->reorder_us = IMPAIR_REORDER_US;
+	if (options_out->late_ms == 0)
+		options_out->late_ms = IMPAIR_LATE_MS;
 	if (options_out->burst_drop == 0)
 		options_out->burst_drop = IMPAIR_PPM;
 	return options_out->hole_ms > options_out->hole_every_ms
@@ -116,6 +125,7 @@ void impair_empty(struct impair *impair)
 {
 	while (impair->held_count > 0)
 		rte_pktmbuf_free(impair->held[--impair->held_count].mbuf);
+	impair->late_count = 0;
 }
 
 void impair_destroy(struct impair *impair)
@@ -145,10 +155,14 @@ static bool impair_is_before(const struct impair_held *a, const struct impair_he
 	return a->due_us < b->due_us || (a->due_us == b->due_us && a->order < b->order);
 }
 
-static void impair_push(struct impair *impair, struct rte_mbuf *mbuf, uint64_t due_us)
+static void impair_push(struct impair *impair, struct rte_mbuf *mbuf, uint64_t due_us, bool is_late)
 {
-	struct impair_held held = { .due_us = due_us, .order = impair->order++, .mbuf = mbuf };
+	struct impair_held held = {
+		.due_us = due_us, .order = impair->order++, .mbuf = mbuf, .is_late = is_late
+	};
 	uint32_t at = impair->held_count++;
+
+	impair->late_count += is_late;
 
 	while (at > 0) {
 		uint32_t above = (at - 1) / 2;
@@ -164,6 +178,7 @@ static void impair_push(struct impair *impair, struct rte_mbuf *mbuf, uint64_t d
 static struct rte_mbuf *impair_pop(struct impair *impair)
 {
 	struct rte_mbuf *mbuf = impair->held[0].mbuf;
+	bool is_late = impair->held[0].is_late;
 	struct impair_held last = impair->held[--impair->held_count];
 	uint32_t count = impair->held_count;
 	uint32_t at = 0;
@@ -178,6 +193,7 @@ static struct rte_mbuf *impair_pop(struct impair *impair)
 		at = child;
 	}
 	impair->held[at] = last;
+	impair->late_count -= is_late;
 	return mbuf;
 }
 
@@ -225,6 +241,26 @@ static uint64_t impair_when(struct impair *impair, uint64_t now_us)
 	return due_us;
 }
 
+/*
+ * A frame that a wire has kept for seconds is no frame of its sender any more, who may have been told that its buffer is
+ * free: it is a copy. Its twin, sent again meanwhile or not, may have come long before. False: it is not late.
+ */
+static bool impair_takes_late(struct impair *impair, struct rte_mbuf *mbuf, uint64_t now_us)
+{
+	const struct impair_options *options = &impair->options;
+	struct rte_mbuf *copy;
+
+	if (!impair_chance(impair, options->late) || impair->late_count >= IMPAIR_LATE_MAX)
+		return false;
+	copy = rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
+	if (copy == NULL)
+		return false;
+	impair_push(impair, copy,
+		    now_us + impair_random(impair) % (UINT64_C(1000) * options->late_ms), true);
+	counter_add(&impair->counters[IMPAIR_DELAYED], 1);
+	return true;
+}
+
 static void impair_take_one(struct impair *impair, struct rte_mbuf *mbuf, uint64_t now_us)
 {
 	struct rte_mbuf *twin = NULL;
@@ -234,15 +270,19 @@ static void impair_take_one(struct impair *impair, struct rte_mbuf *mbuf, uint64
 		counter_add(&impair->counters[IMPAIR_DROPPED], 1);
 		return;
 	}
+	if (impair_takes_late(impair, mbuf, now_us)) {
+		rte_pktmbuf_free(mbuf);
+		return;
+	}
 	/* Before it is damaged: of two, at most one is. */
 	if (impair_chance(impair, impair->options.duplicate))
 		twin = rte_pktmbuf_copy(mbuf, mbuf->pool, 0, UINT32_MAX);
 	if (impair_chance(impair, impair->options.corrupt))
 		impair_corrupt(impair, mbuf);
-	impair_push(impair, mbuf, impair_when(impair, now_us));
+	impair_push(impair, mbuf, impair_when(impair, now_us), false);
 	if (twin != NULL) {
 		counter_add(&impair->counters[IMPAIR_DUPLICATED], 1);
-		impair_push(impair, twin, impair_when(impair, now_us));
+		impair_push(impair, twin, impair_when(impair, now_us), false);
 	}
 }
 
@@ -270,7 +310,7 @@ void impair_take_back(struct impair *impair, struct rte_mbuf *const *mbufs, uint
 {
 	BUG_ON(impair->held_count + count > IMPAIR_HELD_MAX); /* they came from here */
 	for (uint32_t i = 0; i < count; i++)
-		impair_push(impair, mbufs[i], 0);
+		impair_push(impair, mbufs[i], 0, false);
 }
 
 uint64_t impair_due_us(const struct impair *impair)

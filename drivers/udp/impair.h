@@ -36,6 +36,8 @@ struct impair_options {
 	uint32_t burst_drop;    /**< ppm a frame in a bad time; 0 = all */
 	uint32_t hole_every_ms; /**< so often nothing arrives */
 	uint32_t hole_ms;       /**< for so long */
+	uint32_t late;          /**< ppm; such a frame comes by chance up to late_ms later */
+	uint32_t late_ms;       /**< 0 = 3000 */
 };
 
 /** Its counters, in the order of UDP_IMPAIR_COUNTERS. */

@@ -188,6 +188,24 @@ static void impair_take__lets_frames_be_overtaken(void **state)
 	assert_true(overtaken() > FRAMES / 10);
 }
 
+/* More come late than there is room for; the others are not held up by them. */
+static void impair_take__keeps_some_for_seconds(void **state)
+{
+	uint64_t end_us;
+	uint32_t in_time = 0;
+
+	(void)state;
+	run("seed=4,late=200000,late_ms=5000", &end_us);
+	assert_int_equal(arrived_count, FRAMES);
+	assert_in_range(end_us, 4000000, 5100000);
+	assert_in_range(counters[IMPAIR_DELAYED], 400, 600);
+	for (uint32_t i = 0; i < FRAMES - counters[IMPAIR_DELAYED]; i++)
+		in_time += i == 0 || arrived[i] > arrived[i - 1];
+	assert_true(in_time >= FRAMES - 2 * counters[IMPAIR_DELAYED]);
+	run("seed=4,late=1000", &end_us);
+	assert_in_range(end_us, 1000000, 3100000);
+}
+
 static void impair_take__loses_in_bursts_and_holes(void **state)
 {
 	uint32_t gaps = 0;
@@ -259,6 +277,7 @@ int main(void)
 		cmocka_unit_test(impair_take__drops_and_doubles_as_often_as_it_says),
 		cmocka_unit_test(impair_take__damages_one_bit),
 		cmocka_unit_test(impair_take__lets_frames_be_overtaken),
+		cmocka_unit_test(impair_take__keeps_some_for_seconds),
 		cmocka_unit_test(impair_take__loses_in_bursts_and_holes),
 		cmocka_unit_test(impair_create__is_the_same_with_the_same_seed),
 		cmocka_unit_test(impair_take__leaves_what_it_has_no_room_for),
