@@ -157,18 +157,18 @@ static struct opening *opening_find(const struct opening_wish *wish)
 	return NULL;
 }
 
-/* Is there another of the same name? */
-static bool opening_has_others(const struct opening *opening)
+/* The control plane need not follow the name any more, unless one but `except` is open, or somebody is opening it just now. */
+static void opening_unwatch(struct node *node, const char *name, const struct opening *except)
 {
-	const struct opening *other;
+	const struct opening *opening;
 
-	TAILQ_FOREACH(other, &opening->node->openings, link)
+	TAILQ_FOREACH(opening, &node->openings, link)
 	{
-		if (other != opening && !other->is_retired &&
-		    strcmp(other->name, opening->name) == 0)
-			return true;
+		if (opening != except && !opening->is_retired && strcmp(opening->name, name) == 0)
+			return;
 	}
-	return false;
+	if (!link_is_opening(&node->link, name))
+		link_tell_close(&node->link, name);
 }
 
 /* The last step of a peer's slot: no worker and no remote names it. */
@@ -228,10 +228,8 @@ void opening_unref(struct opening *opening)
 	BUG_ON(opening->references == 0);
 	if (--opening->references > 0)
 		return;
-	/* Whoever has it open otherwise, or is opening it just now, wants to hear of its versions. */
-	if (!opening->is_retired && !opening_has_others(opening) &&
-	    !link_is_opening(&opening->node->link, opening->name))
-		link_tell_close(&opening->node->link, opening->name);
+	/* That of a retired one is followed as well until then: the name may have come back. */
+	opening_unwatch(opening->node, opening->name, opening);
 	opening_retire(opening, "nobody has it open any more");
 	quiesce_call(&opening->node->quiesce, &opening->quiesce, opening_quiesced);
 }
@@ -493,6 +491,9 @@ static void opening_wished(void *argument, const struct link_answer *answer)
 	} else {
 		opening_answer(wish, opening);
 	}
+	/* Nobody may have it open by now, and who closed it meanwhile left it to this answer to say so. */
+	if (opening == NULL)
+		opening_unwatch(client->node, wish->name, NULL);
 	free(descriptor);
 	free(wish);
 	client_release(client);

@@ -208,6 +208,42 @@ static void opening_close__does_not_end_the_versions_of_who_opens(void **state)
 	client_die(&other);
 }
 
+/* The control plane follows the name until then, and would for ever. */
+static void opening_close__of_what_is_gone_is_told_too(void **state)
+{
+	union node_message message;
+	uint32_t handle;
+	int fd;
+
+	(void)state;
+	assert_int_equal(open_target(BOTH, &handle), HAUL_OK);
+	tell_version(0, 0);
+	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.openings)->is_retired);
+	assert_int_equal(close_handle(handle), HAUL_OK);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_CLOSE, &message, &fd);
+	assert_string_equal(((struct haul_control_segment *)&message)->segment, "target");
+}
+
+/* It is closed while somebody else opens it, who is refused then. */
+static void opening_close__is_told_when_who_opens_is_refused(void **state)
+{
+	struct haul_attach_segment_open wish = { .rights = BOTH, .name = "target" };
+	struct node_client other;
+	union node_message message;
+	uint32_t handle;
+	int fd;
+
+	(void)state;
+	client_attach(rig, &other, 8);
+	assert_int_equal(open_target(BOTH, &handle), HAUL_OK);
+	client_send(other.fd, HAUL_ATTACH_SEGMENT_OPEN, &wish, sizeof(wish), 1);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_OPEN, &message, &fd);
+	assert_int_equal(close_handle(handle), HAUL_OK);
+	control_answer(rig, &message, HAUL_UNAVAILABLE, -1);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_CLOSE, &message, &fd);
+	client_die(&other);
+}
+
 static void opening_version__newer_is_fetched_before_anything_is_posted(void **state)
 {
 	uint32_t handle;
@@ -351,6 +387,7 @@ static void opening_death__at_every_moment(void **state)
 	struct node_client other;
 	union node_message message;
 	uint32_t handle;
+	int unused;
 	int fd;
 
 	(void)state;
@@ -362,6 +399,8 @@ static void opening_death__at_every_moment(void **state)
 	fd = descriptor_send();
 	control_answer(rig, &message, HAUL_OK, fd);
 	NODE_AWAIT(rig, rig->node.clients.channels == 1);
+	/* Nobody has it open, and the control plane would follow it. */
+	control_expect(rig, HAUL_CONTROL_SEGMENT_CLOSE, &message, &unused);
 	for (int i = 0; i < 10; i++) {
 		struct haul_entry entry = { .opcode = HAUL_OP_READ, .length = BYTES };
 		uint64_t region;
@@ -412,6 +451,8 @@ int main(void)
 		CASE(opening_open__has_so_many_handles),
 		CASE(opening_close__refuses_the_handle_from_then_on),
 		CASE(opening_close__does_not_end_the_versions_of_who_opens),
+		CASE(opening_close__of_what_is_gone_is_told_too),
+		CASE(opening_close__is_told_when_who_opens_is_refused),
 		CASE(opening_version__newer_is_fetched_before_anything_is_posted),
 		CASE(opening_version__none_retires),
 		CASE(opening_version__of_another_incarnation_retires),
