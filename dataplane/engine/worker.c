@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/grant.h"
+#include "base/log.h"
 #include "base/trace.h"
 #include "engine/doze.h"
 
@@ -268,11 +269,23 @@ int worker_create(struct engine *engine, uint32_t number, uint64_t *counters,
 	return 0;
 }
 
+/* A worker without clients has nothing in use: then something was lost. */
+static void worker_tell_left(const struct worker *worker)
+{
+	uint32_t operations = worker->operations.count - pool_free_count(&worker->operations);
+	uint32_t slices = worker->slices.count - pool_free_count(&worker->slices);
+
+	if (operations > 0 || slices > 0)
+		log_warning("worker", "%u: ends with %u operations and %u slices in use",
+			    worker->number, operations, slices);
+}
+
 void worker_destroy(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
 	BUG_ON(worker->is_started);
+	worker_tell_left(worker);
 	pool_destroy(&worker->operations);
 	pool_destroy(&worker->slices);
 	spsc_destroy(&worker->commands);
