@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CLIENT_CALL_MS 3000u
+#define CLIENT_CALL_MS 1200u
 #define CLIENT_BEAT_US 20000u
 
 /* A daemon that has closed the attachment is gone soon, and then the conductor says so. */

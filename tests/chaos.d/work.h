@@ -53,6 +53,7 @@ struct work {
 	struct work_batch batches[1 + WORK_BATCHES];
 	struct work_cancel cancels[WORK_CANCELS];
 	uint64_t cancel_number;
+	uint64_t looked_us; /**< when the ring was last found with nothing more in it */
 	uint32_t open;
 };
 
