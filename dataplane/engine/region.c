@@ -144,11 +144,13 @@ static inline const struct region *region_find(const struct region_table *table,
 	if (UNLIKELY(region_slot(handle) >= table->slots || handle >> 48 != 0))
 		return NULL;
 	region = &table->regions[region_slot(handle)];
+#ifndef HAUL_MEASURE_WITHOUT_VERSIONS /* docs/performance.md has what the comparison costs */
 	/* Orders the generation before the spec, against region_add. */
 	generation = atomic_load_explicit(&region->generation, memory_order_acquire) & ~lenient;
 	if (UNLIKELY(generation == 0 ||
 		     (generation != region_generation(handle) && !weaken_has(WEAKEN_GENERATION))))
 		return NULL;
+#endif
 	return region;
 }
 

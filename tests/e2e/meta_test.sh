@@ -176,4 +176,6 @@ for row in unreachable_below_threshold malformed_on_refresh null_or_empty_descri
 		;;
 	esac
 done
-cluster_is_running a.data && cluster_is_running b.data || fail "a daemon is gone"
+if ! cluster_is_running a.data || ! cluster_is_running b.data; then
+	fail "a daemon is gone"
+fi
