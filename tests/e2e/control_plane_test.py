@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import random
+import signal
 import socket
 import struct
 import threading
@@ -163,6 +164,123 @@ def a_new_incarnation_retires_the_old_ones_segments():
         assert other.open("t", tenant="owner").status == NOT_FOUND
         assert ":0" in rig.redis_ask("SCARD haul:{test}:owned:a")
         other.wait_version("s", lambda version: version == 0)
+
+
+def events_of(rig):
+    """(kind, name, incarnation, version) of every event, oldest first."""
+    words = rig.redis_ask("XRANGE haul:{test}:events - +").split("\r\n")
+    fields = [word for word in words if word[:1] not in ("*", "$")]
+    events, at = [], 0
+    while "kind" in fields[at:]:
+        at = fields.index("kind", at)
+        row = dict(zip(fields[at : at + 8 : 2], fields[at + 1 : at + 8 : 2]))
+        events.append((row["kind"], row["name"], row["incarnation"], int(row["version"])))
+        at += 8
+    return events
+
+
+def a_replacement_retires_before_it_publishes():
+    """The same name, address, host and even region handles: only the incarnation is another, and it decides."""
+    with Rig() as rig:
+        one, two = rig.control("a").start(), rig.control("b").start()
+        first = Dataplane(one).wait_published()
+        first.publish("s", readers="*")
+        first.publish("t")
+        opener = Dataplane(two, node="b", incarnation=0xB1).wait_published()
+        assert opener.open("s", tenant="guest").status == OK
+        first.hang_up()
+        second = Dataplane(one, incarnation=0xA2).wait_published()
+        assert second.publish("s", readers="*").status == OK
+        old, new = "%016x" % 0xA1, "%016x" % 0xA2
+        events = [event for event in events_of(rig) if event[0] != "epoch"]
+        after = events[events.index(next(e for e in events if e[:2] == ("publish", "t"))) + 1 :]
+        kinds = [(kind, name if kind != "node" else "", who) for kind, name, who, _ in after if name != "b"]
+        assert sorted(kinds[:2]) == [("erase", "s", old), ("erase", "t", old)], kinds
+        assert kinds[2:] == [("node", "", new), ("publish", "s", new)], kinds
+        versions = [version for kind, name, _, version in events if name == "s"]
+        assert versions == sorted(set(versions)), versions
+        # Whoever had it open hears of the end of what it has, or of the new owner's; never the old pair again.
+        opener.pump("news of s", lambda: any(v[2] == 0xA2 or v[1] == 0 for v in opener.versions))
+        assert all(v[2] in (0, 0xA2) for v in opener.versions), opener.versions
+        assert wire.DESCRIPTOR.unpack_from(opener.open_until_ok("s", tenant="guest").descriptor())[5] == 0xA2
+
+
+def a_partitioned_node_that_was_replaced_is_refused():
+    """It was not dead, only cut off: what it does when it is back is refused, and harms nothing of its successor."""
+    with Rig() as rig:
+        one, two = rig.control("one").start(), rig.control("two").start()
+        first = Dataplane(one, host="boot-1").wait_published()
+        first.publish("s")
+        one.process.send_signal(signal.SIGSTOP)
+        second = Dataplane(two, incarnation=0xA2, host="boot-2")
+        second.pump("the name", lambda: second.states and second.states[-1][0] == NODE_PUBLISHED)
+        version = second.publish("s", buffers=2).version
+        one.process.send_signal(signal.SIGCONT)
+        assert "replaced by incarnation 00000000000000a2" in first.wait_state(NODE_REFUSED)
+        for answer in (first.publish("s"), first.publish("u"), first.erase("s")):
+            assert answer.status in (EXISTS, STALE), (answer.status, answer.reason)
+        with answering(second):
+            code, body = two.get("/v1/segments/s")
+        assert code == 200 and body["incarnation"] == "00000000000000a2", body
+        assert (int(body["version"]), len(body["buffers"])) == (version, 2), body
+        beat = rig.redis_ask("HGET haul:{test}:node:a incarnation")
+        assert "00000000000000a2" in beat, beat
+        # Also as a dataplane that starts again on the old host: the name is held.
+        first.hang_up()
+        third = Dataplane(one, incarnation=0xA3, host="boot-1")
+        with answering(second):
+            assert "held by incarnation 00000000000000a2" in third.wait_state(NODE_REFUSED)
+
+
+def redis_restored_from_an_older_file():
+    """The file knows a version that is past, and a segment that was erased since: neither is believed."""
+    with Rig() as rig:
+        one, two = rig.control("a").start(), rig.control("b").start()
+        owner = Dataplane(one).wait_published()
+        opener = Dataplane(two, node="b", incarnation=0xB1).wait_published()
+        owner.publish("s")
+        owner.publish("erased")
+        rig.redis_ask("SAVE")
+        assert owner.publish("s", buffers=2, least=1).version == 2
+        owner.erase("erased")
+        assert opener.open("s").status == OK
+        opener.versions.clear()
+        rig.redis_kill()
+        owner.wait_state(NODE_UNKNOWN)
+        rig.redis_start()
+        owner.wait_published()
+        opener.wait_state(NODE_PUBLISHED)
+        raw = opener.open_until_ok("s").descriptor()
+        assert wire.DESCRIPTOR.unpack_from(raw)[2] == 2 and wire.DESCRIPTOR.unpack_from(raw)[6] >= 2
+        opener.idle(1.0)
+        assert [v for v in opener.versions if v[1] == 1] == [], opener.versions
+        assert opener.open("erased").status in (NOT_FOUND, UNAVAILABLE)
+
+
+def both_daemons_are_pointed_at_another_server():
+    """An empty one: everything is published again in the versions it had, and versions go on growing."""
+    with Rig() as rig:
+        one, two = rig.control("a").start(), rig.control("b").start()
+        owner = Dataplane(one).wait_published()
+        opener = Dataplane(two, node="b", incarnation=0xB1).wait_published()
+        for least, states in ((0, [ACTIVE]), (1, [ACTIVE, ACTIVE]), (2, [DRAINING, ACTIVE])):
+            version = owner.publish("s", states=states, least=least).version
+        assert version == 3 and opener.open("s").status == OK
+        one.kill()
+        two.kill()
+        old, rig.redis_socket = rig.redis, os.path.join(rig.directory, "other.sock")
+        rig.redis_start()
+        one, two = rig.control("a").start(), rig.control("b").start()
+        # As the dataplanes do with a control plane that is new: publish, and open, again.
+        opener = Dataplane(two, node="b", incarnation=0xB1).wait_published()
+        assert opener.open("s").status in (NOT_FOUND, UNAVAILABLE)
+        owner = Dataplane(one).wait_published()
+        answer = owner.publish("s", states=[DRAINING, ACTIVE], least=3)
+        assert (answer.status, answer.version) == (OK, 3), (answer.reason, answer.version)
+        assert wire.DESCRIPTOR.unpack_from(opener.open_until_ok("s").descriptor())[6] == 3
+        assert owner.publish("s", states=[0, ACTIVE], least=3).version == 4
+        opener.wait_version("s", lambda version: version == 4)
+        assert old.poll() is None
 
 
 def openers_hear_of_versions():
@@ -670,6 +788,10 @@ def main():
             a_drain_that_was_not_published_is_taken_back,
             versions_only_grow,
             a_new_incarnation_retires_the_old_ones_segments,
+            a_replacement_retires_before_it_publishes,
+            a_partitioned_node_that_was_replaced_is_refused,
+            redis_restored_from_an_older_file,
+            both_daemons_are_pointed_at_another_server,
             openers_hear_of_versions,
             a_lost_event_is_found_by_reconciling,
             grants_are_enforced,
