@@ -57,6 +57,7 @@ void client_refuse(struct client *client, enum haul_error status, const char *fo
 	vsnprintf(message.answer.reason, sizeof(message.answer.reason), format, arguments);
 	va_end(arguments);
 	log_debug("attach", "client %u: refused: %s", client->number, message.answer.reason);
+	refusal_count(&client->node->refusals, status, client->name, message.answer.reason);
 	client_answer(client, status, &message, sizeof(message), NULL, 0);
 }
 

@@ -151,25 +151,28 @@ static int node_make_events(struct node *node)
 }
 
 /*
- * One group for the loop, one for regions, one a driver; a block of each for every worker. Last that of the control
+ * One group for the loop, one for regions, one a driver; a block of each for every worker. Last those of the control
  * thread, which has the first worker's block.
  */
 static int node_make_counters(struct node *node)
 {
-	struct counter_group groups[3 + TRANSPORTS_MAX] = { worker_counters, region_counters };
+	struct counter_group groups[4 + TRANSPORTS_MAX] = { worker_counters, region_counters };
 	int error;
 
 	for (uint32_t i = 0; i < node->driver_count; i++)
 		groups[2 + i] = *node->drivers[i].ops->counters;
 	groups[2 + node->driver_count] = opening_counters;
-	error = counters_create(node->conf->counters_file, groups, 3 + node->driver_count,
+	groups[3 + node->driver_count] = refusal_counters;
+	error = counters_create(node->conf->counters_file, groups, 4 + node->driver_count,
 				node->engine.options.worker_count, &node->counters);
-	if (error != 0)
+	if (error != 0) {
 		log_error("node", "counters file %s: cannot be made: %s", node->conf->counters_file,
 			  strerrordesc_np(-error));
-	else
-		node->opening_counters = counters_block(node->counters, 2 + node->driver_count, 0);
-	return error;
+		return error;
+	}
+	node->opening_counters = counters_block(node->counters, 2 + node->driver_count, 0);
+	node->refusals.counters = counters_block(node->counters, 3 + node->driver_count, 0);
+	return 0;
 }
 
 /* Beside the counters: one ring a worker, and the control thread's, which is this one. */

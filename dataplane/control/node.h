@@ -17,6 +17,7 @@
 #include "control/link.h"
 #include "control/opening.h"
 #include "control/quiesce.h"
+#include "control/refusal.h"
 #include "control/segment.h"
 #include "engine/worker.h"
 
@@ -60,6 +61,7 @@ struct node {
 	struct segment_list segments;
 	struct opening_list openings;
 	uint64_t *opening_counters;
+	struct refusals refusals;
 	struct pace peer_paces[ENGINE_PEERS_MAX]; /**< of opening_seek_peer */
 };
 
