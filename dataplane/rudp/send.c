@@ -494,7 +494,10 @@ static size_t send_control(struct rudp_connection *connection, uint64_t now_us, 
 	return bytes;
 }
 
-/* A padded ping, as large as the path is hoped to carry. */
+/*
+ * Pings, as large together as the path is hoped to carry. Who acknowledges them has read each, so the path has also left
+ * their bytes as they were.
+ */
 RARELY static size_t send_mtu_probe(struct rudp_connection *connection, uint64_t now_us,
 				    uint8_t *buffer)
 {
@@ -507,7 +510,9 @@ RARELY static size_t send_mtu_probe(struct rudp_connection *connection, uint64_t
 	connection->mtu.is_due = false;
 	memset(buffer + WIRE_HEADER_BYTES, 0, bytes - WIRE_HEADER_BYTES);
 	send_header(connection, buffer, WIRE_CONTROL, WIRE_FLAG_NUMBERED, conn_tick(now_us));
-	wire_ping_write(buffer + WIRE_HEADER_BYTES + connection->crc_bytes, WIRE_PING_BYTES);
+	for (uint32_t at = WIRE_HEADER_BYTES + connection->crc_bytes; at + WIRE_PING_BYTES <= bytes;
+	     at += WIRE_PING_BYTES)
+		wire_ping_write(buffer + at, WIRE_PING_BYTES);
 	packet = send_record(connection, SENT_CONTROL, now_us);
 	packet->flags = SENT_HAS_PROBE;
 	packet->length = bytes;
