@@ -330,6 +330,35 @@ enum haul_error region_source(const struct region_table *table, uint64_t *counte
 	return HAUL_OK;
 }
 
+enum haul_error region_lend(const struct region_table *table, uint64_t *counters,
+			    const struct transport_access *access, const void **bytes_out,
+			    uint64_t *version_out)
+{
+	const struct region *region;
+	enum haul_error error;
+
+	error = region_admit(table, counters, access, HAUL_RIGHT_READ, &region);
+	if (UNLIKELY(error != HAUL_OK)) {
+		*version_out = region_version(table, access->region);
+		return error;
+	}
+	if (UNLIKELY(region_is_late(access, counters)))
+		return HAUL_TIMEOUT;
+	if (UNLIKELY(region_faulted(region, counters)))
+		return HAUL_FAULT;
+	*bytes_out = region_address(region, access->offset);
+	counters[REGION_BYTES_SOURCED] += access->length;
+	return HAUL_OK;
+}
+
+bool region_is_sound(const struct region_table *table, uint64_t handle)
+{
+	const struct region *region = region_find(table, handle, REGION_DRAINING);
+
+	return region == NULL || region->spec.fault_id == FAULT_NONE ||
+	       !fault_poisoned(region->spec.fault_id);
+}
+
 /* A client may name overlapping ranges of one segment; only those that do not overlap may be streamed. */
 static void region_move(char *target, const char *source, uint32_t length)
 {

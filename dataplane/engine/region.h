@@ -145,6 +145,14 @@ enum haul_error region_source(const struct region_table *table, uint64_t *counte
 			      const struct transport_access *access, void *destination,
 			      uint64_t *version_out);
 
+/** Tell where bytes of a region stand, see transport_host.lend. Worker. */
+enum haul_error region_lend(const struct region_table *table, uint64_t *counters,
+			    const struct transport_access *access, const void **bytes_out,
+			    uint64_t *version_out);
+
+/** Is all of its memory still its owner's? Of a region that is there. Worker. */
+bool region_is_sound(const struct region_table *table, uint64_t handle);
+
 /**
  * Copy between two regions of this node, for the local transport: both sides are looked up like any touch.
  * Returns HAUL_OK or the first side's refusal. Worker.

@@ -145,6 +145,17 @@ struct transport_host {
 	enum haul_error (*source)(struct worker *worker, const struct transport_access *access,
 				  void *destination, uint64_t *version_out);
 
+	/**
+	 * As source, but only tell where the bytes stand. They stand there until the end of the call of poll or flush in which
+	 * this was asked, and no longer. Memory that its owner takes away meanwhile reads as zeros: who has sent what was lent
+	 * asks is_sound before it says that the operation has ended well.
+	 */
+	enum haul_error (*lend)(struct worker *worker, const struct transport_access *access,
+				const void **bytes_out, uint64_t *version_out);
+
+	/** Has nothing of a region been taken away, up to now? */
+	bool (*is_sound)(struct worker *worker, uint64_t region);
+
 	/** Both at once, between two regions of this node; what place or source would refuse it refuses. */
 	enum haul_error (*copy)(struct worker *worker, const struct transport_access *target,
 				const struct transport_access *source, uint64_t *version_out);

@@ -132,6 +132,18 @@ static enum haul_error worker_source(struct worker *worker, const struct transpo
 			     version_out);
 }
 
+static enum haul_error worker_lend(struct worker *worker, const struct transport_access *access,
+				   const void **bytes_out, uint64_t *version_out)
+{
+	return region_lend(&worker->engine->regions, worker->region_counters, access, bytes_out,
+			   version_out);
+}
+
+static bool worker_is_sound(struct worker *worker, uint64_t region)
+{
+	return region_is_sound(&worker->engine->regions, region);
+}
+
 static enum haul_error worker_copy(struct worker *worker, const struct transport_access *target,
 				   const struct transport_access *source, uint64_t *version_out)
 {
@@ -182,6 +194,8 @@ const struct transport_host worker_host = {
 	.open = worker_open,
 	.closed = worker_closed,
 	.source = worker_source,
+	.lend = worker_lend,
+	.is_sound = worker_is_sound,
 	.copy = worker_copy,
 	.notify = notify_deliver,
 	.remote_key = worker_remote_key,

@@ -430,6 +430,67 @@ static void region_touch__of_vanished_memory_is_a_fault(void **state)
 	close(fd);
 }
 
+static void region_lend__tells_where_bytes_stand(void **state)
+{
+	struct fixture *fixture = *state;
+	uint8_t memory[64];
+	struct region_spec spec = {
+		.base = memory, .length = sizeof(memory), .owner = OWNER, .fault_id = FAULT_NONE
+	};
+	struct transport_access access =
+		access_of(region_add(&fixture->table, &spec), 8, sizeof(memory) - 8);
+	const void *bytes = NULL;
+	uint64_t version;
+
+	access.is_remote = false;
+	assert_int_equal(region_lend(&fixture->table, fixture->counters, &access, &bytes, &version),
+			 HAUL_OK);
+	assert_ptr_equal(bytes, memory + 8);
+	assert_int_equal(fixture->counters[REGION_BYTES_SOURCED], sizeof(memory) - 8);
+	assert_true(region_is_sound(&fixture->table, access.region));
+	access.offset++;
+	assert_int_equal(region_lend(&fixture->table, fixture->counters, &access, &bytes, &version),
+			 HAUL_RANGE);
+	access.offset--;
+	access.not_after_us = 1;
+	assert_int_equal(region_lend(&fixture->table, fixture->counters, &access, &bytes, &version),
+			 HAUL_TIMEOUT);
+	region_retire(&fixture->table, access.region);
+	assert_int_equal(region_lend(&fixture->table, fixture->counters, &access, &bytes, &version),
+			 HAUL_STALE);
+	assert_int_equal(fixture->counters[REGION_BYTES_SOURCED], sizeof(memory) - 8);
+}
+
+/* Who was lent memory meets the fault by itself, and is told of it afterwards; from then on nothing is lent. */
+static void region_is_sound__not_when_a_page_was_replaced(void **state)
+{
+	struct fixture *fixture = *state;
+	int fd = memfd_create("test", MFD_CLOEXEC);
+	struct region_spec spec = { .length = PAGE_BYTES, .owner = OWNER };
+	struct transport_access access;
+	const void *bytes = NULL;
+	uint64_t version;
+
+	assert_int_equal(fault_init(), 0);
+	assert_int_equal(ftruncate(fd, PAGE_BYTES), 0);
+	spec.base = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_int_equal(fault_range_add(spec.base, PAGE_BYTES, PAGE_BYTES, &spec.fault_id), 0);
+	access = access_of(region_add(&fixture->table, &spec), 0, 8);
+	access.is_remote = false;
+	assert_int_equal(region_lend(&fixture->table, fixture->counters, &access, &bytes, &version),
+			 HAUL_OK);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_true(region_is_sound(&fixture->table, access.region));
+	assert_int_equal(*(const volatile uint8_t *)bytes, 0);
+	assert_false(region_is_sound(&fixture->table, access.region));
+	assert_int_equal(region_lend(&fixture->table, fixture->counters, &access, &bytes, &version),
+			 HAUL_FAULT);
+	region_retire(&fixture->table, access.region);
+	fault_range_remove(spec.fault_id);
+	munmap(spec.base, PAGE_BYTES);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +510,8 @@ int main(void)
 		CASE(region_place__refuses_what_comes_late),
 		CASE(region_copy__checks_both_sides),
 		CASE(region_touch__of_vanished_memory_is_a_fault),
+		CASE(region_lend__tells_where_bytes_stand),
+		CASE(region_is_sound__not_when_a_page_was_replaced),
 #undef CASE
 	};
 
