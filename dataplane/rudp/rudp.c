@@ -206,6 +206,16 @@ enum rudp_state rudp_connection_state(const struct rudp_connection *connection)
 	return (enum rudp_state)connection->state;
 }
 
+uint32_t rudp_connection_datagram_bytes(const struct rudp_connection *connection)
+{
+	return connection->mtu.datagram_bytes;
+}
+
+bool rudp_connection_is_summed(const struct rudp_connection *connection)
+{
+	return connection->crc_bytes != 0;
+}
+
 void rudp_connection_stats(const struct rudp_connection *connection, struct rudp_stats *out)
 {
 	const struct loss *loss = &connection->loss;

@@ -209,6 +209,10 @@ uint32_t rudp_connection_handle(const struct rudp_connection *connection);
 struct rudp_connection *rudp_connection_find(struct rudp *rudp, uint32_t handle);
 /** Are its packets to be sent as ECT(0)? Until `unmark` says otherwise. */
 bool rudp_connection_is_marked(const struct rudp_connection *connection);
+/** The largest datagram that its path is known to carry: acknowledgements have said so. */
+uint32_t rudp_connection_datagram_bytes(const struct rudp_connection *connection);
+/** Are its packets summed up before they go? Else `source` may bring the bytes of a WRITE in another way than `destination`. */
+bool rudp_connection_is_summed(const struct rudp_connection *connection);
 void *rudp_connection_user(const struct rudp_connection *connection);
 const struct rudp_params *rudp_connection_params(const struct rudp_connection *connection);
 enum rudp_state rudp_connection_state(const struct rudp_connection *connection);

@@ -152,8 +152,11 @@ static int udp_source(void *context, struct rudp_source *source)
 		access.rights = (uint8_t)source->right.rights;
 		access.segment = source->right.segment;
 	}
-	error = worker->host->source(worker->engine, &access, source->destination,
-				     &source->version);
+	if (reference_may_lend(source))
+		error = reference_lend(worker, source, &access);
+	else
+		error = worker->host->source(worker->engine, &access, source->destination,
+					     &source->version);
 	if (UNLIKELY(error != HAUL_OK))
 		source->reason = udp_reason(error, &source->right);
 	return (int)error;
@@ -192,12 +195,24 @@ void udp_end_slice(struct transport_worker *worker, struct slice *slice, uint16_
 	worker->done_tail = slice;
 }
 
+/* What was placed at the target of a WRITE may have been zeros, where its owner took the memory away under a port. */
+static bool udp_is_spoilt(const struct transport_worker *worker,
+			  const struct rudp_completion *completion, const struct slice *slice)
+{
+	return worker->reference.has_lent && completion->kind == RUDP_WRITE &&
+	       completion->status == HAUL_OK &&
+	       !worker->host->is_sound(worker->engine, slice->local_region);
+}
+
 static void udp_done(void *context, const struct rudp_completion *completion)
 {
 	struct slice *slice = udp_slice(completion->cookie);
 
 	slice->version = completion->version;
-	udp_end_slice(context, slice, completion->status, completion->reason);
+	if (UNLIKELY(udp_is_spoilt(context, completion, slice)))
+		udp_end_slice(context, slice, HAUL_FAULT, HAUL_REASON_MEMORY_POISONED);
+	else
+		udp_end_slice(context, slice, completion->status, completion->reason);
 }
 
 static void udp_state(void *context, struct rudp_connection *connection, enum rudp_state state,

@@ -26,6 +26,8 @@
 
 /* In the order of enum udp_checksum and of enum udp_crc. */
 static const char *const checksum_words[] = { "auto", "always", "never", NULL };
+/* In the order of enum udp_by_reference. */
+static const char *const by_reference_words[] = { "auto", "never", NULL };
 /* In the order of enum udp_congestion; all but the first are names of rudp. */
 static const char *const congestion_words[] = { "auto", "fixed", "newreno", "swift", NULL };
 static const char *const huge_page_words[] = { "auto", "off", "require", NULL };
@@ -176,6 +178,10 @@ static const struct conf_key udp_keys[] = {
 		struct udp_conf, payload_crc, "payload_crc", "auto", checksum_words,
 		"CRC-32C over each packet's header and payload, in software, if both ends can: auto = "
 		"wanted where a wire leaves this host and has no UDP checksum"),
+	CONF_KEY_WORD(
+		struct udp_conf, by_reference, "by_reference", "auto", by_reference_words,
+		"bytes of WRITEs read by the port itself, without a copy before: where it is "
+		"known to be done with them at once and has been seen to deliver them, or never"),
 	CONF_KEY_U32(struct udp_conf, peer_silence_ms, "peer_silence_ms", 5000, 100, 60000,
 		     "milliseconds", "silence after which a connection is given up"),
 	CONF_KEY_STRING_LIST(struct udp_conf, eal_args, eal_arg_count, "eal_args", "", NULL,

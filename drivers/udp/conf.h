@@ -56,6 +56,11 @@ enum udp_crc {
 	UDP_CRC_NEVER = 2,  /**< not even when the peer wants it */
 };
 
+enum udp_by_reference {
+	UDP_BY_REFERENCE_AUTO = 0,
+	UDP_BY_REFERENCE_NEVER = 1,
+};
+
 struct udp_port_conf {
 	char name[HAUL_NAME_BYTES];
 	char device[UDP_DEVICE_BYTES];
@@ -78,8 +83,9 @@ struct udp_conf {
 	uint32_t udp_port;
 	uint32_t connections; /**< for each pair of a port and a peer's address */
 	uint32_t window_packets;
-	uint32_t congestion;  /**< enum udp_congestion */
-	uint32_t payload_crc; /**< enum udp_crc */
+	uint32_t congestion;   /**< enum udp_congestion */
+	uint32_t payload_crc;  /**< enum udp_crc */
+	uint32_t by_reference; /**< enum udp_by_reference */
 	uint32_t peer_silence_ms;
 	char eal_args[UDP_EAL_ARGS_MAX][UDP_EAL_ARG_BYTES];
 	uint32_t eal_arg_count;

@@ -60,6 +60,14 @@
 	X(UDP_OUT_GONE, "out_gone", "packets", "dropped: the port is gone")                        \
 	X(UDP_OUT_UNRESOLVED, "out_unresolved", "packets",                                         \
 	  "dropped: the destination's MAC is not known yet")                                       \
+	X(UDP_OUT_BY_REFERENCE, "out_by_reference", "packets",                                     \
+	  "whose payload the port was to read where it stands")                                    \
+	X(UDP_OUT_UNREFERRED, "out_unreferred", "packets",                                         \
+	  "of those, copied after all: the port did not take them in the same round")              \
+	X(UDP_REFERENCES_PROVEN, "references_proven", "connections",                               \
+	  "on which a packet that was sent so has arrived with its bytes")                         \
+	X(UDP_REFERENCES_FAILED, "references_failed", "connections",                               \
+	  "on which none has, or large packets have ceased to arrive: they copy")                  \
 	X(UDP_SLICES, "slices", "slices", "ended in any way")                                      \
 	X(UDP_CONNECTIONS, "connections", "connections", "taken up, from here or from a peer")     \
 	X(UDP_CONNECTIONS_REFUSED, "connections_refused", "connections",                           \

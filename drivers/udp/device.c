@@ -41,6 +41,9 @@
 static const char *const device_memory_wires[] = { DEVICE_VIRTIO_USER, "net_vhost", "net_ring",
 						   "net_memif" };
 
+/* Those that copy packets, of any number of buffers with any memory, before their burst returns. */
+static const char *const device_readers[] = { "net_vhost", DEVICE_AF_PACKET };
+
 /* The value of an option: the bytes up to the next comma. */
 static bool device_option(const char *device, const char *option, char *value_out, size_t size)
 {
@@ -118,6 +121,15 @@ void device_options(const struct udp_port_conf *conf, char options_out[UDP_DEVIC
 			 RTE_ALIGN_CEIL(conf->mtu_bytes + FRAME_ETHERNET_BYTES + DEVICE_EXTRA_BYTES,
 					DEVICE_MEMIF_UNIT_BYTES));
 	}
+}
+
+bool device_reads_at_once(const struct udp_port_conf *conf)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(device_readers); i++) {
+		if (device_is_made_by(conf, device_readers[i]))
+			return true;
+	}
+	return false;
 }
 
 bool device_tells_mtu(const struct udp_port_conf *conf)

@@ -34,6 +34,12 @@ void device_options(const struct udp_port_conf *conf, char options_out[UDP_DEVIC
 /** Bytes of a packet buffer, its headroom included. */
 uint16_t device_room_bytes(const struct udp_port_conf *conf);
 
+/**
+ * Has its PMD read a packet's bytes, wherever they stand, when its burst returns? Others hand the buffer on (net_ring) or
+ * read it later, or can only read memory of EAL's own (net_virtio_user) or what a device has been told of (NICs).
+ */
+bool device_reads_at_once(const struct udp_port_conf *conf);
+
 /** Can its PMD be asked for an MTU? Others carry what their buffers hold, and say something else. */
 bool device_tells_mtu(const struct udp_port_conf *conf);
 

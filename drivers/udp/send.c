@@ -135,9 +135,7 @@ static inline bool udp_queue_has_room(struct transport_worker *worker, struct ud
 	return udp_queue_push(worker, queue);
 }
 
-/* A packet buffer, from those taken in advance; NULL when the pool is empty. */
-static inline struct rte_mbuf *udp_queue_buffer(struct transport_worker *worker,
-						struct udp_queue *queue)
+struct rte_mbuf *udp_queue_buffer(struct transport_worker *worker, struct udp_queue *queue)
 {
 	if (UNLIKELY(queue->spare_count == 0)) {
 		if (rte_pktmbuf_alloc_bulk(queue->port->pool, queue->spare, PORT_BURST) != 0) {
@@ -226,7 +224,7 @@ static int udp_send_nowhere(struct transport_worker *worker,
 
 /* Ask rudp for one packet of a connection. 1 = added, 0 = it has none now, -1 = there is no room for it. */
 static inline int udp_send_packet(struct transport_worker *worker,
-				  const struct udp_connection *connection)
+				  struct udp_connection *connection)
 {
 	struct udp_queue *queue = connection->queue;
 	const struct frame_template *template = &connection->template;
@@ -246,6 +244,7 @@ static inline int udp_send_packet(struct transport_worker *worker,
 			      connection->capacity);
 	if (UNLIKELY(bytes == 0 || !template->is_resolved)) {
 		queue->spare[queue->spare_count++] = mbuf;
+		reference_drop(worker);
 		if (bytes > 0)
 			counter_add(&worker->counters[UDP_OUT_UNRESOLVED], 1);
 		return bytes > 0;
@@ -253,6 +252,10 @@ static inline int udp_send_packet(struct transport_worker *worker,
 	frame_finish(template, datagram, (uint32_t)bytes);
 	udp_queue_add(queue, mbuf, connection->datagram_at - template->header_bytes,
 		      template->header_bytes + (uint32_t)bytes);
+	if (worker->reference.lent != NULL)
+		reference_chain(worker, mbuf);
+	else if (UNLIKELY(connection->reference >= REFERENCE_UNTRIED))
+		reference_look(worker, connection, mbuf, (uint32_t)bytes);
 	if (UNLIKELY(connection->tx_flags != 0)) {
 		mbuf->ol_flags |= connection->tx_flags;
 		mbuf->l3_len = template->family == 4 ? FRAME_IPV4_BYTES : FRAME_IPV6_BYTES;
@@ -309,7 +312,7 @@ uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget)
 		work += udp_send_relayed(worker);
 	while (work < budget && added >= 0 &&
 	       (rudp = rudp_next_to_send(worker->rudp, worker->now_us)) != NULL) {
-		const struct udp_connection *connection = rudp_connection_user(rudp);
+		struct udp_connection *connection = rudp_connection_user(rudp);
 
 		do {
 			added = udp_send_packet(worker, connection);
@@ -319,6 +322,8 @@ uint32_t udp_send_all(struct transport_worker *worker, uint32_t budget)
 	for (uint32_t i = 0; i < worker->port_count; i++) {
 		udp_queue_push(worker, &worker->queues[i]);
 		udp_queue_push(worker, &worker->detours[i]);
+		/* Memory that was lent stands where it does until this round ends. */
+		reference_copy_rest(worker, &worker->queues[i]);
 #ifdef HAUL_DEBUG
 		udp_queue_let_through(worker, &worker->queues[i]);
 #endif

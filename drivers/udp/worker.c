@@ -101,6 +101,7 @@ int udp_worker_init(struct transport_worker *worker, const struct udp_worker_set
 	worker->ports_up = setup->ports_up;
 	worker->udp_port = (uint16_t)setup->conf->udp_port;
 	worker->event_fd = setup->event_fd;
+	reference_init(&worker->reference);
 	worker->rails = calloc(worker->rails_max, sizeof(struct udp_connection *));
 	worker->stats = calloc(worker->rails_max, sizeof(*worker->stats));
 	if (worker->rails == NULL || worker->stats == NULL)
@@ -304,6 +305,7 @@ static int udp_worker_add(struct transport_worker *worker, const struct udp_comm
 		return error;
 	}
 	connection->state = (uint8_t)rudp_connection_state(connection->rudp);
+	reference_begin(worker, connection);
 	frame_template_mark(&connection->template, rudp_connection_is_marked(connection->rudp));
 	TAILQ_INSERT_TAIL(&worker->connections, connection, link);
 	if (command->rail != UDP_NO_RAIL)

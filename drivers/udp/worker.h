@@ -14,6 +14,7 @@
 #include "drivers/udp/message.h"
 #include "drivers/udp/port.h"
 #include "drivers/udp/proof.h"
+#include "drivers/udp/reference.h"
 #include "drivers/udp/relay.h"
 #include "engine/transport.h"
 #include "rudp/rudp.h"
@@ -78,6 +79,8 @@ struct udp_connection {
 	uint32_t rail;                    /**< engine's, or UDP_NO_RAIL */
 	uint8_t state;                    /**< enum rudp_state, as last reported */
 	uint8_t reason;                   /**< enum rudp_end_reason */
+	uint8_t reference;                /**< enum reference_state */
+	uint16_t reference_bytes;         /**< TRIED, PROVEN: of the datagram that was tried */
 	bool has_news;                    /**< in the list of those whose state has changed */
 	TAILQ_ENTRY(udp_connection) link; /**< all of the worker's */
 	TAILQ_ENTRY(udp_connection) news;
@@ -126,6 +129,7 @@ struct transport_worker {
 	struct udp_queue queues[PORTS_MAX];
 	/** By the first worker's queue, for connections whose peer does not answer by this worker's. */
 	struct udp_queue detours[PORTS_MAX];
+	struct reference reference;               /**< payload that ports read where it stands */
 	uint8_t nowhere[RUDP_DATAGRAM_BYTES_MAX]; /**< where packets are made that no port takes */
 
 	struct spsc commands; /**< struct udp_command, from control */
@@ -194,6 +198,8 @@ static inline void udp_note_relayed(struct transport_worker *worker, uint32_t to
 }
 
 void udp_wake_relayed(struct transport_worker *worker);
+/** A packet buffer, from those taken in advance; NULL when the pool is empty. send.c */
+struct rte_mbuf *udp_queue_buffer(struct transport_worker *worker, struct udp_queue *queue);
 /** Receive on every queue; returns packets. receive.c */
 uint32_t udp_receive_all(struct transport_worker *worker, uint32_t budget);
 /** Send what control and rudp have; returns packets. send.c */

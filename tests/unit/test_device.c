@@ -55,6 +55,18 @@ static void device_options__adds_slots_for_af_packet(void **state)
 	assert_string_equal(options, "");
 }
 
+static void device_reads_at_once__only_those_that_copy(void **state)
+{
+	(void)state;
+	assert_true(device_reads_at_once(device("net_vhost0,iface=/tmp/a,client=1", 1500)));
+	assert_true(device_reads_at_once(device("net_af_packet0,iface=eth1", 1500)));
+	assert_false(device_reads_at_once(device("net_virtio_user0,path=/tmp/a,server=1", 1500)));
+	assert_false(device_reads_at_once(device("net_af_xdp0,iface=eth1", 1500)));
+	assert_false(device_reads_at_once(device("net_memif0,socket=/tmp/x", 1500)));
+	assert_false(device_reads_at_once(device("net_ring_a", 1500)));
+	assert_false(device_reads_at_once(device("0000:01:00.0", 1500)));
+}
+
 static void device_room_bytes__holds_what_the_pmd_wants(void **state)
 {
 	(void)state;
@@ -147,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(device_name__ends_at_the_first_comma),
 		cmocka_unit_test(device_options__adds_slots_for_af_packet),
+		cmocka_unit_test(device_reads_at_once__only_those_that_copy),
 		cmocka_unit_test(device_room_bytes__holds_what_the_pmd_wants),
 		cmocka_unit_test(device_server_path__is_of_those_that_wait),
 		cmocka_unit_test(device_remove_stale_socket__leaves_one_that_lives),

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "drivers/udp/udp.h"
 #include "rudp/rudp_counters.h"
 #include "unit.h"
@@ -110,6 +111,23 @@ static enum haul_error node_source(struct worker *worker, const struct transport
 	return error;
 }
 
+static enum haul_error node_lend(struct worker *worker, const struct transport_access *access,
+				 const void **bytes_out, uint64_t *version_out)
+{
+	enum haul_error error = node_check(worker, access);
+
+	(void)version_out;
+	if (error == HAUL_OK)
+		*bytes_out = worker->memory + access->offset;
+	return error;
+}
+
+static bool node_is_sound(struct worker *worker, uint64_t region)
+{
+	(void)region;
+	return !worker->is_guarded || !fault_poisoned(worker->fault_id);
+}
+
 static enum haul_error node_copy(struct worker *worker, const struct transport_access *target,
 				 const struct transport_access *source, uint64_t *version_out)
 {
@@ -169,6 +187,8 @@ static const struct transport_host node_host = {
 	.open = node_open,
 	.closed = node_closed,
 	.source = node_source,
+	.lend = node_lend,
+	.is_sound = node_is_sound,
 	.copy = node_copy,
 	.notify = node_notify,
 	.remote_key = node_remote_key,
