@@ -4,8 +4,8 @@
  * ports, so that there is no wire in the figure. One writes 1 MiB after the other into the other's memory. Beside it, in
  * turn, stands what the two copies of the same bytes take alone: what cannot be saved. Times are the thread's own processor
  * time, which another load on the machine does not change much, and ticks of the time-stamp counter for so long. With
- * --wire vhost the ports are virtio-user and vhost, so there are three copies: what daemons do in parallel then stands in
- * one sum; a WRITE goes from virtio-user to vhost, and a READ's bytes come back.
+ * --wire vhost or virtio the ports are virtio-user and vhost, and that is where a WRITE goes: three copies, or two with
+ * payload by reference (never with --copied). What daemons do in parallel then stands in one sum.
  *
  * Each round is one line, with numbers only but for the names of its columns' values:
  *
@@ -130,8 +130,13 @@ static bool pair_option(struct pair_options *options, int option, const char *va
 		options->opcode = strcmp(value, "read") == 0 ? HAUL_OP_READ : HAUL_OP_WRITE;
 		return true;
 	case 'w':
-		options->node.is_vhost = strcmp(value, "vhost") == 0;
-		return options->node.is_vhost || strcmp(value, "ring") == 0;
+		options->node.virtio = strcmp(value, "vhost") == 0    ? 1
+				       : strcmp(value, "virtio") == 0 ? 2
+								      : 0;
+		return options->node.virtio != 0 || strcmp(value, "ring") == 0;
+	case 'x':
+		options->node.is_copied = true;
+		return true;
 	case 'c':
 		options->node.payload_crc =
 			strcmp(value, "always") == 0 ? UDP_CRC_ALWAYS : UDP_CRC_NEVER;
@@ -152,6 +157,7 @@ static bool pair_options_parse(int argc, char **argv, struct pair_options *optio
 					       { "kind", required_argument, NULL, 'k' },
 					       { "wire", required_argument, NULL, 'w' },
 					       { "crc", required_argument, NULL, 'c' },
+					       { "copied", no_argument, NULL, 'x' },
 					       { "hot", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	int option;
@@ -176,7 +182,8 @@ int main(int argc, char **argv)
 	if (!pair_options_parse(argc, argv, &options)) {
 		fprintf(stderr, "usage: pair [--mtu N] [--mib N] [--rounds N] [--kind write|read] "
 				"[--hot]\n"
-				"            [--wire ring|vhost] [--crc always|never]\n");
+				"            [--wire ring|vhost|virtio] [--copied] [--crc "
+				"always|never]\n");
 		return 2;
 	}
 	perf_node_join(&a, &b, &options.node);

@@ -84,9 +84,9 @@ static void perf_device(const struct perf_node *node, const struct perf_node_opt
 {
 	int process = (int)getpid();
 
-	if (!options->is_vhost)
+	if (options->virtio == 0)
 		snprintf(device_out, UDP_DEVICE_BYTES, "net_ring_%s", node->name);
-	else if (node->number == 1)
+	else if (node->number == options->virtio)
 		snprintf(device_out, UDP_DEVICE_BYTES,
 			 "net_virtio_user0,path=" PERF_SOCKET ",server=1,queue_size=1024", process);
 	else
@@ -115,6 +115,8 @@ static void perf_transport(struct perf_node *node, const struct perf_node_option
 	node->conf.huge_pages = UDP_HUGE_PAGES_AUTO;
 	node->conf.mempool_packets = PERF_POOL_PACKETS;
 	node->conf.payload_crc = options->payload_crc;
+	node->conf.by_reference =
+		options->is_copied ? UDP_BY_REFERENCE_NEVER : UDP_BY_REFERENCE_AUTO;
 	if (options->window_packets > 0)
 		node->conf.window_packets = options->window_packets;
 	snprintf(port->name, sizeof(port->name), "%s", node->name);
@@ -302,7 +304,7 @@ void perf_node_join(struct perf_node *a, struct perf_node *b,
 	char path[sizeof(PERF_SOCKET) + 16];
 
 	perf_eal();
-	if (!options->is_vhost)
+	if (options->virtio == 0)
 		perf_rings();
 	perf_node_make(a, 1, options);
 	perf_node_make(b, 2, options);

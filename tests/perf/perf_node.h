@@ -22,7 +22,8 @@ struct perf_node_options {
 	uint32_t memory_bytes;   /**< registered on each node */
 	uint32_t window_packets; /**< 0 = the default */
 	uint32_t payload_crc;    /**< enum udp_crc */
-	bool is_vhost;           /**< on virtio-user, the first one, and vhost, in place of rings */
+	uint32_t virtio;         /**< the node on virtio-user, the other is on vhost; 0 = rings */
+	bool is_copied;          /**< payload never goes by reference */
 };
 
 struct perf_node {
