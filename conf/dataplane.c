@@ -21,6 +21,9 @@ _Static_assert(ARRAY_SIZE(log_levels) == LOG_LEVEL_DEBUG + 2, "in the order of e
 /* A day: longer is a mistake. */
 #define TIMEOUT_LARGEST_MS INT64_C(86400000)
 
+/* An owner that waits longer than this for its memory would rather end. */
+#define DRAIN_LARGEST_MS INT64_C(600000)
+
 /* What all segments of a user may be at most: all the memory of the largest machines so far. */
 #define SEGMENT_LARGEST (INT64_C(16) << 40)
 /* A segment is made with one buffer, whose offsets have 40 bits on the wire; with room to round it up to huge pages. */
@@ -95,6 +98,9 @@ static const struct conf_key dataplane_keys[] = {
 	CONF_KEY_BYTES(struct dataplane_conf, segment_bytes_max, "segment_bytes_max",
 		       INT64_C(64) << 30, PAGE_BYTES, BUFFER_LARGEST, "bytes",
 		       "largest single segment"),
+	CONF_KEY_U32(struct dataplane_conf, drain_grace_ms, "drain_grace_ms", 2000, 1,
+		     DRAIN_LARGEST_MS, "milliseconds",
+		     "how long operations under way hold up the removal of their buffer"),
 	CONF_KEY_WORD(
 		struct dataplane_conf, huge_pages, "huge_pages", "auto", huge_page_choices,
 		"huge pages for segments: when there are free ones, never, or refuse without"),

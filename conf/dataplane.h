@@ -62,6 +62,7 @@ struct dataplane_conf {
 	uint32_t channel_entries;      /**< submission ring size when the client names none */
 	uint32_t segments_max;         /**< of all clients */
 	uint64_t segment_bytes_max;    /**< of one segment */
+	uint32_t drain_grace_ms;       /**< what operations on a buffer that is removed may take */
 	uint32_t huge_pages;           /**< enum conf_huge_pages, for segments */
 	char transports[TRANSPORTS_MAX][CONF_TRANSPORT_BYTES]; /**< best first */
 	uint32_t transport_count;

@@ -162,9 +162,37 @@ int haul_buffer_add(struct haul *haul, uint32_t segment, const struct haul_buffe
 		    struct haul_memory *memory_out);
 
 /**
- * Take a segment back, with all its buffers: new operations on it are refused with STALE, then the memory is unmapped,
- * and *memory, which may be that of any of its buffers, is zero. Blocks up to timeout_ms. Operations of this attachment
- * that use it end with STALE.
+ * Remove a buffer of this attachment from its segment. It takes an entry, which the next haul_submit submits, as
+ * haul_prep_buffer_remove does with one of haul_entry_next; *memory stays the caller's. The removal completes once, with
+ * user_data, and never sooner than it is true:
+ *
+ * OK: others know that the buffer is gone, every operation on it has ended, and the memory is the application's own: no
+ * byte of any operation lands in it or is read from it any more. It stays mapped until haul_buffer_unmap.
+ *
+ * Anything else: the buffer is as it was, and goes on taking operations. UNAVAILABLE and BUSY with
+ * HAUL_REASON_NOT_PUBLISHED (Redis could not be told), NOT_FOUND (this attachment has no such buffer), STALE with
+ * HAUL_REASON_BUFFER_GONE (it is being removed already).
+ *
+ * Meanwhile new operations on it are refused with STALE, those of this attachment too, from the moment when Redis has
+ * been told; those under way go on, and hold the removal up: milliseconds, or the daemon's drain_grace_ms when a peer does
+ * not end its own, which are then refused as well. It has no deadline of its own and cannot be cancelled. 64 such entries
+ * of an attachment may be under way; another one waits in the ring and holds those behind it up.
+ *
+ * Returns 0. Errors: BUSY (no entry, or no room for the completion: submit, reap, try again); INVALID in a forked child.
+ */
+int haul_buffer_remove(struct haul *haul, const struct haul_memory *memory, uint64_t user_data);
+
+/**
+ * Unmap the memory of a buffer after its removal has completed with OK; pointers into it die, and *memory is zero. What
+ * was given is only forgotten. Who does not call it has the memory until haul_segment_destroy or haul_detach.
+ * Errors: NOT_FOUND (this attachment has no such buffer).
+ */
+int haul_buffer_unmap(struct haul *haul, struct haul_memory *memory);
+
+/**
+ * Take a segment back, with all its buffers, as haul_buffer_remove does with one: new operations on it are refused with
+ * STALE, those under way end, then the memory is unmapped, and *memory, which may be that of any of its buffers, is zero.
+ * Blocks up to timeout_ms.
  * Errors: NOT_FOUND, BUSY and UNAVAILABLE (it stays as it was), TIMEOUT, DISCONNECTED.
  */
 int haul_segment_destroy(struct haul *haul, struct haul_memory *memory);
@@ -275,6 +303,14 @@ static inline void haul_prep_batch(struct haul_entry *entry, uint32_t batch, int
 	entry->batch = batch;
 	if (is_last)
 		entry->flags |= HAUL_ENTRY_BATCH_LAST;
+}
+
+/** Prepare the removal of a buffer: see haul_buffer_remove. It may be a member of a batch. */
+static inline void haul_prep_buffer_remove(struct haul_entry *entry,
+					   const struct haul_memory *memory)
+{
+	entry->opcode = HAUL_OP_BUFFER_REMOVE;
+	entry->local_region = haul_u48_make(memory->region);
 }
 
 /** Prepare a cancellation: see haul_cancel, which needs no entry of haul_entry_next. */

@@ -77,12 +77,14 @@ static inline struct haul_u48 haul_u48_make(uint64_t value)
 
 /** What an entry asks for. The object store's numbers are reserved and refused with HAUL_INVALID. */
 enum haul_opcode {
-	HAUL_OP_NOP = 0,     /**< completes at once; measures the rings */
-	HAUL_OP_WRITE = 1,   /**< local region -> remote region */
-	HAUL_OP_READ = 2,    /**< remote region -> local region */
-	HAUL_OP_CANCEL = 3,  /**< ends operations of this channel: enum haul_match */
-	HAUL_OP_PUT = 16,    /**< reserved */
-	HAUL_OP_GET = 17,    /**< reserved */
+	HAUL_OP_NOP = 0,    /**< completes at once; measures the rings */
+	HAUL_OP_WRITE = 1,  /**< local region -> remote region */
+	HAUL_OP_READ = 2,   /**< remote region -> local region */
+	HAUL_OP_CANCEL = 3, /**< ends operations of this channel: enum haul_match */
+	HAUL_OP_BUFFER_REMOVE =
+		4,        /**< local_region is the buffer's; the other fields are zero, checked */
+	HAUL_OP_PUT = 16, /**< reserved */
+	HAUL_OP_GET = 17, /**< reserved */
 	HAUL_OP_REMOVE = 18, /**< reserved */
 	HAUL_OP_EXISTS = 19, /**< reserved */
 };
@@ -191,7 +193,8 @@ enum haul_transport {
 	X(BATCHES, 21, "more batches are open than the completion ring can promise")           \
 	X(LOCAL_RIGHT, 22, "the local region is read-only")                                    \
 	X(BUFFER_GONE, 23, "the buffer at that range was removed, or is being removed")        \
-	X(UNPROVEN, 24, "the target knows of no grant for the segment that was named")
+	X(UNPROVEN, 24, "the target knows of no grant for the segment that was named")         \
+	X(NOT_PUBLISHED, 25, "it could not be published, and all stays as it was")
 
 enum haul_reason {
 #define HAUL_REASON_ENUM(name, value, text) HAUL_REASON_##name = (value),
@@ -200,7 +203,7 @@ enum haul_reason {
 };
 
 /** The number of reasons; every value below it is defined. */
-#define HAUL_REASON_COUNT 25
+#define HAUL_REASON_COUNT 26
 
 /** State of a channel in its header. */
 enum haul_channel_state {

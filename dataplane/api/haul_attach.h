@@ -26,6 +26,8 @@ enum haul_attach_type {
 	HAUL_ATTACH_SEGMENT_OPEN = 4,    /**< answered with a handle for entries */
 	HAUL_ATTACH_SEGMENT_CLOSE = 5,   /**< the handle is refused from now on */
 	HAUL_ATTACH_BUFFER_ADD = 6,      /**< answered like SEGMENT_CREATE */
+	HAUL_ATTACH_BUFFER_REMOVE =
+		7, /**< as the entry: answered when the memory is the client's own again */
 };
 
 /** Rights, as asked for at open and as granted. */
@@ -94,6 +96,11 @@ struct haul_attach_buffer_add {
 	uint32_t flags;   /**< HAUL_SEGMENT_GIVEN, HAUL_SEGMENT_READ_ONLY */
 };
 
+struct haul_attach_buffer_remove {
+	struct haul_frame frame;
+	uint64_t region; /**< from the answer that it came with */
+};
+
 /**
  * The answer to SEGMENT_CREATE and BUFFER_ADD. Brings one descriptor, unless the memory was given or there is none: the
  * memory, sealed against shrinking and growing.
@@ -139,7 +146,7 @@ struct haul_attach_segment_close {
 	uint32_t reserved;
 };
 
-/** The answer to SEGMENT_DESTROY and SEGMENT_CLOSE, and to anything that could not be understood. */
+/** The answer to SEGMENT_DESTROY, SEGMENT_CLOSE and BUFFER_REMOVE, and to anything that could not be understood. */
 struct haul_attach_plain_answer {
 	struct haul_frame frame;
 	struct haul_attach_answer answer;

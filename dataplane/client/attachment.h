@@ -8,7 +8,7 @@
  *
  *     attach.c   connect, hello, map, detach          ask.c      one request and its answer on the attach socket
  *     segment.c  create, destroy, open, close         submit.c   entries in            reap.c   completions out
- *     buffer.c   add
+ *     buffer.c   add, unmap
  *     error.c    sentences                            notification.c   notifications out
  */
 #ifndef CLIENT_ATTACHMENT_H
@@ -57,7 +57,7 @@ struct asked {
 /** What an answer that came too late gave to this attachment, and nobody wants any more. */
 struct undo {
 	uint16_t type; /**< enum haul_attach_type of the request that gives it back; 0 = nothing */
-	uint32_t number; /**< of the segment, or the handle */
+	uint64_t number; /**< of the segment, or the handle, or the region of a buffer */
 };
 
 struct haul {
@@ -211,6 +211,9 @@ int segment_check_given(struct haul *haul, int is_given, int fd);
  */
 int segment_take(struct haul *haul, const struct haul_attach_segment_create_answer *created, int fd,
 		 struct haul_memory *memory_out);
+
+/** Unmap the memory that *link points to, and take it off the list. */
+void segment_unmap(struct mapping **link);
 
 /** Unmap all segments; their region handles die with the attachment. */
 void segment_unmap_all(struct haul *haul);

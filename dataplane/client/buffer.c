@@ -42,5 +42,26 @@ int haul_buffer_add(struct haul *haul, uint32_t segment, const struct haul_buffe
 	error = segment_take(haul, &answer.message.create, options->is_given ? -1 : answer.fds[0],
 			     memory_out);
 	seqpacket_close_fds(answer.fds, answer.fd_count);
+	if (error != 0) {
+		/* The next call gives it back, so that the sentence stays that of this failure. */
+		haul->undo = (struct undo){ .type = HAUL_ATTACH_BUFFER_REMOVE,
+					    .number = answer.message.create.region };
+	}
 	return error;
+}
+
+int haul_buffer_unmap(struct haul *haul, struct haul_memory *memory)
+{
+	struct mapping **link = &haul->mappings;
+
+	CLIENT_REFUSE_IN_CHILD(haul);
+	while (*link != NULL && ((*link)->region != memory->region || memory->region == 0))
+		link = &(*link)->next;
+	if (*link == NULL)
+		return client_fail(haul, HAUL_NOT_FOUND,
+				   "this attachment has no buffer with region %012llx",
+				   (unsigned long long)memory->region);
+	segment_unmap(link);
+	*memory = (struct haul_memory){ 0 };
+	return 0;
 }

@@ -165,7 +165,7 @@ int haul_segment_create(struct haul *haul, const struct haul_segment_options *op
 	return error;
 }
 
-static void segment_unmap(struct mapping **link)
+void segment_unmap(struct mapping **link)
 {
 	struct mapping *mapping = *link;
 

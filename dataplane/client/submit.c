@@ -16,8 +16,8 @@
 /* The most completions that one entry brings. */
 #define SUBMIT_COMPLETIONS_EACH 2u
 
-/* Those of a cancellation. */
-#define SUBMIT_COMPLETIONS_CANCEL 1u
+/* Those of one that is in no batch: a cancellation or a removal. */
+#define SUBMIT_COMPLETIONS_SINGLE 1u
 
 /* Is a slot of the submission ring free? */
 static bool submit_has_slot(struct haul *haul)
@@ -46,24 +46,40 @@ static struct haul_entry *submit_take(struct haul *haul, uint32_t completions)
 	return entry;
 }
 
+/* There was no entry for what is to be done. */
+static int submit_fail(struct haul *haul, const char *what)
+{
+	if (!client_is_alive(haul))
+		return -HAUL_INVALID;
+	return client_fail(haul, HAUL_BUSY,
+			   "no entry for %s: %u of %u are in use, and %u of %u completions are "
+			   "due: submit, reap and try again",
+			   what, haul->submission_tail + haul->taken - haul->submission_head,
+			   haul->entries_count, haul->due, haul->completions_count);
+}
+
 struct haul_entry *haul_entry_next(struct haul *haul)
 {
 	return submit_take(haul, SUBMIT_COMPLETIONS_EACH);
 }
 
+int haul_buffer_remove(struct haul *haul, const struct haul_memory *memory, uint64_t user_data)
+{
+	struct haul_entry *entry = submit_take(haul, SUBMIT_COMPLETIONS_SINGLE);
+
+	if (entry == NULL)
+		return submit_fail(haul, "the removal of a buffer");
+	haul_prep_buffer_remove(entry, memory);
+	entry->user_data = user_data;
+	return 0;
+}
+
 int haul_cancel(struct haul *haul, enum haul_match match, uint64_t which, uint64_t user_data)
 {
-	struct haul_entry *entry = submit_take(haul, SUBMIT_COMPLETIONS_CANCEL);
+	struct haul_entry *entry = submit_take(haul, SUBMIT_COMPLETIONS_SINGLE);
 
-	if (entry == NULL && !client_is_alive(haul))
-		return -HAUL_INVALID;
-	if (entry == NULL) {
-		return client_fail(haul, HAUL_BUSY,
-				   "no entry for a cancellation: %u of %u are in use, and %u of %u "
-				   "completions are due: submit, reap and try again",
-				   haul->submission_tail + haul->taken - haul->submission_head,
-				   haul->entries_count, haul->due, haul->completions_count);
-	}
+	if (entry == NULL)
+		return submit_fail(haul, "a cancellation");
 	haul_prep_cancel(entry, match, which);
 	entry->user_data = user_data;
 	return 0;

@@ -10,6 +10,7 @@
 #include "control/node.h"
 #include "control/rings.h"
 
+#include <event2/event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@
 /* The legal transitions, one bit a target state. */
 static const uint8_t buffer_transitions[BUFFER_STATE_COUNT] = {
 	[BUFFER_REGISTERING] = 1 << BUFFER_ACTIVE | 1 << BUFFER_GONE,
-	[BUFFER_ACTIVE] = 1 << BUFFER_GONE,
+	[BUFFER_ACTIVE] = 1 << BUFFER_DRAINING,
+	[BUFFER_DRAINING] = 1 << BUFFER_GONE,
 };
 
 static void buffer_set_state(struct buffer *buffer, enum buffer_state state)
@@ -40,16 +42,29 @@ static void buffer_set_state(struct buffer *buffer, enum buffer_state state)
 	trace_write(&event);
 }
 
-/* The last step: nothing names it any more. */
-static void buffer_free(struct buffer *buffer)
+/* Its slot in the node's table, by which it is found. */
+static struct buffer **buffer_slot(const struct buffer *buffer)
+{
+	return &buffer->segment->node->buffers[region_slot(buffer->region)];
+}
+
+void buffer_reap(struct buffer *buffer)
 {
 	struct segment *segment = buffer->segment;
+	struct node *node = segment->node;
 
+	TAILQ_REMOVE(&node->buffers_over, buffer, over);
 	TAILQ_REMOVE(&segment->buffers, buffer, link);
 	space_give(&segment->space, buffer->offset);
 	segment->buffer_count--;
 	segment->client->buffers--;
 	segment->client->bytes -= buffer->pages.bytes;
+	if (buffer->region != REGION_NONE) {
+		*buffer_slot(buffer) = NULL;
+		region_release(&node->engine.regions, buffer->region);
+	}
+	/* Its place, its quota and its slot are free when it is told. */
+	asker_tell(&buffer->asker, 0);
 	free(buffer);
 	segment_settle(segment);
 }
@@ -57,8 +72,13 @@ static void buffer_free(struct buffer *buffer)
 /* Gone, and something that it waited for has come. */
 static void buffer_settle(struct buffer *buffer)
 {
-	if (buffer->is_freed && !buffer->is_untold)
-		buffer_free(buffer);
+	struct node *node = buffer->segment->node;
+
+	if (!buffer->is_freed || buffer->is_untold || buffer->is_over)
+		return;
+	buffer->is_over = true;
+	TAILQ_INSERT_TAIL(&node->buffers_over, buffer, over);
+	event_active(node->reaper, EV_TIMEOUT, 1);
 }
 
 /* Long lane: give the pages back, which takes time for many. */
@@ -77,32 +97,47 @@ static void buffer_freed(struct job *job)
 	buffer_settle(buffer);
 }
 
-/* Every worker has gone round since the region was retired. */
-static void buffer_quiesced(struct quiesce_action *action)
+/* Nothing touches it any more. */
+static void buffer_free_pages(struct drain *drain)
 {
-	struct buffer *buffer = CONTAINER_OF(action, struct buffer, quiesce);
-	struct node *node = buffer->segment->node;
+	struct buffer *buffer = CONTAINER_OF(drain, struct buffer, drain);
 
-	if (buffer->region != REGION_NONE)
-		region_release(&node->engine.regions, buffer->region);
-	buffer->region = REGION_NONE;
 	fault_range_remove(buffer->fault_id);
 	buffer->fault_id = FAULT_NONE;
 	buffer->job.run = buffer_run_free;
 	buffer->job.done = buffer_freed;
-	job_submit(&node->lane_long, &buffer->job);
+	job_submit(&buffer->segment->node->lane_long, &buffer->job);
 }
 
-/* Refuse it at once, and free it when the workers have gone round. */
-static void buffer_retire(struct buffer *buffer)
+/* The drain of one whose row is there has ended: the row goes while the pages do. */
+static void buffer_drained(struct drain *drain)
 {
-	struct node *node = buffer->segment->node;
+	struct buffer *buffer = CONTAINER_OF(drain, struct buffer, drain);
+	struct segment *segment = buffer->segment;
 
 	buffer_set_state(buffer, BUFFER_GONE);
+	/* The record of a segment that goes is erased as a whole. */
+	buffer->is_untold = segment->state != SEGMENT_RETIRING;
+	if (buffer->is_untold)
+		segment_change(segment);
+	buffer_free_pages(drain);
+}
+
+/* From now on it takes no new operation. */
+static void buffer_drain(struct buffer *buffer)
+{
+	buffer_set_state(buffer, BUFFER_DRAINING);
+	buffer->is_leaving = false;
 	buffer->is_untold = false;
-	if (buffer->region != REGION_NONE)
-		region_retire(&node->engine.regions, buffer->region);
-	quiesce_call(&node->quiesce, &buffer->quiesce, buffer_quiesced);
+	drain_begin(&buffer->drain, buffer->segment->node, buffer->region, buffer_drained);
+}
+
+/* One that never was ACTIVE: refuse it at once, and free it when the workers have gone round. */
+static void buffer_retire(struct buffer *buffer)
+{
+	buffer_set_state(buffer, BUFFER_GONE);
+	buffer->is_untold = false;
+	drain_cut(&buffer->drain, buffer->segment->node, buffer->region, buffer_free_pages);
 }
 
 /*
@@ -151,38 +186,131 @@ static uint32_t buffer_rights(const struct buffer *buffer)
 	return buffer->pages.is_read_only ? HAUL_RIGHT_READ : HAUL_RIGHT_READ | HAUL_RIGHT_WRITE;
 }
 
+/* The state that its row has in the next publication; 0 = it has none. */
+static uint32_t buffer_row_state(const struct buffer *buffer)
+{
+	switch (buffer->state) {
+	case BUFFER_REGISTERING:
+		return buffer->is_untold ? HAUL_BUFFER_ACTIVE : 0;
+	case BUFFER_ACTIVE:
+		return buffer->is_leaving ? HAUL_BUFFER_DRAINING : HAUL_BUFFER_ACTIVE;
+	case BUFFER_DRAINING:
+		return HAUL_BUFFER_DRAINING;
+	default:
+		return 0;
+	}
+}
+
 bool buffer_describe(struct buffer *buffer, struct haul_descriptor_buffer *row_out)
 {
-	bool is_there = buffer->state == BUFFER_ACTIVE || buffer->is_untold;
+	uint32_t state = buffer_row_state(buffer);
 
-	if (!is_there)
-		return false;
 	buffer->is_described = buffer->is_untold;
+	if (state == 0)
+		return false;
 	row_out->offset = buffer->offset;
 	row_out->length = buffer->pages.bytes;
 	row_out->region = buffer->region;
 	row_out->rights = buffer_rights(buffer);
-	row_out->state = HAUL_BUFFER_ACTIVE;
+	row_out->state = state;
 	return true;
+}
+
+/* DRAINING could not be published: it stays, and whoever asked is told so. */
+static void buffer_stay(struct buffer *buffer, const struct link_answer *answer)
+{
+	buffer->is_leaving = false;
+	asker_refuse(&buffer->asker, answer->status, HAUL_REASON_NOT_PUBLISHED,
+		     "segment %s: the buffer at %lu stays as it was: %.80s", buffer->segment->name,
+		     (unsigned long)buffer->offset, answer->reason);
 }
 
 void buffer_told(struct buffer *buffer, const struct link_answer *answer)
 {
+	bool is_done = answer->status == HAUL_OK;
+
 	buffer->is_untold = false;
 	buffer->is_described = false;
-	if (answer->status != HAUL_OK) {
+	if (buffer->state == BUFFER_GONE) {
+		buffer_settle(buffer);
+	} else if (buffer->state == BUFFER_ACTIVE && is_done) {
+		buffer_drain(buffer);
+	} else if (buffer->state == BUFFER_ACTIVE) {
+		buffer_stay(buffer, answer);
+	} else if (is_done) {
+		buffer_set_state(buffer, BUFFER_ACTIVE);
+		buffer_answer(buffer);
+	} else {
 		buffer_fail(buffer, answer->status, "%s", answer->reason);
+	}
+}
+
+void buffer_leave(struct buffer *buffer)
+{
+	if (buffer->state != BUFFER_ACTIVE)
+		return;
+	buffer->is_leaving = true;
+	buffer->is_untold = true;
+	buffer->is_described = false;
+}
+
+/* The buffer of a client with that region; NULL = it has none. */
+static struct buffer *buffer_find(const struct client *client, uint64_t region)
+{
+	struct buffer *buffer = NULL;
+
+	if (region_slot(region) < ENGINE_REGIONS_MAX)
+		buffer = client->node->buffers[region_slot(region)];
+	if (buffer == NULL || buffer->region != region || buffer->segment->client != client)
+		return NULL;
+	return buffer;
+}
+
+void buffer_remove(struct asker *asker, uint64_t region)
+{
+	struct buffer *buffer = buffer_find(asker->client, region);
+	struct segment *segment = buffer != NULL ? buffer->segment : NULL;
+
+	if (buffer == NULL || buffer->state == BUFFER_REGISTERING) {
+		asker_refuse(asker, HAUL_NOT_FOUND, HAUL_REASON_LOCAL_REGION,
+			     "this client has no buffer with region %012lx", (unsigned long)region);
 		return;
 	}
-	buffer_set_state(buffer, BUFFER_ACTIVE);
-	buffer_answer(buffer);
+	if (buffer->state != BUFFER_ACTIVE || buffer->is_leaving ||
+	    segment->state != SEGMENT_OPEN) {
+		asker_refuse(asker, HAUL_STALE, HAUL_REASON_BUFFER_GONE,
+			     "segment %s: the buffer at %lu is being removed already",
+			     segment->name, (unsigned long)buffer->offset);
+		return;
+	}
+	buffer->asker = *asker;
+	buffer_leave(buffer);
+	segment_change(segment);
+}
+
+void buffer_forget(struct buffer *buffer)
+{
+	asker_forget(&buffer->asker);
 }
 
 void buffer_abandon(struct buffer *buffer)
 {
-	/* One that is being made goes when its job is done. */
-	if (buffer->state == BUFFER_ACTIVE || buffer->is_untold)
-		buffer_retire(buffer);
+	switch (buffer->state) {
+	case BUFFER_REGISTERING:
+		/* One that is being made goes when its job is done. */
+		if (buffer->is_untold)
+			buffer_retire(buffer);
+		break;
+	case BUFFER_ACTIVE:
+		buffer_drain(buffer);
+		break;
+	case BUFFER_GONE:
+		buffer->is_untold = false;
+		buffer_settle(buffer);
+		break;
+	default:
+		break;
+	}
 }
 
 bool buffer_is_poisoned(const struct buffer *buffer)
@@ -228,7 +356,10 @@ static bool buffer_register(struct buffer *buffer)
 	};
 
 	buffer->region = region_add(&segment->node->engine.regions, &spec);
-	return buffer->region != REGION_NONE;
+	if (buffer->region == REGION_NONE)
+		return false;
+	*buffer_slot(buffer) = buffer;
+	return true;
 }
 
 static void buffer_warn_of_locks(const struct buffer *buffer)

@@ -2,20 +2,26 @@
 /**
  * Buffers of segments: memory, from the job that populates it to the one that gives it back.
  *
- *   REGISTERING --job, publication--> ACTIVE --> GONE --quiescent point, job--> freed
- *        |                                        ^
- *        +------------ failed, client died -------+
+ *   REGISTERING --job, publication--> ACTIVE --publication--> DRAINING --drain--> GONE --publication, job--> freed
+ *        |                               |                       ^                 ^
+ *        |                               +----- client died -----+                 |
+ *        +------------ failed, client died ----------------------------------------+
  *
- * The row of a buffer is in the descriptor from the publication that its segment waits for until it is gone. Everything
- * here is the control thread's; the pages are the job's while one is under way.
+ * Its row is in the descriptor from the publication that makes it ACTIVE until the one that is told when it is GONE. A
+ * removal whose publication fails leaves it ACTIVE. A drain (control/drain.h) begins when peers can know of it; when the
+ * client has died at once, since then the whole record goes. What Redis answers to the last publication changes nothing:
+ * nobody can touch the memory any more, so the client has it back.
+ *
+ * Everything here is the control thread's; the pages are the job's while one is under way.
  */
 #ifndef CONTROL_BUFFER_H
 #define CONTROL_BUFFER_H
 
 #include "api/haul_control.h"
+#include "control/asker.h"
+#include "control/drain.h"
 #include "control/job.h"
 #include "control/pages.h"
-#include "control/quiesce.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,20 +33,25 @@ struct segment;
 enum buffer_state {
 	BUFFER_REGISTERING = 1, /**< a job makes and populates it, then its row is published */
 	BUFFER_ACTIVE = 2,      /**< takes operations */
-	BUFFER_GONE = 3,        /**< refused; waits for the workers, then a job frees it */
+	BUFFER_DRAINING = 3,    /**< takes no new ones; those under way end */
+	BUFFER_GONE = 4,        /**< nothing touches it; its row and its pages go */
 	BUFFER_STATE_COUNT,
 };
 
 struct buffer {
 	TAILQ_ENTRY(buffer) link; /**< of its segment */
+	TAILQ_ENTRY(buffer) over; /**< for the reaper */
 	struct segment *segment;
 	struct job job;
-	struct quiesce_action quiesce;
+	struct drain drain;
 	enum buffer_state state;
-	bool is_untold;    /**< its last change waits for a publication */
-	bool is_described; /**< the publication under way tells of that change */
-	bool is_freed;     /**< its pages are gone */
-	uint64_t offset;   /**< in the segment */
+	bool is_untold;     /**< its last change waits for a publication */
+	bool is_described;  /**< the publication under way tells of that change */
+	bool is_freed;      /**< its pages are gone */
+	bool is_over;       /**< the reaper has it */
+	bool is_leaving;    /**< ACTIVE, and DRAINING is to be published */
+	struct asker asker; /**< who waits for its removal */
+	uint64_t offset;    /**< in the segment */
 	struct pages pages;
 	uint32_t fault_id;
 	uint64_t region; /**< REGION_NONE = not added */
@@ -71,8 +82,20 @@ bool buffer_describe(struct buffer *buffer, struct haul_descriptor_buffer *row_o
 /** The outcome of a publication that told of its last change. */
 void buffer_told(struct buffer *buffer, const struct link_answer *answer);
 
-/** Its segment goes. */
+/** Remove the buffer with that region of a client, who is told in any case. */
+void buffer_remove(struct asker *asker, uint64_t region);
+
+/** Its segment wants it gone, and publishes that. */
+void buffer_leave(struct buffer *buffer);
+
+/** Its segment goes, unpublished: it drains, or goes at once. */
 void buffer_abandon(struct buffer *buffer);
+
+/** Its client has ended: it is told nothing any more. */
+void buffer_forget(struct buffer *buffer);
+
+/** It is over: free it. The node's reaper. */
+void buffer_reap(struct buffer *buffer);
 
 /** Has its memory been taken away? */
 bool buffer_is_poisoned(const struct buffer *buffer);

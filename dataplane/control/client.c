@@ -123,6 +123,7 @@ static int client_make_channel(struct client *client, uint32_t entries)
 		client->rings = NULL;
 		return error;
 	}
+	client->rings->client = client;
 	client->rings->channel.worker = worker;
 	balance_add(&node->balance, worker);
 	node->clients.channels++;
@@ -285,6 +286,8 @@ static size_t client_request_bytes(uint16_t type)
 		return sizeof(struct haul_attach_segment_close);
 	case HAUL_ATTACH_BUFFER_ADD:
 		return sizeof(struct haul_attach_buffer_add);
+	case HAUL_ATTACH_BUFFER_REMOVE:
+		return sizeof(struct haul_attach_buffer_remove);
 	default:
 		return 0;
 	}
@@ -300,6 +303,14 @@ static bool client_gives(const void *bytes, size_t length)
 		return (created->flags & HAUL_SEGMENT_GIVEN) != 0;
 	return length == sizeof(*added) && added->frame.type == HAUL_ATTACH_BUFFER_ADD &&
 	       (added->flags & HAUL_SEGMENT_GIVEN) != 0;
+}
+
+static void client_remove_buffer(struct client *client,
+				 const struct haul_attach_buffer_remove *message)
+{
+	struct asker asker = { .client = client };
+
+	buffer_remove(&asker, message->region);
 }
 
 /* *fd is -1, or the descriptor that came along; who takes it sets it to -1. */
@@ -329,6 +340,9 @@ static void client_dispatch(struct client *client, const struct haul_frame *fram
 		break;
 	case HAUL_ATTACH_BUFFER_ADD:
 		segment_add(client, message, fd);
+		break;
+	case HAUL_ATTACH_BUFFER_REMOVE:
+		client_remove_buffer(client, message);
 		break;
 	case HAUL_ATTACH_SEGMENT_OPEN:
 		opening_open(client, message);

@@ -97,6 +97,9 @@ static void connector_obey(struct node *node, const struct worker_request *reque
 	case WORKER_PEER_FORGOTTEN:
 		peer_forgotten(&node->engine.peers, request->index);
 		break;
+	case WORKER_ERRAND:
+		asker_obey(node, request);
+		break;
 	}
 }
 

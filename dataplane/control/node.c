@@ -354,6 +354,10 @@ static int node_prepare(struct node *node)
 	if (error == 0)
 		error = quiesce_init(&node->quiesce, node->base, &node->engine);
 	if (error == 0)
+		error = drains_init(node);
+	if (error == 0)
+		error = segment_prepare(node);
+	if (error == 0)
 		error = job_lane_start(&node->lane_long, node->base, "haul-long");
 	if (error == 0)
 		error = node_make_counters(node);
@@ -376,6 +380,8 @@ int node_create(struct node *node, const struct dataplane_conf *conf,
 	node->lane_long.done_fd = -1;
 	TAILQ_INIT(&node->clients.list);
 	TAILQ_INIT(&node->segments);
+	TAILQ_INIT(&node->segments_over);
+	TAILQ_INIT(&node->buffers_over);
 	TAILQ_INIT(&node->openings);
 	node_set_options(node);
 	error = node_prepare(node);
@@ -460,6 +466,7 @@ void node_destroy(struct node *node)
 	link_close(&node->link);
 	job_lane_stop(&node->lane_long);
 	client_free_channels(node);
+	drains_destroy(node);
 	quiesce_destroy(&node->quiesce);
 	segment_free_all(node);
 	BUG_ON(!TAILQ_EMPTY(&node->clients.list) || !TAILQ_EMPTY(&node->openings));

@@ -13,6 +13,7 @@
 #include "control/balance.h"
 #include "control/client.h"
 #include "control/connector.h"
+#include "control/drain.h"
 #include "control/job.h"
 #include "control/link.h"
 #include "control/opening.h"
@@ -45,6 +46,9 @@ struct node {
 	struct event *housekeeping;
 	struct job_lane lane_long;
 	struct quiesce quiesce;
+	struct drains drains;
+	struct event *
+		reaper; /**< frees buffers and segments that are over, with nothing else under way */
 	struct link link;
 	struct connector connector;
 	struct counters *counters;
@@ -59,6 +63,9 @@ struct node {
 
 	struct client_table clients;
 	struct segment_list segments;
+	struct segment_list segments_over; /**< for the reaper, as the next */
+	struct buffer_list buffers_over;
+	struct buffer **buffers; /**< by the slots of their regions; NULL = it has none */
 	struct opening_list openings;
 	uint64_t *opening_counters;
 	struct refusals refusals;

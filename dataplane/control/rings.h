@@ -8,9 +8,12 @@
 
 #include <stdint.h>
 
+struct client;
+
 /** A channel with what the control thread keeps of it. */
 struct rings {
 	struct channel channel;
+	struct client *client; /**< whose it is; its struct outlives this one's service */
 	struct quiesce_action quiesce;
 	uint64_t bytes;     /**< of the mapping */
 	int memory_fd;      /**< -1 once it has been sent */

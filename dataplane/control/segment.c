@@ -16,6 +16,7 @@
 #include "control/quota.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,43 +58,83 @@ static void segment_set_state(struct segment *segment, enum segment_state state)
 
 static int segment_ask_erasure(struct segment *segment);
 
-/* The last step: nothing names it any more. */
 static void segment_free(struct segment *segment)
 {
 	struct client *client = segment->client;
 
-	TAILQ_REMOVE(&segment->node->segments, segment, link);
-	keyring_remove(&segment->node->engine.keyring, segment->number);
 	client->segments--;
 	space_destroy(&segment->space);
 	free(segment);
 	client_release(client);
 }
 
+/* The last step: nothing names it any more. It is freed with nothing else under way. */
+static void segment_end(struct segment *segment)
+{
+	struct node *node = segment->node;
+
+	keyring_remove(&node->engine.keyring, segment->number);
+	TAILQ_REMOVE(&node->segments, segment, link);
+	TAILQ_INSERT_TAIL(&node->segments_over, segment, link);
+	event_active(node->reaper, EV_TIMEOUT, 1);
+}
+
+static void segment_on_reap(int fd, short what, void *argument)
+{
+	struct node *node = argument;
+	struct segment *segment;
+	struct buffer *buffer;
+
+	(void)fd;
+	(void)what;
+	while ((buffer = TAILQ_FIRST(&node->buffers_over)) != NULL)
+		buffer_reap(buffer);
+	while ((segment = TAILQ_FIRST(&node->segments_over)) != NULL) {
+		TAILQ_REMOVE(&node->segments_over, segment, link);
+		segment_free(segment);
+	}
+}
+
+int segment_prepare(struct node *node)
+{
+	node->buffers = calloc(ENGINE_REGIONS_MAX, sizeof(struct buffer *));
+	node->reaper = evtimer_new(node->base, segment_on_reap, node);
+	return node->buffers == NULL || node->reaper == NULL ? -ENOMEM : 0;
+}
+
 /* Its buffers are gone: who waits for that is told. */
 static void segment_answer_destroy(struct segment *segment)
 {
 	struct haul_attach_plain_answer message = { 0 };
+	bool is_wanted = segment->is_wanted;
 
-	if (segment->is_wanted)
-		client_answer(segment->client, HAUL_OK, &message, sizeof(message), NULL, 0);
 	segment->is_wanted = false;
+	if (is_wanted)
+		client_answer(segment->client, HAUL_OK, &message, sizeof(message), NULL, 0);
 }
 
 void segment_settle(struct segment *segment)
 {
-	if (segment->state != SEGMENT_RETIRING || !TAILQ_EMPTY(&segment->buffers))
+	bool is_empty = TAILQ_EMPTY(&segment->buffers);
+
+	if (segment->state != SEGMENT_RETIRING || segment->is_publishing || segment->is_erasing)
 		return;
-	segment_answer_destroy(segment);
-	if (segment->is_publishing || segment->is_erasing)
+	/* The record of one that is given back goes when nothing touches its memory, that of a dead client's at once. */
+	if (segment->is_wanted && !is_empty)
+		return;
+	if (segment->is_published && clock_now_us() >= segment->erase_at_us) {
+		if (segment_ask_erasure(segment) == 0)
+			return;
+		segment->erase_at_us = clock_now_us() + SEGMENT_PAUSE_US;
+	}
+	if (!is_empty)
 		return;
 	if (!segment->is_published)
-		segment_free(segment);
-	else if (segment_ask_erasure(segment) != 0)
-		segment->erase_at_us = clock_now_us() + SEGMENT_PAUSE_US;
+		segment_end(segment);
+	segment_answer_destroy(segment);
 }
 
-/* All of it goes, whatever state it is in; one without buffers may be gone with the call. */
+/* All of it goes, whatever state it is in. */
 static void segment_retire(struct segment *segment)
 {
 	struct buffer *buffer;
@@ -206,7 +247,7 @@ static void segment_answer_create(struct segment *segment, const struct link_ans
 
 	if (answer->status != HAUL_OK) {
 		/* First of all: who does not listen is ended within the refusal. */
-		segment_set_state(segment, SEGMENT_RETIRING);
+		segment_retire(segment);
 		client_refuse(segment->client, answer->status, "%s", answer->reason);
 		return;
 	}
@@ -216,6 +257,35 @@ static void segment_answer_create(struct segment *segment, const struct link_ans
 	client_answer(segment->client, HAUL_OK, &message, sizeof(message), NULL, 0);
 }
 
+/* The outcome of the publication that all of it drains. */
+static void segment_closed(struct segment *segment, const struct link_answer *answer)
+{
+	if (answer->status == HAUL_OK) {
+		segment_retire(segment);
+		return;
+	}
+	segment->is_wanted = false;
+	segment_set_state(segment, SEGMENT_OPEN);
+	client_refuse(segment->client, answer->status, "segment %s stays as it was: %.100s",
+		      segment->name, answer->reason);
+}
+
+/* What a publication brought its segment to. */
+static void segment_advance(struct segment *segment, const struct link_answer *answer)
+{
+	bool is_closing = segment->state == SEGMENT_CLOSING && segment->is_described;
+
+	segment->is_described = false;
+	if (segment->state == SEGMENT_MAKING && TAILQ_EMPTY(&segment->buffers))
+		segment_answer_create(segment, answer);
+	else if (segment->state == SEGMENT_MAKING && answer->status == HAUL_OK)
+		segment_set_state(segment, SEGMENT_OPEN);
+	segment_tell(segment, answer);
+	/* A buffer's refusal may have ended its client, and all of this with it. */
+	if (is_closing && segment->state == SEGMENT_CLOSING)
+		segment_closed(segment, answer);
+}
+
 static void segment_publish(struct segment *segment);
 
 static void segment_published(void *argument, const struct link_answer *answer)
@@ -223,11 +293,13 @@ static void segment_published(void *argument, const struct link_answer *answer)
 	struct segment *segment = argument;
 
 	segment->is_publishing = false;
+	segment->is_behind = false;
 	if (answer->fd >= 0)
 		close(answer->fd);
-	segment->is_behind = false;
 	if (answer->status == HAUL_OK)
 		segment_note_version(segment, answer->version);
+	else if (segment->version > 0 && segment->state != SEGMENT_RETIRING)
+		segment_fall_behind(segment, answer);
 	/*
 	 * A first publication that was refused leaves no record: the name may be another's. One without an answer may have
 	 * left one.
@@ -235,16 +307,10 @@ static void segment_published(void *argument, const struct link_answer *answer)
 	if (answer->status != HAUL_OK && answer->status != HAUL_UNAVAILABLE &&
 	    segment->version == 0)
 		segment->is_published = false;
-	if (segment->state == SEGMENT_MAKING && TAILQ_EMPTY(&segment->buffers))
-		segment_answer_create(segment, answer);
-	else if (segment->state == SEGMENT_MAKING && answer->status == HAUL_OK)
-		segment_set_state(segment, SEGMENT_OPEN);
-	else if (segment->state == SEGMENT_OPEN && answer->status != HAUL_OK)
-		segment_fall_behind(segment, answer);
-	segment_tell(segment, answer);
+	segment_advance(segment, answer);
 	if (segment->state == SEGMENT_RETIRING)
 		segment_settle(segment);
-	else if (segment->is_dirty)
+	else if (segment->is_dirty && !segment->is_publishing)
 		segment_publish(segment);
 }
 
@@ -257,6 +323,7 @@ static void segment_publish(struct segment *segment)
 
 	segment->is_dirty = false;
 	segment->is_publishing = true;
+	segment->is_described = true;
 	if (fd < 0) {
 		failed.reason = "no memory for the segment's descriptor";
 		segment_published(segment, &failed);
@@ -279,13 +346,10 @@ static void segment_change_private(struct segment *segment)
 	const struct link_answer answer = { .status = HAUL_OK, .reason = "", .fd = -1 };
 	struct buffer *buffer;
 
-	if (segment->state == SEGMENT_MAKING && TAILQ_EMPTY(&segment->buffers))
-		segment_answer_create(segment, &answer);
-	else if (segment->state == SEGMENT_MAKING)
-		segment_set_state(segment, SEGMENT_OPEN);
+	segment->is_described = true;
 	TAILQ_FOREACH(buffer, &segment->buffers, link)
 	buffer->is_described = buffer->is_untold;
-	segment_tell(segment, &answer);
+	segment_advance(segment, &answer);
 }
 
 void segment_change(struct segment *segment)
@@ -298,26 +362,10 @@ void segment_change(struct segment *segment)
 }
 
 /* Is there nothing more to be done about the record? */
-static bool segment_is_erased(const struct segment *segment, enum haul_error status)
+static bool segment_is_erased(enum haul_error status)
 {
-	/* STALE: a newer incarnation has retired it already. */
-	if (status == HAUL_OK || status == HAUL_NOT_FOUND || status == HAUL_STALE)
-		return true;
-	/* For a dead client's any refusal is the last word; only what was not tried is tried again. */
-	return segment->state == SEGMENT_RETIRING && !segment_may_come(status);
-}
-
-/* The outcome of an erasure that a client waits for. */
-static void segment_erase_answered(struct segment *segment, const struct link_answer *answer)
-{
-	if (!segment->is_published) {
-		segment_retire(segment);
-		return;
-	}
-	segment->is_wanted = false;
-	segment_set_state(segment, SEGMENT_OPEN);
-	client_refuse(segment->client, answer->status, "segment %s stays as it was: %.100s",
-		      segment->name, answer->reason);
+	/* STALE: a newer incarnation has retired it already. Any refusal is the last word; what was not tried is not. */
+	return !segment_may_come(status);
 }
 
 static void segment_erased(void *argument, const struct link_answer *answer)
@@ -327,13 +375,11 @@ static void segment_erased(void *argument, const struct link_answer *answer)
 	segment->is_erasing = false;
 	if (answer->fd >= 0)
 		close(answer->fd);
-	if (segment_is_erased(segment, answer->status))
+	if (segment_is_erased(answer->status))
 		segment->is_published = false;
+	/* If it is not, segment_tend asks again. */
 	segment->erase_at_us = clock_now_us() + SEGMENT_PAUSE_US;
-	if (segment->state == SEGMENT_CLOSING)
-		segment_erase_answered(segment, answer);
-	else if (!segment->is_published)
-		segment_settle(segment); /* otherwise segment_tend asks again */
+	segment_settle(segment);
 }
 
 /* Returns 0, or -HAUL_BUSY. */
@@ -461,6 +507,13 @@ static struct buffer_spec segment_spec(const struct dataplane_conf *conf, uint32
 	};
 }
 
+/* It was not begun: only its struct is there. */
+static void segment_undo(struct segment *segment)
+{
+	segment_set_state(segment, SEGMENT_RETIRING);
+	segment_end(segment);
+}
+
 void segment_create(struct client *client, const struct haul_attach_segment_create *message,
 		    int *given)
 {
@@ -479,7 +532,7 @@ void segment_create(struct client *client, const struct haul_attach_segment_crea
 	if (spec.bytes == 0)
 		segment_change(segment);
 	else if (!buffer_make(segment, &spec, given))
-		segment_free(segment);
+		segment_undo(segment);
 }
 
 static struct segment *segment_find(struct client *client, uint32_t number)
@@ -570,6 +623,7 @@ void segment_add(struct client *client, const struct haul_attach_buffer_add *mes
 void segment_destroy(struct client *client, const struct haul_attach_segment_destroy *message)
 {
 	struct segment *segment = segment_find(client, message->segment);
+	struct buffer *buffer;
 
 	if (message->reserved != 0) {
 		client_refuse(client, HAUL_INVALID,
@@ -581,16 +635,22 @@ void segment_destroy(struct client *client, const struct haul_attach_segment_des
 			      message->segment);
 		return;
 	}
-	if (segment->is_private) {
-		segment->is_wanted = true;
+	segment->is_wanted = true;
+	segment->is_described = false; /* by a publication that is under way */
+	segment_set_state(segment, SEGMENT_CLOSING);
+	TAILQ_FOREACH(buffer, &segment->buffers, link)
+	buffer_leave(buffer);
+	segment_change(segment);
+}
+
+static void segment_abandon(struct segment *segment)
+{
+	struct buffer *buffer;
+
+	TAILQ_FOREACH(buffer, &segment->buffers, link)
+	buffer_forget(buffer);
+	if (segment->state != SEGMENT_RETIRING)
 		segment_retire(segment);
-	} else if (segment_ask_erasure(segment) == 0) {
-		segment->is_wanted = true;
-		segment_set_state(segment, SEGMENT_CLOSING);
-	} else {
-		client_refuse(client, HAUL_BUSY, "segment %s: too many control requests are open",
-			      segment->name);
-	}
 }
 
 void segment_abandon_all(struct client *client)
@@ -600,8 +660,8 @@ void segment_abandon_all(struct client *client)
 
 	for (segment = TAILQ_FIRST(&client->node->segments); segment != NULL; segment = next) {
 		next = TAILQ_NEXT(segment, link);
-		if (segment->client == client && segment->state != SEGMENT_RETIRING)
-			segment_retire(segment);
+		if (segment->client == client)
+			segment_abandon(segment);
 	}
 }
 
@@ -641,14 +701,21 @@ void segment_tend(struct node *node)
 void segment_free_all(struct node *node)
 {
 	struct segment *segment;
-	struct segment *next;
 
-	for (segment = TAILQ_FIRST(&node->segments); segment != NULL; segment = next) {
-		next = TAILQ_NEXT(segment, link);
+	if (node->reaper == NULL)
+		return;
+	segment_on_reap(-1, 0, node);
+	/* What is left has nothing but a record that no control plane could erase. */
+	while ((segment = TAILQ_FIRST(&node->segments)) != NULL) {
 		BUG_ON(!TAILQ_EMPTY(&segment->buffers) || segment->is_publishing ||
 		       segment->is_erasing);
-		segment_free(segment);
+		segment_end(segment);
 	}
+	segment_on_reap(-1, 0, node);
+	event_free(node->reaper);
+	node->reaper = NULL;
+	free(node->buffers);
+	node->buffers = NULL;
 }
 
 void segment_check_faults(struct node *node)

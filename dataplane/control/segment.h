@@ -31,7 +31,7 @@ struct node;
 enum segment_state {
 	SEGMENT_MAKING = 1,   /**< it waits for its first publication */
 	SEGMENT_OPEN = 2,     /**< published, or private */
-	SEGMENT_CLOSING = 3,  /**< Redis is asked to erase it, on the client's wish */
+	SEGMENT_CLOSING = 3,  /**< Redis is told that all of it drains, on the client's wish */
 	SEGMENT_RETIRING = 4, /**< its buffers go, and its record */
 	SEGMENT_STATE_COUNT,
 };
@@ -45,6 +45,7 @@ struct segment {
 	bool is_private;
 	bool is_published;  /**< Redis may have a record of it */
 	bool is_publishing; /**< a publication is under way */
+	bool is_described;  /**< it began after its last change of state */
 	bool is_dirty;      /**< something has changed that it does not tell */
 	bool is_behind;     /**< the record may be another than the segment: it is written again */
 	bool is_erasing;    /**< Redis is asked to erase it */
@@ -63,6 +64,9 @@ struct segment {
 
 TAILQ_HEAD(segment_list, segment);
 
+/** What the node keeps of segments and buffers. Returns 0 or -ENOMEM. */
+int segment_prepare(struct node *node);
+
 /**
  * SEGMENT_CREATE and SEGMENT_DESTROY of a client; both answer it, now or later. *given is the memory that comes with
  * HAUL_SEGMENT_GIVEN, else -1; when it is taken over, -1 is left there.
@@ -74,7 +78,7 @@ void segment_destroy(struct client *client, const struct haul_attach_segment_des
 /** BUFFER_ADD of a client, likewise. */
 void segment_add(struct client *client, const struct haul_attach_buffer_add *message, int *given);
 
-/** The client is gone: refuse its regions at once and free them in time. */
+/** The client is gone: its regions take no new operation, and all is freed in time. */
 void segment_abandon_all(struct client *client);
 
 /** The control plane is there again: publish what is open. */
@@ -83,7 +87,7 @@ void segment_publish_all(struct node *node);
 /** Ask again, now and then, to erase what dead clients left behind in Redis, and to write what could not be. */
 void segment_tend(struct node *node);
 
-/** The node is going: free what still waits for the control plane. */
+/** The node is gone but for its memory: free what is left. */
 void segment_free_all(struct node *node);
 
 /** Some range was poisoned: end the clients that own such memory. */

@@ -362,7 +362,7 @@ void channel_close(struct channel *channel, enum haul_error error, const char *r
 
 bool channel_is_idle(const struct channel *channel)
 {
-	if (!channel->is_closing || !TAILQ_EMPTY(&channel->operations))
+	if (!channel->is_closing || !TAILQ_EMPTY(&channel->operations) || channel->errands.open > 0)
 		return false;
 	ASSERT(channel->cancels.head == channel->cancels.tail);
 	return true;

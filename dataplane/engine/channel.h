@@ -15,6 +15,7 @@
 #include "api/haul_abi.h"
 #include "api/haul_error.h"
 #include "engine/cancel.h"
+#include "engine/errand.h"
 #include "engine/limits.h"
 #include "engine/notices.h"
 #include "engine/operation.h"
@@ -74,6 +75,7 @@ struct channel {
 	bool is_wake_due;                 /**< completions were added in this round */
 	struct batch batches[HAUL_BATCHES_MAX + 1]; /**< by id; 0 is not used */
 	struct cancel_queue cancels;
+	struct errand_table errands; /**< each in turn the worker's and the control thread's */
 
 	/* Written by the worker, read by anybody for listings. */
 	uint64_t accepted;

@@ -39,6 +39,12 @@
 /** Cancellations of one channel that wait for what they matched; beyond it entries stay in their ring. */
 #define ENGINE_CANCELS_MAX 128u
 
+/**
+ * Errands of one channel for the control thread under way; beyond it entries stay in their ring. Each is one request in
+ * ENGINE_REQUESTS.
+ */
+#define ENGINE_ERRANDS_MAX 64u
+
 /** Slices posted at a time by one worker: one for each operation in any case, and as many again to share. */
 #define ENGINE_SLICES_MAX (2 * ENGINE_OPERATIONS_MAX)
 
@@ -68,9 +74,9 @@
 
 /**
  * Requests of a worker to the control thread, a power of two: room for all that can be under way (each channel's two,
- * each rail's two, each endpoint's one, each peer's one) and, below ENGINE_REQUESTS_STALE, for news that may get lost.
+ * each rail's two, each endpoint's one, each peer's one, each errand's one) and, below ENGINE_REQUESTS_STALE, for news that may get lost.
  */
-#define ENGINE_REQUESTS       16384u
+#define ENGINE_REQUESTS       32768u
 #define ENGINE_REQUESTS_STALE 1024u
 
 /** A pause before an unreachable peer is tried again: grows by doubling between these. */

@@ -28,6 +28,8 @@ static enum haul_reason entry_check(const struct haul_entry *entry)
 
 	if (entry->opcode == HAUL_OP_CANCEL)
 		return cancel_check(entry);
+	if (errand_is_one(entry))
+		return errand_check(entry);
 	if (entry->opcode > HAUL_OP_CANCEL)
 		return HAUL_REASON_OPCODE;
 	if ((entry->flags & ~ENTRY_FLAGS) != 0 || entry->reserved != 0)
@@ -203,6 +205,8 @@ bool operation_start(struct worker *worker, struct channel *channel, const struc
 	}
 	if (entry->opcode == HAUL_OP_CANCEL)
 		return cancel_start(channel, entry);
+	if (errand_is_one(entry))
+		return errand_start(channel, entry);
 	error = entry_admit(worker, channel, entry, &remote, &reason);
 	if (error != HAUL_OK) {
 		entry_complete(worker, channel, entry, error, reason);

@@ -49,7 +49,8 @@
 _Static_assert(2 * ENGINE_CHANNELS_MAX + ENGINE_PEERS_MAX <= ENGINE_COMMANDS,
 	       "a worker's ring has room for every command that can be under way");
 _Static_assert(ENGINE_REQUESTS_STALE + 2 * ENGINE_CHANNELS_MAX + 2 * ENGINE_RAIL_NUMBERS +
-			       ENGINE_ENDPOINTS_MAX + ENGINE_PEERS_MAX <=
+			       ENGINE_ENDPOINTS_MAX + ENGINE_PEERS_MAX +
+			       ENGINE_CHANNELS_MAX * ENGINE_ERRANDS_MAX <=
 		       ENGINE_REQUESTS,
 	       "so has the ring of its requests");
 _Static_assert(ENGINE_RAIL_NUMBERS <= UINT16_MAX, "a slice has room for a rail's number");
@@ -73,6 +74,8 @@ static const struct counter_spec worker_counter_specs[WORKER_COUNTER_COUNT] = {
 	[WORKER_OPERATIONS_CANCELLED] = { "operations_cancelled", "operations",
 					  "operations ended by a cancellation or their client's end" },
 	[WORKER_CANCELS] = { "cancels", "entries", "cancellations that were completed" },
+	[WORKER_ERRANDS] = { "errands", "entries",
+			     "entries that the control thread carried out, such as removals" },
 	[WORKER_SLICES_POSTED] = { "slices_posted", "slices", "slices handed to a transport" },
 	[WORKER_SLICES_RETURNED] = { "slices_returned", "slices",
 				     "slices that came back unplaced and went out again" },
@@ -436,8 +439,10 @@ static uint32_t worker_poll_channels(struct worker *worker)
 {
 	uint32_t work = 0;
 
-	for (uint32_t i = 0; i < worker->channel_count; i++)
+	for (uint32_t i = 0; i < worker->channel_count; i++) {
+		work += errand_poll(worker->channels[i]);
 		work += channel_poll(worker->channels[i], worker->now_us, ENGINE_CHANNEL_BUDGET);
+	}
 	return work;
 }
 

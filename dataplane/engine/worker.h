@@ -91,13 +91,14 @@ enum worker_request_kind {
 	WORKER_DISCONNECT = 6,       /**< end what this rail has, its peer is given up */
 	WORKER_PEER_FORGOTTEN = 7,   /**< no endpoint of this peer is left here */
 	WORKER_PEER_UNREACHABLE = 8, /**< no rail to this peer could be had: is it elsewhere now? */
+	WORKER_ERRAND = 9,           /**< carry out this errand of the channel */
 };
 
 /** Worker -> control thread. */
 struct worker_request {
 	enum worker_request_kind kind;
 	uint32_t worker;
-	uint32_t index; /**< rail, remote or peer */
+	uint32_t index; /**< rail, remote, peer or errand */
 	struct channel *channel;
 	const char *reason; /**< static text, for CHANNEL_BAD */
 };
@@ -116,6 +117,7 @@ enum worker_counter {
 	WORKER_OPERATIONS_STALE,
 	WORKER_OPERATIONS_CANCELLED,
 	WORKER_CANCELS,
+	WORKER_ERRANDS,
 	WORKER_SLICES_POSTED,
 	WORKER_SLICES_RETURNED,
 	WORKER_POOL_EMPTY,

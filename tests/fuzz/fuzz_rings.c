@@ -194,11 +194,26 @@ static void send_close(struct fuzz *fuzz, struct channel *channel)
 }
 
 /* The control thread, as far as this needs one. */
+/* The control thread carries it out, well or not. */
+static void finish_errand(struct fuzz *fuzz, const struct worker_request *request)
+{
+	struct errand *errand = &request->channel->errands.errands[request->index];
+
+	BUG_ON(request->index >= ENGINE_ERRANDS_MAX);
+	if (script(fuzz, 1) % 2 == 0)
+		errand_finish(request->channel, errand, HAUL_OK, HAUL_REASON_NONE, 0);
+	else
+		errand_finish(request->channel, errand, HAUL_NOT_FOUND, HAUL_REASON_LOCAL_REGION,
+			      0);
+}
+
 static void take_requests(struct fuzz *fuzz)
 {
 	struct worker_request request;
 
 	while (rig_request(fuzz->rig, &request)) {
+		if (request.kind == WORKER_ERRAND)
+			finish_errand(fuzz, &request);
 		if (request.kind != WORKER_CHANNEL_BAD)
 			continue;
 		BUG_ON(request.channel != fuzz->channel || request.reason == NULL);
@@ -214,9 +229,11 @@ static bool is_ring_broken(const struct channel *channel)
 	const struct haul_channel_header *header = channel->header;
 	uint32_t pending = header->submission_tail.value - channel->submission_head;
 	uint32_t unseen = channel->completion_tail - header->completion_head.value;
+	/* A head that is ahead by no more than what errands will have completed before it is looked at may come true. */
+	uint32_t coming = atomic_load(&channel->errands.done) - channel->errands.seen;
 
 	return pending > channel->entries_count ||
-	       (pending > 0 && unseen > channel->completions_count);
+	       (pending > 0 && unseen > channel->completions_count && 0 - unseen > coming);
 }
 
 static void do_round(struct fuzz *fuzz, uint64_t step_us)
@@ -244,8 +261,8 @@ static void do_round(struct fuzz *fuzz, uint64_t step_us)
 
 static struct haul_entry make_entry(struct fuzz *fuzz)
 {
-	static const uint8_t opcodes[] = { HAUL_OP_WRITE, HAUL_OP_READ, HAUL_OP_NOP,
-					   HAUL_OP_CANCEL };
+	static const uint8_t opcodes[] = { HAUL_OP_WRITE, HAUL_OP_READ, HAUL_OP_NOP, HAUL_OP_CANCEL,
+					   HAUL_OP_BUFFER_REMOVE };
 	struct haul_entry entry = {
 		.opcode = opcodes[script(fuzz, 1) % ARRAY_SIZE(opcodes)],
 		.local_region = haul_u48_make(fuzz->rig->region),
@@ -266,6 +283,11 @@ static struct haul_entry make_entry(struct fuzz *fuzz)
 		entry = (struct haul_entry){ .opcode = HAUL_OP_CANCEL,
 					     .tag = 1 + script(fuzz, 1) % 3,
 					     .value = script(fuzz, 2) % ENTRIES_MAX };
+	if (entry.opcode == HAUL_OP_BUFFER_REMOVE)
+		entry = (struct haul_entry){ .opcode = entry.opcode,
+					     .local_region = entry.local_region,
+					     .batch = entry.batch,
+					     .flags = entry.flags & 3 };
 	if ((entry.flags & HAUL_ENTRY_NOTIFY) != 0)
 		entry.tag = script(fuzz, 1);
 	return entry;

@@ -346,6 +346,11 @@ static void fake_answer_request(struct fake_daemon *fake, const void *message)
 	case HAUL_ATTACH_BUFFER_ADD:
 		fake_add(fake, message);
 		break;
+	case HAUL_ATTACH_BUFFER_REMOVE:
+		atomic_store(&fake->removed,
+			     ((const struct haul_attach_buffer_remove *)message)->region);
+		fake_refuse(fake, frame, HAUL_OK, "");
+		break;
 	case HAUL_ATTACH_SEGMENT_OPEN:
 		fake_open(fake, message);
 		break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Goal: buffers come to a segment that is in use, each at a place of its own, and are published with it; what is refused
- * leaves the segment as it was, and says why.
+ * Goal: buffers come to a segment that is in use and go again, each at a place of its own; a removal is told to peers,
+ * workers and Redis before it completes, once; what is refused leaves the segment as it was, and says why.
  * Method: a whole node; client and control plane are played by the test.
  */
 #include "base/clock.h"
@@ -272,6 +272,8 @@ static void buffer_make__none_at_first(void **state)
 	(void)state;
 	client_send(client.fd, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message),
 		    ++client.request);
+	free(await_publication(&answer));
+	control_answer(rig, &answer, HAUL_OK, -1);
 	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &answer, &fd);
 	control_answer(rig, &answer, HAUL_OK, -1);
 	assert_true(client_receive(rig, client.fd, &answer, (int[4]){ 0 }, &(unsigned int){ 0 }) >
@@ -307,6 +309,255 @@ static void buffer_abandon__at_every_moment(void **state)
 	NODE_AWAIT(rig, all_gone());
 }
 
+/* The first region of the client's first segment. */
+static uint64_t first_region(void)
+{
+	return TAILQ_FIRST(&TAILQ_FIRST(&rig->node.segments)->buffers)->region;
+}
+
+static enum haul_error look_at(uint64_t region)
+{
+	return region_check_local(&rig->node.engine.regions, region,
+				  TAILQ_FIRST(&rig->node.clients.list)->number, 0, 1);
+}
+
+static void remove_send(uint64_t region, uint64_t user_data)
+{
+	const struct haul_entry entry = { .opcode = HAUL_OP_BUFFER_REMOVE,
+					  .user_data = user_data,
+					  .local_region = haul_u48_make(region) };
+
+	client_submit(&client, &entry);
+}
+
+/* The next publication has so many rows, the first of them in that state; it is to be answered. */
+static void expect_rows(uint32_t count, uint32_t state, union node_message *request_out)
+{
+	struct haul_descriptor *descriptor = await_publication(request_out);
+
+	assert_int_equal(descriptor->buffer_count, count);
+	if (count > 0)
+		assert_int_equal(descriptor_buffers(descriptor)->state, state);
+	free(descriptor);
+}
+
+static void expect_completion(uint64_t user_data, enum haul_error status, enum haul_reason reason)
+{
+	struct haul_completion completion = client_reap(rig, &client);
+
+	assert_int_equal(completion.user_data, user_data);
+	assert_int_equal(completion.status, status);
+	assert_int_equal(completion.reason, reason);
+}
+
+/* Each step is told before the next is taken: peers, workers, Redis, and only then the client. */
+static void buffer_remove__completes_when_all_of_it_is_gone(void **state)
+{
+	uint32_t segment = create(BYTES, 0);
+	uint64_t region = first_region();
+	union node_message message;
+
+	(void)state;
+	remove_send(region, 7);
+	expect_rows(1, HAUL_BUFFER_DRAINING, &message);
+	assert_int_equal(look_at(region), HAUL_OK);
+	control_answer(rig, &message, HAUL_OK, -1);
+	expect_rows(0, 0, &message);
+	assert_int_equal(look_at(region), HAUL_STALE);
+	node_rig_rest(rig, 20000);
+	assert_int_equal(client.header->completion_tail.value, 0);
+	control_answer(rig, &message, HAUL_OK, -1);
+	expect_completion(7, HAUL_OK, HAUL_REASON_NONE);
+	/* Its place, and its quota, are free. */
+	assert_int_equal(TAILQ_FIRST(&rig->node.clients.list)->buffers, 0);
+	assert_int_equal(TAILQ_FIRST(&rig->node.clients.list)->bytes, 0);
+	assert_int_not_equal(add(segment, 0, BYTES), region);
+	client_die(&client);
+}
+
+static void buffer_remove__unpublished_stays_active(void **state)
+{
+	union node_message message;
+	uint64_t region;
+
+	(void)state;
+	create(BYTES, 0);
+	region = first_region();
+	remove_send(region, 7);
+	expect_rows(1, HAUL_BUFFER_DRAINING, &message);
+	control_answer(rig, &message, HAUL_UNAVAILABLE, -1);
+	expect_completion(7, HAUL_UNAVAILABLE, HAUL_REASON_NOT_PUBLISHED);
+	assert_int_equal(look_at(region), HAUL_OK);
+	/* Redis may have got it: it is told what is true, and nothing was lost of the right to ask again. */
+	expect_rows(1, HAUL_BUFFER_ACTIVE, &message);
+	control_answer(rig, &message, HAUL_OK, -1);
+	remove_send(region, 8);
+	expect_rows(1, HAUL_BUFFER_DRAINING, &message);
+	control_answer(rig, &message, HAUL_OK, -1);
+	expect_rows(0, 0, &message);
+	/* Nothing touches it any more, whatever Redis says now. */
+	control_answer(rig, &message, HAUL_UNAVAILABLE, -1);
+	expect_completion(8, HAUL_OK, HAUL_REASON_NONE);
+	expect_rows(0, 0, &message);
+	control_answer(rig, &message, HAUL_OK, -1);
+	client_die(&client);
+}
+
+static void buffer_remove__refuses_what_is_not_there(void **state)
+{
+	struct haul_attach_buffer_remove unknown = { .region = 99 };
+	struct haul_entry entry = { .opcode = HAUL_OP_BUFFER_REMOVE, .length = 1 };
+	struct node_client other;
+	union node_message message;
+	uint64_t region;
+
+	(void)state;
+	create(BYTES, 0);
+	region = first_region();
+	remove_send(0, 1);
+	expect_completion(1, HAUL_NOT_FOUND, HAUL_REASON_LOCAL_REGION);
+	remove_send((UINT64_C(1) << 48) - 1, 2);
+	expect_completion(2, HAUL_NOT_FOUND, HAUL_REASON_LOCAL_REGION);
+	remove_send(region + (1u << REGION_SLOT_BITS), 3);
+	expect_completion(3, HAUL_NOT_FOUND, HAUL_REASON_LOCAL_REGION);
+	client_submit(&client, &entry);
+	expect_completion(0, HAUL_INVALID, HAUL_REASON_FLAGS);
+	client_ask(rig, &client, HAUL_ATTACH_BUFFER_REMOVE, &unknown, sizeof(unknown), &message);
+	assert_int_equal(message.frame.status, HAUL_NOT_FOUND);
+	/* Nor what is another's. */
+	client_attach(rig, &other, 8);
+	entry = (struct haul_entry){ .opcode = HAUL_OP_BUFFER_REMOVE,
+				     .local_region = haul_u48_make(region) };
+	client_submit(&other, &entry);
+	assert_int_equal(client_reap(rig, &other).status, HAUL_NOT_FOUND);
+	client_die(&other);
+	/* Nor twice. */
+	remove_send(region, 4);
+	expect_rows(1, HAUL_BUFFER_DRAINING, &message);
+	remove_send(region, 5);
+	expect_completion(5, HAUL_STALE, HAUL_REASON_BUFFER_GONE);
+	control_answer(rig, &message, HAUL_OK, -1);
+	expect_rows(0, 0, &message);
+	control_answer(rig, &message, HAUL_OK, -1);
+	expect_completion(4, HAUL_OK, HAUL_REASON_NONE);
+	client_die(&client);
+}
+
+/* Several at a time are published together, and each completes. */
+static void buffer_remove__many_by_one_publication(void **state)
+{
+	uint32_t segment = create(BYTES, 0);
+	union node_message message;
+	uint64_t regions[3];
+
+	(void)state;
+	regions[0] = first_region();
+	regions[1] = add(segment, BYTES, BYTES);
+	regions[2] = add(segment, 2 * BYTES, BYTES);
+	remove_send(regions[0], 0);
+	expect_rows(3, HAUL_BUFFER_DRAINING, &message);
+	remove_send(regions[1], 1);
+	remove_send(regions[2], 2);
+	node_rig_rest(rig, 20000);
+	control_answer(rig, &message, HAUL_OK, -1);
+	for (uint32_t seen = 0; seen < 3;) {
+		struct haul_descriptor *descriptor = await_publication(&message);
+
+		for (uint32_t i = 0; i < descriptor->buffer_count; i++)
+			assert_int_equal(descriptor_buffers(descriptor)[i].state,
+					 HAUL_BUFFER_DRAINING);
+		free(descriptor);
+		control_answer(rig, &message, HAUL_OK, -1);
+		node_rig_rest(rig, 20000);
+		while (client.header->completion_tail.value != seen) {
+			assert_int_equal(client_reap(rig, &client).status, HAUL_OK);
+			seen++;
+		}
+	}
+	client_die(&client);
+}
+
+/* What is under way holds it up until it ends, or for the grace time. */
+static void buffer_remove__waits_for_uses_or_grace(void **state)
+{
+	uint32_t segment = create(BYTES, HAUL_SEGMENT_PRIVATE);
+	struct uses *uses = &rig->node.engine.workers[0]->uses;
+	union node_message answer;
+	uint64_t region = first_region();
+	uint64_t began_us;
+
+	(void)state;
+	rig->conf.drain_grace_ms = 60000;
+	uses_add(uses, region);
+	remove_send(region, 1);
+	node_rig_rest(rig, 50000);
+	assert_int_equal(look_at(region), HAUL_STALE);
+	assert_int_equal(client.header->completion_tail.value, 0);
+	uses_drop(uses, region);
+	expect_completion(1, HAUL_OK, HAUL_REASON_NONE);
+	assert_int_equal(rig->node.drains.cut, 0);
+	rig->conf.drain_grace_ms = 100;
+	add_send(segment, 0, BYTES, 0);
+	assert_int_equal(add_finish(&answer), HAUL_OK);
+	uses_add(uses, answer.create.region);
+	began_us = clock_now_us();
+	remove_send(answer.create.region, 2);
+	expect_completion(2, HAUL_OK, HAUL_REASON_NONE);
+	assert_true(clock_now_us() - began_us >= 100000);
+	assert_int_equal(rig->node.drains.cut, 1);
+	client_die(&client);
+}
+
+/* While Redis is asked, while it drains, while its row goes: its channel is given back all the same. */
+static void buffer_remove__client_dies_at_every_moment(void **state)
+{
+	union node_message message;
+
+	(void)state;
+	for (int moment = 0; moment < 3; moment++) {
+		struct uses *uses = &rig->node.engine.workers[0]->uses;
+		uint64_t region;
+		int fd;
+
+		if (moment > 0)
+			client_attach(rig, &client, 8);
+		create(BYTES, 0);
+		region = first_region();
+		if (moment == 1)
+			uses_add(uses, region);
+		remove_send(region, 1);
+		expect_rows(1, HAUL_BUFFER_DRAINING, &message);
+		if (moment > 0) {
+			control_answer(rig, &message, HAUL_OK, -1);
+			node_rig_rest(rig, 20000);
+		}
+		if (moment == 2)
+			expect_rows(0, 0, &message);
+		client_die(&client);
+		NODE_AWAIT(rig, rig->node.clients.channels == 0);
+		if (moment == 1)
+			uses_drop(uses, region);
+		else
+			control_answer(rig, &message, HAUL_OK, -1);
+		control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
+		control_answer(rig, &message, HAUL_OK, -1);
+		NODE_AWAIT(rig, all_gone());
+	}
+}
+
+/* The daemon stops with a removal that would wait for ever. */
+static void buffer_remove__daemon_stops_in_the_middle(void **state)
+{
+	(void)state;
+	rig->conf.drain_grace_ms = 60000;
+	create(BYTES, HAUL_SEGMENT_PRIVATE);
+	uses_add(&rig->node.engine.workers[0]->uses, first_region());
+	remove_send(first_region(), 1);
+	node_rig_rest(rig, 20000);
+	client_die(&client);
+	/* And teardown stops it. */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +569,13 @@ int main(void)
 		CASE(buffer_make__none_at_first),
 		CASE(buffer_told__unavailable_leaves_the_others),
 		CASE(buffer_abandon__at_every_moment),
+		CASE(buffer_remove__completes_when_all_of_it_is_gone),
+		CASE(buffer_remove__unpublished_stays_active),
+		CASE(buffer_remove__refuses_what_is_not_there),
+		CASE(buffer_remove__many_by_one_publication),
+		CASE(buffer_remove__waits_for_uses_or_grace),
+		CASE(buffer_remove__client_dies_at_every_moment),
+		CASE(buffer_remove__daemon_stops_in_the_middle),
 #undef CASE
 	};
 

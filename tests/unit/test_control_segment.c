@@ -56,6 +56,20 @@ static void expect_refused(const struct haul_attach_segment_create *wish, enum h
 		fail_msg("\"%s\" does not say \"%s\"", answer.plain.answer.reason, words);
 }
 
+/* The next publication, whose one buffer is in that state; it is to be answered. */
+static void expect_state(uint32_t state, union node_message *request_out)
+{
+	void *bytes = NULL;
+	size_t length;
+	int fd;
+
+	control_expect(rig, HAUL_CONTROL_SEGMENT_PUBLISH, request_out, &fd);
+	assert_int_equal(memfd_to_bytes(fd, DESCRIPTOR_BYTES_MAX, &bytes, &length), 0);
+	close(fd);
+	assert_int_equal(descriptor_buffers(bytes)->state, state);
+	free(bytes);
+}
+
 static void segment_create__private_needs_no_control_plane(void **state)
 {
 	uint8_t *address;
@@ -302,29 +316,43 @@ static void segment_create__without_control_plane_ends_in_time(void **state)
 	client_die(&client);
 }
 
-static void segment_destroy__erases_the_record_first(void **state)
+static void segment_destroy__drains_before_it_erases(void **state)
 {
 	struct haul_attach_segment_destroy message;
 	union node_message request;
 	void *address;
 	int fds[4];
 	unsigned int fd_count;
+	uint64_t region;
 	uint32_t segment;
 
 	(void)state;
 	start();
 	address = client_publish(rig, &client, "s", BYTES, &fds[0], &segment);
 	close(fds[0]);
+	region = TAILQ_FIRST(&TAILQ_FIRST(&rig->node.segments)->buffers)->region;
 	message = (struct haul_attach_segment_destroy){ .segment = segment };
 	client_send(client.fd, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), 9);
-	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &request, &fds[0]);
+	expect_state(HAUL_BUFFER_DRAINING, &request);
+	/* Nothing is refused before peers can know of it. */
+	assert_int_equal(region_check_local(&rig->node.engine.regions, region,
+					    TAILQ_FIRST(&rig->node.clients.list)->number, 0, BYTES),
+			 HAUL_OK);
 	control_answer(rig, &request, HAUL_UNAVAILABLE, -1);
 	assert_true(client_receive(rig, client.fd, &request, fds, &fd_count) > 0);
 	assert_int_equal(request.frame.status, HAUL_UNAVAILABLE);
 	assert_non_null(strstr(request.plain.answer.reason, "stays as it was"));
 	assert_int_equal(TAILQ_FIRST(&rig->node.segments)->state, SEGMENT_OPEN);
+	/* What Redis may have is put right, and then it goes. */
+	expect_state(HAUL_BUFFER_ACTIVE, &request);
+	control_answer(rig, &request, HAUL_OK, -1);
+	NODE_AWAIT(rig, !TAILQ_FIRST(&rig->node.segments)->is_publishing);
 	client_send(client.fd, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message), 10);
+	expect_state(HAUL_BUFFER_DRAINING, &request);
+	control_answer(rig, &request, HAUL_OK, -1);
 	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &request, &fds[0]);
+	assert_int_equal(region_check_local(&rig->node.engine.regions, region, 1, 0, 1),
+			 HAUL_STALE);
 	control_answer(rig, &request, HAUL_OK, -1);
 	assert_true(client_receive(rig, client.fd, &request, fds, &fd_count) > 0);
 	assert_int_equal(request.frame.status, HAUL_OK);
@@ -388,6 +416,8 @@ static void segment_death__at_every_moment(void **state)
 	client_send(client.fd, HAUL_ATTACH_SEGMENT_DESTROY,
 		    &(struct haul_attach_segment_destroy){ .segment = segment },
 		    sizeof(struct haul_attach_segment_destroy), 1);
+	expect_state(HAUL_BUFFER_DRAINING, &message);
+	control_answer(rig, &message, HAUL_OK, -1);
 	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
 	client_die(&client); /* while Redis is asked to erase */
 	node_rig_rest(rig, 5000);
@@ -491,6 +521,8 @@ static void segment_stop__at_every_moment(void **state)
 	client_send(clients[2].fd, HAUL_ATTACH_SEGMENT_DESTROY,
 		    &(struct haul_attach_segment_destroy){ .segment = segment },
 		    sizeof(struct haul_attach_segment_destroy), 1);
+	expect_state(HAUL_BUFFER_DRAINING, &message);
+	control_answer(rig, &message, HAUL_OK, -1);
 	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
 	client_create_send(&clients[3], "making", 16u << 20, 0);
 	event_base_loop(rig->node.base, EVLOOP_NONBLOCK);
@@ -514,7 +546,7 @@ int main(void)
 		CASE(segment_create__refused_to_a_client_that_does_not_listen),
 		CASE(segment_create__without_control_plane_ends_in_time),
 		CASE(segment_create__keeps_no_descriptor),
-		CASE(segment_destroy__erases_the_record_first),
+		CASE(segment_destroy__drains_before_it_erases),
 		CASE(segment_death__erases_what_the_client_left_behind),
 		CASE(segment_death__at_every_moment),
 		CASE(segment_publish_all__after_a_new_control_plane),
