@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An application that adds and removes buffers while a peer writes to them, for buffers_test.sh.
+ *
+ *   remover INITIATOR TARGET churn SECONDS      buffers come and go at random, under load
+ *   remover INITIATOR TARGET unavailable REDIS  one is to go while that process stands still
+ *   remover INITIATOR TARGET hung DAEMON        one goes while that process, the initiator's daemon, stands still
+ *
+ * It attaches to the daemon at the socket INITIATOR, which writes, and to the one at TARGET, where it owns the segment:
+ * so it sees what lands, and when. Memory is poisoned when its removal has completed, and looked at again later. The last
+ * line has counts and times: `stale` are buffers in which something landed after that, `wrong` anything else that must not
+ * be. HAUL_SEED runs it again.
+ */
+#include "api/haul.h"
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFERS      8u
+#define BUFFER_BYTES (4u << 20)
+#define WRITE_BYTES  (256u << 10)
+#define DEPTH        16u
+#define POISON       0xee
+
+/* How long after its removal memory is looked at again: twice what may land by the target's clock. */
+#define QUARANTINE_US 300000u
+
+/* Longer than anything here takes, on the busiest machine. */
+#define PATIENCE_US UINT64_C(30000000)
+
+#define TIMES_MAX 65536u
+
+enum buffer_state {
+	BUFFER_LIVE = 0,
+	BUFFER_LEAVES = 1,     /* its removal is under way */
+	BUFFER_QUARANTINE = 2, /* poisoned; nothing may change */
+};
+
+struct buffer {
+	enum buffer_state state;
+	struct haul_memory memory;
+	uint64_t began_us;
+	uint64_t until_us;
+};
+
+static struct {
+	struct haul *initiator;
+	struct haul *owner;
+	struct haul_memory source;
+	struct haul_memory segment;
+	struct haul_remote remote;
+	struct buffer buffers[BUFFERS];
+	uint64_t seed;
+	uint32_t open; /* writes */
+	uint64_t ok;
+	uint64_t refused;
+	uint64_t removed;
+	uint64_t stale;
+	uint64_t wrong;
+	uint64_t times_us[TIMES_MAX];
+} run;
+
+static uint64_t draw(void)
+{
+	run.seed = run.seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return run.seed >> 33;
+}
+
+static void must(int error, const struct haul *haul, const char *what)
+{
+	if (error >= 0)
+		return;
+	printf("%s: %s: %s\n", what, haul_error_text(error), haul_reason(haul));
+	exit(1);
+}
+
+static void wrong(const char *what, const struct haul_completion *completion)
+{
+	run.wrong++;
+	printf("wrong: %s: %s: %s\n", what, haul_error_text(completion->status),
+	       haul_reason_text(completion->reason));
+}
+
+static void add(uint32_t index)
+{
+	const struct haul_buffer_options options = { .offset = (uint64_t)index * BUFFER_BYTES,
+						     .bytes = BUFFER_BYTES };
+	struct buffer *buffer = &run.buffers[index];
+
+	must(haul_buffer_add(run.owner, run.segment.segment, &options, &buffer->memory), run.owner,
+	     "add");
+	buffer->state = BUFFER_LIVE;
+}
+
+static void begin(const char *initiator, const char *target)
+{
+	struct haul_options options = { .name = "remover", .entries = 64, .timeout_ms = 20000 };
+	const struct haul_segment_options source = { .bytes = WRITE_BYTES, .is_private = 1 };
+	const struct haul_segment_options segment = { .name = "removed",
+						      .space_bytes =
+							      (uint64_t)BUFFERS * BUFFER_BYTES };
+
+	options.socket_path = initiator;
+	must(haul_attach(&options, &run.initiator), NULL, "attach to the initiator");
+	options.socket_path = target;
+	must(haul_attach(&options, &run.owner), NULL, "attach to the target");
+	must(haul_segment_create(run.initiator, &source, &run.source), run.initiator, "source");
+	memset(run.source.address, 0x11, WRITE_BYTES);
+	must(haul_segment_create(run.owner, &segment, &run.segment), run.owner, "segment");
+	for (uint32_t i = 0; i < BUFFERS; i++)
+		add(i);
+	must(haul_segment_open(run.initiator, "removed", HAUL_WRITE, &run.remote), run.initiator,
+	     "open");
+}
+
+/* Keep as many writes under way as there may be, to one buffer or (BUFFERS) to any. */
+static void write_some(uint32_t index)
+{
+	while (run.open < DEPTH) {
+		struct haul_entry *entry = haul_entry_next(run.initiator);
+		uint64_t base =
+			(uint64_t)(index < BUFFERS ? index : draw() % BUFFERS) * BUFFER_BYTES;
+
+		if (entry == NULL)
+			break;
+		haul_prep_write(entry, &run.source, 0, &run.remote,
+				base + draw() % (BUFFER_BYTES / WRITE_BYTES) * WRITE_BYTES,
+				WRITE_BYTES);
+		run.open++;
+	}
+	must(haul_submit(run.initiator), run.initiator, "submit");
+}
+
+static void take_writes(uint64_t timeout_us)
+{
+	const struct haul_completion *completions;
+	int count = haul_wait(run.initiator, timeout_us, &completions);
+
+	must(count, run.initiator, "wait");
+	for (int i = 0; i < count; i++) {
+		run.open--;
+		run.ok += completions[i].status == HAUL_OK;
+		run.refused +=
+			completions[i].status == HAUL_STALE || completions[i].status == HAUL_RANGE;
+		if (completions[i].status != HAUL_OK && completions[i].status != HAUL_STALE &&
+		    completions[i].status != HAUL_RANGE)
+			wrong("a write", &completions[i]);
+	}
+	haul_seen(run.initiator, (unsigned int)count);
+}
+
+static void leave(uint32_t index)
+{
+	struct buffer *buffer = &run.buffers[index];
+
+	must(haul_buffer_remove(run.owner, &buffer->memory, index), run.owner, "remove");
+	must(haul_submit(run.owner), run.owner, "submit a removal");
+	buffer->state = BUFFER_LEAVES;
+	buffer->began_us = clock_now_us();
+}
+
+/* The memory is our own: nothing may land in it from here on. */
+static void removed(uint32_t index)
+{
+	struct buffer *buffer = &run.buffers[index];
+	uint64_t now_us = clock_now_us();
+
+	run.times_us[run.removed++ % TIMES_MAX] = now_us - buffer->began_us;
+	memset(buffer->memory.address, POISON, BUFFER_BYTES);
+	buffer->state = BUFFER_QUARANTINE;
+	buffer->until_us = now_us + QUARANTINE_US;
+}
+
+/* The next completions of removals; returns the last one's status, or -1 when there was none. */
+static int take_removals(uint64_t timeout_us)
+{
+	const struct haul_completion *completions;
+	int count = haul_wait(run.owner, timeout_us, &completions);
+	int status = -1;
+
+	must(count, run.owner, "wait for removals");
+	for (int i = 0; i < count; i++) {
+		uint32_t index = (uint32_t)completions[i].user_data;
+
+		status = completions[i].status;
+		if (run.buffers[index].state != BUFFER_LEAVES)
+			wrong("a second completion", &completions[i]);
+		run.buffers[index].state = BUFFER_LIVE;
+		if (status == HAUL_OK)
+			removed(index);
+	}
+	haul_seen(run.owner, (unsigned int)count);
+	return status;
+}
+
+static bool is_poisoned(const struct buffer *buffer)
+{
+	const uint8_t *bytes = buffer->memory.address;
+
+	return bytes[0] == POISON && memcmp(bytes, bytes + 1, BUFFER_BYTES - 1) == 0;
+}
+
+static void look_again(struct buffer *buffer)
+{
+	run.stale += !is_poisoned(buffer);
+	must(haul_buffer_unmap(run.owner, &buffer->memory), run.owner, "unmap");
+}
+
+static int compare(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left;
+	uint64_t b = *(const uint64_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+static uint64_t quantile(uint64_t count, uint64_t percent)
+{
+	return count > 0 ? run.times_us[(count - 1) * percent / 100] : 0;
+}
+
+static void finish(const char *mode)
+{
+	uint64_t count = MIN(run.removed, TIMES_MAX);
+	uint64_t until_us = clock_now_us() + PATIENCE_US;
+
+	while (run.open > 0 && clock_now_us() < until_us)
+		take_writes(10000);
+	qsort(run.times_us, count, sizeof(run.times_us[0]), compare);
+	printf("REMOVED %s ok=%" PRIu64 " refused=%" PRIu64 " removed=%" PRIu64 " p50_us=%" PRIu64
+	       " p99_us=%" PRIu64 " max_us=%" PRIu64 " open=%u stale=%" PRIu64 " wrong=%" PRIu64
+	       "\n",
+	       mode, run.ok, run.refused, run.removed, quantile(count, 50), quantile(count, 99),
+	       quantile(count, 100), run.open, run.stale, run.wrong);
+	haul_detach(run.initiator);
+	haul_detach(run.owner);
+}
+
+static void churn(uint64_t seconds)
+{
+	uint64_t until_us = clock_now_us() + seconds * 1000000;
+
+	while (clock_now_us() < until_us) {
+		uint32_t index = (uint32_t)(draw() % BUFFERS);
+		struct buffer *buffer = &run.buffers[index];
+
+		write_some(BUFFERS);
+		take_writes(200);
+		take_removals(0);
+		if (buffer->state == BUFFER_LIVE && draw() % 16 == 0)
+			leave(index);
+		if (buffer->state != BUFFER_QUARANTINE || clock_now_us() < buffer->until_us)
+			continue;
+		look_again(buffer);
+		add(index);
+	}
+}
+
+/* Writes to one buffer until some are placed after now. */
+static void expect_writes(uint32_t index)
+{
+	uint64_t until_us = clock_now_us() + PATIENCE_US;
+	uint64_t before = run.ok + DEPTH;
+
+	while (run.ok < before && clock_now_us() < until_us) {
+		write_some(index);
+		take_writes(10000);
+	}
+	if (run.ok < before) {
+		run.wrong++;
+		printf("wrong: nothing is placed any more\n");
+	}
+}
+
+static void unavailable(pid_t redis)
+{
+	uint64_t until_us = clock_now_us() + PATIENCE_US;
+
+	expect_writes(0);
+	kill(redis, SIGSTOP);
+	leave(0);
+	if (take_removals(PATIENCE_US) != HAUL_UNAVAILABLE) {
+		run.wrong++;
+		printf("wrong: the removal did not end with UNAVAILABLE\n");
+	}
+	expect_writes(0);
+	kill(redis, SIGCONT);
+	/* It may take a while until the control plane has Redis again. */
+	do {
+		leave(0);
+	} while (take_removals(PATIENCE_US) != HAUL_OK && clock_now_us() < until_us);
+	usleep(QUARANTINE_US);
+	look_again(&run.buffers[0]);
+}
+
+static void hung(pid_t daemon)
+{
+	expect_writes(0);
+	write_some(0);
+	kill(daemon, SIGSTOP);
+	leave(0);
+	if (take_removals(PATIENCE_US) != HAUL_OK) {
+		run.wrong++;
+		printf("wrong: the removal did not end\n");
+	}
+	kill(daemon, SIGCONT);
+	for (uint64_t until_us = clock_now_us() + 2 * QUARANTINE_US; clock_now_us() < until_us;)
+		take_writes(10000);
+	look_again(&run.buffers[0]);
+}
+
+int main(int argc, char **argv)
+{
+	const char *seed = getenv("HAUL_SEED");
+	long number;
+
+	if (argc != 5) {
+		printf("usage: remover INITIATOR TARGET churn SECONDS | unavailable PID | hung PID\n");
+		return 2;
+	}
+	number = strtol(argv[4], NULL, 10);
+	run.seed = seed != NULL ? strtoull(seed, NULL, 0) : clock_now_us();
+	printf("HAUL_SEED=%" PRIu64 "\n", run.seed);
+	begin(argv[1], argv[2]);
+	if (strcmp(argv[3], "churn") == 0)
+		churn((uint64_t)number);
+	else if (strcmp(argv[3], "unavailable") == 0)
+		unavailable((pid_t)number);
+	else
+		hung((pid_t)number);
+	finish(argv[3]);
+	return run.stale > 0 || run.wrong > 0 || run.open > 0;
+}
