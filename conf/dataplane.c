@@ -46,7 +46,8 @@ static const struct conf_key quota_keys[] = {
 	CONF_KEY_U32(struct dataplane_quota, segments, "segments", 1024, 0, SEGMENTS_MAX, NULL,
 		     "segments that this user may own"),
 	CONF_KEY_U32(struct dataplane_quota, buffers, "buffers", 16384, 0,
-		     HAUL_DESCRIPTOR_BUFFERS_MAX, NULL, "buffers in all segments of this user"),
+		     HAUL_DESCRIPTOR_BUFFERS_MAX, NULL,
+		     "buffers, and extents of them, of this user"),
 	CONF_KEY_BYTES(struct dataplane_quota, bytes, "bytes", INT64_C(64) << 30, 0,
 		       SEGMENT_LARGEST, "bytes", "memory of all segments of this user"),
 };

@@ -87,6 +87,7 @@ struct haul_segment_options {
 	 */
 	int is_given;
 	int fd; /**< stays the caller's, who may close it after the call; not looked at without is_given */
+	int is_divided; /**< of its first buffer: see haul_buffer_options */
 	/** Tenants that may read beside the owner's own, which always may: separated by commas; "*" all; NULL none. */
 	const char *readers;
 	const char *writers; /**< tenants that may write, likewise */
@@ -98,8 +99,13 @@ struct haul_buffer_options {
 		offset; /**< of its first byte in the segment; HAUL_OFFSET_ANY = the first place that is free */
 	size_t bytes; /**< rounded up as for a segment; of given memory a multiple of its pages */
 	int is_read_only; /**< as for a segment */
-	int is_given;     /**< as for a segment */
-	int fd;           /**< likewise */
+	/**
+	 * 1 = for others it consists of extents, which haul_extent_publish makes of it, and cannot be reached by an offset
+	 * in the segment. `region` of its memory is then for this attachment's own side of entries alone.
+	 */
+	int is_divided;
+	int is_given; /**< as for a segment */
+	int fd;       /**< likewise */
 };
 
 /**
@@ -160,6 +166,25 @@ int haul_segment_create(struct haul *haul, const struct haul_segment_options *op
  */
 int haul_buffer_add(struct haul *haul, uint32_t segment, const struct haul_buffer_options *options,
 		    struct haul_memory *memory_out);
+
+/**
+ * Publish an extent of a divided buffer: [offset, offset + bytes) of it. Its handle may be told to others, who have the
+ * segment open and name it in their entries (haul_prep_extent); it is good until it is retired, and never again after
+ * that. No other node is asked or told, so it takes microseconds; in a ring it is haul_prep_extent_publish, whose
+ * completion has the handle in `bytes`. Blocks up to timeout_ms.
+ * Errors: NOT_FOUND (no divided buffer of this attachment), RANGE, EXISTS (it overlaps another extent, which may still be
+ * retiring), QUOTA, BUSY, TIMEOUT, DISCONNECTED. *extent_out is untouched on an error.
+ */
+int haul_extent_publish(struct haul *haul, const struct haul_memory *memory, uint64_t offset,
+			uint64_t bytes, uint64_t *extent_out);
+
+/**
+ * Retire an extent: new operations on it are refused with STALE, those under way end or are cut off, as with
+ * haul_buffer_remove, and once it has returned 0 no byte of it moves, whatever handle is named. In a ring it is
+ * haul_prep_extent_retire. Blocks up to timeout_ms; when that passes first, it is retired all the same.
+ * Errors: NOT_FOUND, STALE (it is being retired already), TIMEOUT, DISCONNECTED.
+ */
+int haul_extent_retire(struct haul *haul, uint64_t extent);
 
 /**
  * Remove a buffer of this attachment from its segment. It takes an entry, which the next haul_submit submits, as
@@ -311,6 +336,30 @@ static inline void haul_prep_buffer_remove(struct haul_entry *entry,
 {
 	entry->opcode = HAUL_OP_BUFFER_REMOVE;
 	entry->local_region = haul_u48_make(memory->region);
+}
+
+/** Prepare the publication of an extent: see haul_extent_publish. Not in a batch; its handle is the completion's bytes. */
+static inline void haul_prep_extent_publish(struct haul_entry *entry,
+					    const struct haul_memory *memory, uint64_t offset,
+					    uint64_t bytes)
+{
+	entry->opcode = HAUL_OP_EXTENT_PUBLISH;
+	entry->local_region = haul_u48_make(memory->region);
+	entry->local_offset = haul_u48_make(offset);
+	entry->value = bytes;
+}
+
+/** Prepare the retirement of an extent: see haul_extent_retire. It may be a member of a batch. */
+static inline void haul_prep_extent_retire(struct haul_entry *entry, uint64_t extent)
+{
+	entry->opcode = HAUL_OP_EXTENT_RETIRE;
+	entry->local_region = haul_u48_make(extent);
+}
+
+/** Have a prepared READ or WRITE go to an extent of the segment: its remote offset is then from the extent's start. */
+static inline void haul_prep_extent(struct haul_entry *entry, uint64_t extent)
+{
+	entry->remote_region = haul_u48_make(extent);
 }
 
 /** Prepare a cancellation: see haul_cancel, which needs no entry of haul_entry_next. */

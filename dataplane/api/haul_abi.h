@@ -82,7 +82,11 @@ enum haul_opcode {
 	HAUL_OP_READ = 2,   /**< remote region -> local region */
 	HAUL_OP_CANCEL = 3, /**< ends operations of this channel: enum haul_match */
 	HAUL_OP_BUFFER_REMOVE =
-		4,        /**< local_region is the buffer's; the other fields are zero, checked */
+		4, /**< local_region is the buffer's; the other fields are zero, checked */
+	HAUL_OP_EXTENT_PUBLISH =
+		5, /**< local_region is a divided buffer's, local_offset and value (its bytes) the extent's place */
+	HAUL_OP_EXTENT_RETIRE =
+		6,        /**< local_region is the extent's; the other fields as of BUFFER_REMOVE */
 	HAUL_OP_PUT = 16, /**< reserved */
 	HAUL_OP_GET = 17, /**< reserved */
 	HAUL_OP_REMOVE = 18, /**< reserved */
@@ -130,10 +134,11 @@ struct haul_entry {
 /** Completion entry, 32 bytes. Written by the daemon. */
 struct haul_completion {
 	uint64_t user_data; /**< of the entry, or of the batch's last entry */
-	uint64_t bytes;  /**< placed (WRITE) or read (READ); for a batch the sum over its members */
-	uint32_t batch;  /**< of a batch's aggregate: its id; 0 otherwise */
-	uint16_t status; /**< enum haul_error; for a batch the worst of its members */
-	uint16_t reason; /**< finer cause: enum haul_reason */
+	uint64_t
+		bytes; /**< placed (WRITE) or read (READ); for a batch the sum over its members; EXTENT_PUBLISH: its region */
+	uint32_t batch;    /**< of a batch's aggregate: its id; 0 otherwise */
+	uint16_t status;   /**< enum haul_error; for a batch the worst of its members */
+	uint16_t reason;   /**< finer cause: enum haul_reason */
 	uint8_t transport; /**< enum haul_transport that finished it; 0 when none did */
 	uint8_t attempts;  /**< transports tried, 0 when it never reached one */
 	uint16_t members;  /**< aggregate: members that completed; CANCEL: operations found */

@@ -28,6 +28,9 @@ enum haul_attach_type {
 	HAUL_ATTACH_BUFFER_ADD = 6,      /**< answered like SEGMENT_CREATE */
 	HAUL_ATTACH_BUFFER_REMOVE =
 		7, /**< as the entry: answered when the memory is the client's own again */
+	HAUL_ATTACH_EXTENT_PUBLISH =
+		8, /**< of a divided buffer; answered with the extent's region */
+	HAUL_ATTACH_EXTENT_RETIRE = 9, /**< answered when nothing touches it any more */
 };
 
 /** Rights, as asked for at open and as granted. */
@@ -41,6 +44,9 @@ enum haul_attach_type {
 	0x2u /**< the memory is the client's: the message brings its memfd, the answer none */
 #define HAUL_SEGMENT_READ_ONLY \
 	0x4u /**< nothing is written to it by way of the daemon, by anybody */
+
+#define HAUL_SEGMENT_DIVIDED \
+	0x8u /**< of a buffer: for others it consists of the extents that its owner publishes */
 
 /** Room for a list of tenants, separated by commas; "*" is everybody. */
 #define HAUL_GRANT_BYTES 256u
@@ -93,12 +99,26 @@ struct haul_attach_buffer_add {
 	uint64_t bytes;   /**< as in SEGMENT_CREATE, not zero */
 	uint64_t offset;  /**< in the segment; HAUL_OFFSET_ANY = the first that is free */
 	uint32_t segment; /**< from the create answer */
-	uint32_t flags;   /**< HAUL_SEGMENT_GIVEN, HAUL_SEGMENT_READ_ONLY */
+	uint32_t flags;   /**< HAUL_SEGMENT_GIVEN, HAUL_SEGMENT_READ_ONLY, HAUL_SEGMENT_DIVIDED */
 };
 
+/** BUFFER_REMOVE and EXTENT_RETIRE. */
 struct haul_attach_buffer_remove {
 	struct haul_frame frame;
 	uint64_t region; /**< from the answer that it came with */
+};
+
+struct haul_attach_extent_publish {
+	struct haul_frame frame;
+	uint64_t region; /**< of the divided buffer */
+	uint64_t offset; /**< from its start */
+	uint64_t bytes;  /**< not zero */
+};
+
+struct haul_attach_extent_answer {
+	struct haul_frame frame;
+	struct haul_attach_answer answer;
+	uint64_t extent; /**< 48-bit handle: for remote_region of whom it is told to */
 };
 
 /**
@@ -146,7 +166,7 @@ struct haul_attach_segment_close {
 	uint32_t reserved;
 };
 
-/** The answer to SEGMENT_DESTROY, SEGMENT_CLOSE and BUFFER_REMOVE, and to anything that could not be understood. */
+/** The answer to SEGMENT_DESTROY, SEGMENT_CLOSE, BUFFER_REMOVE and EXTENT_RETIRE, and to anything that could not be understood. */
 struct haul_attach_plain_answer {
 	struct haul_frame frame;
 	struct haul_attach_answer answer;

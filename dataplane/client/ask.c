@@ -138,6 +138,9 @@ static void ask_take_late(struct haul *haul, const struct answer *answer)
 	if (type == HAUL_ATTACH_BUFFER_ADD && answer->length >= sizeof(answer->message.create))
 		haul->undo = (struct undo){ .type = HAUL_ATTACH_BUFFER_REMOVE,
 					    .number = answer->message.create.region };
+	if (type == HAUL_ATTACH_EXTENT_PUBLISH && answer->length >= sizeof(answer->message.extent))
+		haul->undo = (struct undo){ .type = HAUL_ATTACH_EXTENT_RETIRE,
+					    .number = answer->message.extent.extent };
 	if (type == HAUL_ATTACH_SEGMENT_OPEN && answer->length >= sizeof(answer->message.open))
 		haul->undo = (struct undo){ .type = HAUL_ATTACH_SEGMENT_CLOSE,
 					    .number = answer->message.open.handle };
@@ -182,7 +185,8 @@ static int ask_undo(struct haul *haul, uint64_t deadline_ns)
 	/* SEGMENT_DESTROY and SEGMENT_CLOSE differ in the type alone, and BUFFER_REMOVE in the width of its number. */
 	struct haul_attach_segment_destroy segment = { .segment = (uint32_t)haul->undo.number };
 	struct haul_attach_buffer_remove buffer = { .region = haul->undo.number };
-	bool is_buffer = haul->undo.type == HAUL_ATTACH_BUFFER_REMOVE;
+	bool is_buffer = haul->undo.type == HAUL_ATTACH_BUFFER_REMOVE ||
+			 haul->undo.type == HAUL_ATTACH_EXTENT_RETIRE;
 	const struct question question = { .message = is_buffer ? (void *)&buffer : &segment,
 					   .bytes = is_buffer ? sizeof(buffer) : sizeof(segment),
 					   .type = haul->undo.type };

@@ -8,7 +8,7 @@
  *
  *     attach.c   connect, hello, map, detach          ask.c      one request and its answer on the attach socket
  *     segment.c  create, destroy, open, close         submit.c   entries in            reap.c   completions out
- *     buffer.c   add, unmap
+ *     buffer.c   add, unmap                         extent.c   publish, retire
  *     error.c    sentences                            notification.c   notifications out
  */
 #ifndef CLIENT_ATTACHMENT_H
@@ -120,6 +120,7 @@ struct answer {
 		struct haul_attach_hello_answer hello;
 		struct haul_attach_segment_create_answer create;
 		struct haul_attach_segment_open_answer open;
+		struct haul_attach_extent_answer extent;
 		uint8_t bytes[HAUL_FRAME_BYTES_MAX];
 	} message;
 

@@ -14,6 +14,8 @@ static int buffer_fill_add(struct haul *haul, uint32_t segment,
 	message->flags = options->is_read_only ? HAUL_SEGMENT_READ_ONLY : 0;
 	if (options->is_given)
 		message->flags |= HAUL_SEGMENT_GIVEN;
+	if (options->is_divided)
+		message->flags |= HAUL_SEGMENT_DIVIDED;
 	return segment_check_given(haul, options->is_given, options->fd);
 }
 

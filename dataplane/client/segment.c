@@ -51,6 +51,8 @@ static int segment_fill_create(struct haul *haul, const struct haul_segment_opti
 		message->flags |= HAUL_SEGMENT_GIVEN;
 	if (options->is_read_only)
 		message->flags |= HAUL_SEGMENT_READ_ONLY;
+	if (options->is_divided)
+		message->flags |= HAUL_SEGMENT_DIVIDED;
 	if (name == NULL && options->is_private)
 		name = "private"; /* a label only */
 	error = segment_copy_text(haul, "the name", name, message->name, sizeof(message->name));

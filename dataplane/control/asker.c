@@ -18,7 +18,7 @@ static void asker_finish_errand(const struct asker *asker, enum haul_error statu
 
 void asker_tell(struct asker *asker, uint64_t result)
 {
-	struct haul_attach_plain_answer message = { 0 };
+	struct haul_attach_extent_answer message = { .extent = result };
 	struct asker whom = *asker;
 
 	*asker = (struct asker){ 0 };
@@ -27,7 +27,10 @@ void asker_tell(struct asker *asker, uint64_t result)
 	if (whom.errand != NULL)
 		asker_finish_errand(&whom, HAUL_OK, HAUL_REASON_NONE, result);
 	else
-		client_answer(whom.client, HAUL_OK, &message, sizeof(message), NULL, 0);
+		client_answer(whom.client, HAUL_OK, &message,
+			      result != 0 ? sizeof(message)
+					  : sizeof(struct haul_attach_plain_answer),
+			      NULL, 0);
 }
 
 void asker_refuse(struct asker *asker, enum haul_error status, enum haul_reason reason,
@@ -57,6 +60,21 @@ void asker_forget(struct asker *asker)
 	*asker = (struct asker){ 0 };
 }
 
+static void asker_carry_out(struct asker *asker, const struct errand *errand)
+{
+	switch (errand->opcode) {
+	case HAUL_OP_BUFFER_REMOVE:
+		buffer_remove(asker, errand->region);
+		break;
+	case HAUL_OP_EXTENT_PUBLISH:
+		extent_publish(asker, errand->region, errand->offset, errand->bytes);
+		break;
+	default:
+		extent_retire(asker, errand->region);
+		break;
+	}
+}
+
 void asker_obey(struct node *node, const struct worker_request *request)
 {
 	struct rings *rings = CONTAINER_OF(request->channel, struct rings, channel);
@@ -67,5 +85,5 @@ void asker_obey(struct node *node, const struct worker_request *request)
 	if (rings->client->fd < 0)
 		asker_forget(&asker);
 	else
-		buffer_remove(&asker, errand->region);
+		asker_carry_out(&asker, errand);
 }

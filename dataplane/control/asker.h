@@ -9,7 +9,6 @@
 #include "api/haul_abi.h"
 #include "api/haul_error.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct client;

@@ -65,6 +65,7 @@ void buffer_reap(struct buffer *buffer)
 	}
 	/* Its place, its quota and its slot are free when it is told. */
 	asker_tell(&buffer->asker, 0);
+	space_destroy(&buffer->space);
 	free(buffer);
 	segment_settle(segment);
 }
@@ -109,10 +110,9 @@ static void buffer_free_pages(struct drain *drain)
 	job_submit(&buffer->segment->node->lane_long, &buffer->job);
 }
 
-/* The drain of one whose row is there has ended: the row goes while the pages do. */
-static void buffer_drained(struct drain *drain)
+/* Neither its own region nor an extent is touched any more: the row goes while the pages do. */
+static void buffer_go(struct buffer *buffer)
 {
-	struct buffer *buffer = CONTAINER_OF(drain, struct buffer, drain);
 	struct segment *segment = buffer->segment;
 
 	buffer_set_state(buffer, BUFFER_GONE);
@@ -120,16 +120,34 @@ static void buffer_drained(struct drain *drain)
 	buffer->is_untold = segment->state != SEGMENT_RETIRING;
 	if (buffer->is_untold)
 		segment_change(segment);
-	buffer_free_pages(drain);
+	buffer_free_pages(&buffer->drain);
+}
+
+void buffer_extent_gone(struct buffer *buffer)
+{
+	if (buffer->is_drained && TAILQ_EMPTY(&buffer->extents))
+		buffer_go(buffer);
+}
+
+static void buffer_drained(struct drain *drain)
+{
+	struct buffer *buffer = CONTAINER_OF(drain, struct buffer, drain);
+
+	buffer->is_drained = true;
+	buffer_extent_gone(buffer);
 }
 
 /* From now on it takes no new operation. */
 static void buffer_drain(struct buffer *buffer)
 {
+	struct extent *extent;
+
 	buffer_set_state(buffer, BUFFER_DRAINING);
 	buffer->is_leaving = false;
 	buffer->is_untold = false;
 	drain_begin(&buffer->drain, buffer->segment->node, buffer->region, buffer_drained);
+	TAILQ_FOREACH(extent, &buffer->extents, link)
+	extent_drain(extent);
 }
 
 /* One that never was ACTIVE: refuse it at once, and free it when the workers have gone round. */
@@ -178,8 +196,7 @@ static void buffer_answer(struct buffer *buffer)
 	buffer->pages.fd = -1;
 }
 
-/* What peers may be granted. */
-static uint32_t buffer_rights(const struct buffer *buffer)
+uint32_t buffer_rights(const struct buffer *buffer)
 {
 	if (buffer->segment->is_private)
 		return 0;
@@ -210,7 +227,7 @@ bool buffer_describe(struct buffer *buffer, struct haul_descriptor_buffer *row_o
 		return false;
 	row_out->offset = buffer->offset;
 	row_out->length = buffer->pages.bytes;
-	row_out->region = buffer->region;
+	row_out->region = buffer->is_divided ? REGION_NONE : buffer->region;
 	row_out->rights = buffer_rights(buffer);
 	row_out->state = state;
 	return true;
@@ -254,8 +271,7 @@ void buffer_leave(struct buffer *buffer)
 	buffer->is_described = false;
 }
 
-/* The buffer of a client with that region; NULL = it has none. */
-static struct buffer *buffer_find(const struct client *client, uint64_t region)
+struct buffer *buffer_find(const struct client *client, uint64_t region)
 {
 	struct buffer *buffer = NULL;
 
@@ -290,6 +306,10 @@ void buffer_remove(struct asker *asker, uint64_t region)
 
 void buffer_forget(struct buffer *buffer)
 {
+	struct extent *extent;
+
+	TAILQ_FOREACH(extent, &buffer->extents, link)
+	asker_forget(&extent->asker);
 	asker_forget(&buffer->asker);
 }
 
@@ -341,20 +361,39 @@ static void buffer_guard(struct buffer *buffer)
 						      buffer->pages.page_bytes, &buffer->fault_id);
 }
 
-static bool buffer_register(struct buffer *buffer)
+void buffer_fill_spec(const struct buffer *buffer, struct region_spec *spec_out)
 {
-	struct segment *segment = buffer->segment;
-	struct region_spec spec = {
+	const struct segment *segment = buffer->segment;
+
+	*spec_out = (struct region_spec){
 		.base = buffer->pages.address,
 		.length = buffer->pages.bytes,
 		.owner = segment->client->number,
-		.rights = buffer_rights(buffer),
 		.is_read_only = buffer->pages.is_read_only,
 		.segment = segment->number,
 		.fault_id = buffer->fault_id,
 		.notices = &segment->client->rings->channel.notices,
 	};
+}
 
+void buffer_note_version(const struct buffer *buffer, uint64_t version)
+{
+	struct region_table *regions = &buffer->segment->node->engine.regions;
+	const struct extent *extent;
+
+	if (buffer->region != REGION_NONE)
+		region_set_version(regions, buffer->region, version);
+	TAILQ_FOREACH(extent, &buffer->extents, link)
+	region_set_version(regions, extent->region, version);
+}
+
+static bool buffer_register(struct buffer *buffer)
+{
+	struct segment *segment = buffer->segment;
+	struct region_spec spec;
+
+	buffer_fill_spec(buffer, &spec);
+	spec.rights = buffer->is_divided ? 0 : buffer_rights(buffer);
 	buffer->region = region_add(&segment->node->engine.regions, &spec);
 	if (buffer->region == REGION_NONE)
 		return false;
@@ -478,6 +517,9 @@ bool buffer_make(struct segment *segment, const struct buffer_spec *spec, int *g
 	buffer->pages.bytes = spec->bytes;
 	buffer->pages.is_given = spec->is_given;
 	buffer->pages.is_read_only = spec->is_read_only;
+	buffer->is_divided = spec->is_divided;
+	buffer->space.bytes = spec->bytes;
+	TAILQ_INIT(&buffer->extents);
 	if (spec->is_given && !buffer_take_given(buffer, given)) {
 		free(buffer);
 		return false;

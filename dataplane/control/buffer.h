@@ -20,14 +20,18 @@
 #include "api/haul_control.h"
 #include "control/asker.h"
 #include "control/drain.h"
+#include "control/extent.h"
 #include "control/job.h"
 #include "control/pages.h"
+#include "control/space.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct client;
 struct link_answer;
+struct region_spec;
 struct segment;
 
 enum buffer_state {
@@ -54,7 +58,11 @@ struct buffer {
 	uint64_t offset;    /**< in the segment */
 	struct pages pages;
 	uint32_t fault_id;
-	uint64_t region; /**< REGION_NONE = not added */
+	uint64_t region; /**< REGION_NONE = not added; of a divided one its owner's alone */
+	bool is_divided; /**< for others it consists of its extents */
+	bool is_drained; /**< but for extents that may be left */
+	struct extent_list extents;
+	struct space space; /**< of the extents */
 };
 
 TAILQ_HEAD(buffer_list, buffer);
@@ -65,6 +73,7 @@ struct buffer_spec {
 	uint64_t bytes; /**< as buffer_round has it */
 	bool is_given;
 	bool is_read_only;
+	bool is_divided;
 };
 
 /** Large ones are rounded up to huge pages, so that they may get them; all are when nothing else will do. */
@@ -84,6 +93,21 @@ void buffer_told(struct buffer *buffer, const struct link_answer *answer);
 
 /** Remove the buffer with that region of a client, who is told in any case. */
 void buffer_remove(struct asker *asker, uint64_t region);
+
+/** The buffer of a client with that region; NULL = it has none. */
+struct buffer *buffer_find(const struct client *client, uint64_t region);
+
+/** One of its extents is gone. */
+void buffer_extent_gone(struct buffer *buffer);
+
+/** What peers may be granted. */
+uint32_t buffer_rights(const struct buffer *buffer);
+
+/** What a region of its own is: its owner's alone. */
+void buffer_fill_spec(const struct buffer *buffer, struct region_spec *spec_out);
+
+/** Its segment has another version. */
+void buffer_note_version(const struct buffer *buffer, uint64_t version);
 
 /** Its segment wants it gone, and publishes that. */
 void buffer_leave(struct buffer *buffer);

@@ -287,7 +287,10 @@ static size_t client_request_bytes(uint16_t type)
 	case HAUL_ATTACH_BUFFER_ADD:
 		return sizeof(struct haul_attach_buffer_add);
 	case HAUL_ATTACH_BUFFER_REMOVE:
+	case HAUL_ATTACH_EXTENT_RETIRE:
 		return sizeof(struct haul_attach_buffer_remove);
+	case HAUL_ATTACH_EXTENT_PUBLISH:
+		return sizeof(struct haul_attach_extent_publish);
 	default:
 		return 0;
 	}
@@ -305,12 +308,18 @@ static bool client_gives(const void *bytes, size_t length)
 	       (added->flags & HAUL_SEGMENT_GIVEN) != 0;
 }
 
-static void client_remove_buffer(struct client *client,
-				 const struct haul_attach_buffer_remove *message)
+/* EXTENT_PUBLISH, or what names a region alone. */
+static void client_change_memory(struct client *client, const void *bytes)
 {
+	const struct haul_attach_extent_publish *publish = bytes;
 	struct asker asker = { .client = client };
 
-	buffer_remove(&asker, message->region);
+	if (publish->frame.type == HAUL_ATTACH_EXTENT_PUBLISH)
+		extent_publish(&asker, publish->region, publish->offset, publish->bytes);
+	else if (publish->frame.type == HAUL_ATTACH_EXTENT_RETIRE)
+		extent_retire(&asker, publish->region);
+	else
+		buffer_remove(&asker, publish->region);
 }
 
 /* *fd is -1, or the descriptor that came along; who takes it sets it to -1. */
@@ -342,7 +351,9 @@ static void client_dispatch(struct client *client, const struct haul_frame *fram
 		segment_add(client, message, fd);
 		break;
 	case HAUL_ATTACH_BUFFER_REMOVE:
-		client_remove_buffer(client, message);
+	case HAUL_ATTACH_EXTENT_PUBLISH:
+	case HAUL_ATTACH_EXTENT_RETIRE:
+		client_change_memory(client, message);
 		break;
 	case HAUL_ATTACH_SEGMENT_OPEN:
 		opening_open(client, message);

@@ -66,6 +66,7 @@ struct node {
 	struct segment_list segments_over; /**< for the reaper, as the next */
 	struct buffer_list buffers_over;
 	struct buffer **buffers; /**< by the slots of their regions; NULL = it has none */
+	struct extent **extents; /**< likewise */
 	struct opening_list openings;
 	uint64_t *opening_counters;
 	struct refusals refusals;

@@ -48,9 +48,10 @@ bool quota_refuses(struct client *client, const struct quota_wish *wish)
 		return true;
 	}
 	if (usage.buffers + wish->buffers > quota.buffers) {
-		client_refuse(client, HAUL_QUOTA,
-			      "uid %u has %u buffers and asks for %u more; it may have %u",
-			      client->uid, usage.buffers, wish->buffers, quota.buffers);
+		client_refuse(
+			client, HAUL_QUOTA,
+			"uid %u has %u buffers and extents and asks for %u more; it may have %u",
+			client->uid, usage.buffers, wish->buffers, quota.buffers);
 		return true;
 	}
 	if (usage.segments_all + wish->segments > conf->segments_max) {
@@ -59,4 +60,12 @@ bool quota_refuses(struct client *client, const struct quota_wish *wish)
 		return true;
 	}
 	return false;
+}
+
+bool quota_has_buffer(const struct client *client)
+{
+	struct dataplane_quota quota;
+
+	dataplane_conf_quota(client->node->conf, client->uid, &quota);
+	return quota_usage(client).buffers < quota.buffers;
 }

@@ -28,7 +28,7 @@
 #define SEGMENT_FLAGS (HAUL_SEGMENT_PRIVATE | SEGMENT_BUFFER_FLAGS)
 
 /* And of a BUFFER_ADD. */
-#define SEGMENT_BUFFER_FLAGS (HAUL_SEGMENT_GIVEN | HAUL_SEGMENT_READ_ONLY)
+#define SEGMENT_BUFFER_FLAGS (HAUL_SEGMENT_GIVEN | HAUL_SEGMENT_READ_ONLY | HAUL_SEGMENT_DIVIDED)
 
 /* The legal transitions, one bit a target state. */
 static const uint8_t segment_transitions[SEGMENT_STATE_COUNT] = {
@@ -99,7 +99,8 @@ int segment_prepare(struct node *node)
 {
 	node->buffers = calloc(ENGINE_REGIONS_MAX, sizeof(struct buffer *));
 	node->reaper = evtimer_new(node->base, segment_on_reap, node);
-	return node->buffers == NULL || node->reaper == NULL ? -ENOMEM : 0;
+	node->extents = calloc(ENGINE_REGIONS_MAX, sizeof(struct extent *));
+	return node->buffers == NULL || node->extents == NULL || node->reaper == NULL ? -ENOMEM : 0;
 }
 
 /* Its buffers are gone: who waits for that is told. */
@@ -218,10 +219,7 @@ static void segment_note_version(struct segment *segment, uint64_t version)
 
 	segment->version = version;
 	TAILQ_FOREACH(buffer, &segment->buffers, link)
-	{
-		if (buffer->region != REGION_NONE)
-			region_set_version(&segment->node->engine.regions, buffer->region, version);
-	}
+	buffer_note_version(buffer, version);
 }
 
 /* Was the request only not carried out, so that it may be later? */
@@ -504,6 +502,7 @@ static struct buffer_spec segment_spec(const struct dataplane_conf *conf, uint32
 		.bytes = buffer_round(bytes, is_given, conf->huge_pages),
 		.is_given = is_given,
 		.is_read_only = (flags & HAUL_SEGMENT_READ_ONLY) != 0,
+		.is_divided = (flags & HAUL_SEGMENT_DIVIDED) != 0,
 	};
 }
 
@@ -716,6 +715,8 @@ void segment_free_all(struct node *node)
 	node->reaper = NULL;
 	free(node->buffers);
 	node->buffers = NULL;
+	free(node->extents);
+	node->extents = NULL;
 }
 
 void segment_check_faults(struct node *node)

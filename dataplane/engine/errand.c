@@ -23,6 +23,9 @@ enum haul_reason errand_check(const struct haul_entry *entry)
 		return HAUL_REASON_FLAGS;
 	if (entry->batch > HAUL_BATCHES_MAX || (entry->batch == 0 && entry->flags != 0))
 		return HAUL_REASON_BATCH;
+	/* The sum of a batch's bytes would make no handle of its members' ones. */
+	if (entry->opcode == HAUL_OP_EXTENT_PUBLISH)
+		return entry->batch != 0 ? HAUL_REASON_BATCH : HAUL_REASON_NONE;
 	if (haul_u48_get(entry->local_offset) != 0 || entry->value != 0)
 		return HAUL_REASON_FLAGS;
 	return HAUL_REASON_NONE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /**
- * What an entry has the control thread do: a buffer is removed.
+ * What an entry has the control thread do: a buffer is removed, an extent published or retired.
  *
  * The worker checks the entry by itself, fills an errand and asks the control thread with its index; the control thread
  * reads it, does what it says, however long that takes, and finishes it; the worker then completes the entry. Each is
@@ -34,7 +34,7 @@ struct errand {
 	uint64_t user_data;
 	uint64_t started_us;
 	uint8_t flags;
-	uint8_t opcode;  /**< what is to be done: HAUL_OP_BUFFER_REMOVE */
+	uint8_t opcode;  /**< what is to be done */
 	uint64_t region; /**< of the client's own, not checked */
 	uint64_t offset; /**< from its start */
 	uint64_t bytes;
@@ -56,7 +56,7 @@ struct errand_table {
 /** Is it one for the control thread? */
 static inline bool errand_is_one(const struct haul_entry *entry)
 {
-	return entry->opcode == HAUL_OP_BUFFER_REMOVE;
+	return entry->opcode >= HAUL_OP_BUFFER_REMOVE && entry->opcode <= HAUL_OP_EXTENT_RETIRE;
 }
 
 /** What is wrong with such an entry by itself. */

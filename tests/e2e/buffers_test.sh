@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Goal: buffers come and go under the writes of a peer, and no byte lands in one that was removed: under load, when the
+# Goal: buffers, and extents of one, come and go under the writes of a peer, and no byte lands in one that was removed: under load, when the
 # owner is killed in the middle, when Redis stands still (then it stays ACTIVE and usable), and when the peer hangs (then it
 # takes drain_grace_ms). Method: two nodes on a wire, and an application that owns both ends and sees what lands.
 # shellcheck source=tests/e2e/e2e.sh
@@ -35,6 +35,10 @@ cluster_node_start b
 echo "- buffers come and go under load"
 remover churn 6
 [ "$(figure refused)" -gt 0 ] || { echo "FAILED: no write met a buffer that leaves"; exit 1; }
+
+echo "- extents come and go under load"
+remover extents 4
+[ "$(figure refused)" -gt 0 ] || { echo "FAILED: no write met an extent that leaves"; exit 1; }
 
 echo "- the owner is killed in the middle"
 for round in 1 2 3; do

@@ -3,6 +3,7 @@
  * An application that adds and removes buffers while a peer writes to them, for buffers_test.sh.
  *
  *   remover INITIATOR TARGET churn SECONDS      buffers come and go at random, under load
+ *   remover INITIATOR TARGET extents SECONDS    so do extents of one buffer, by their handles
  *   remover INITIATOR TARGET unavailable REDIS  one is to go while that process stands still
  *   remover INITIATOR TARGET hung DAEMON        one goes while that process, the initiator's daemon, stands still
  *
@@ -58,7 +59,8 @@ static struct {
 	struct haul_remote remote;
 	struct buffer buffers[BUFFERS];
 	uint64_t seed;
-	uint32_t open; /* writes */
+	bool is_divided; /* its buffers are extents of one */
+	uint32_t open;   /* writes */
 	uint64_t ok;
 	uint64_t refused;
 	uint64_t removed;
@@ -94,18 +96,28 @@ static void add(uint32_t index)
 						     .bytes = BUFFER_BYTES };
 	struct buffer *buffer = &run.buffers[index];
 
-	must(haul_buffer_add(run.owner, run.segment.segment, &options, &buffer->memory), run.owner,
-	     "add");
 	buffer->state = BUFFER_LIVE;
+	if (!run.is_divided) {
+		must(haul_buffer_add(run.owner, run.segment.segment, &options, &buffer->memory),
+		     run.owner, "add");
+		return;
+	}
+	must(haul_extent_publish(run.owner, &run.segment, options.offset, BUFFER_BYTES,
+				 &buffer->memory.region),
+	     run.owner, "publish");
+	buffer->memory.address = (char *)run.segment.address + options.offset;
 }
 
 static void begin(const char *initiator, const char *target)
 {
 	struct haul_options options = { .name = "remover", .entries = 64, .timeout_ms = 20000 };
 	const struct haul_segment_options source = { .bytes = WRITE_BYTES, .is_private = 1 };
-	const struct haul_segment_options segment = { .name = "removed",
-						      .space_bytes =
-							      (uint64_t)BUFFERS * BUFFER_BYTES };
+	const struct haul_segment_options segment = {
+		.name = "removed",
+		.bytes = run.is_divided ? BUFFERS * BUFFER_BYTES : 0,
+		.space_bytes = (uint64_t)BUFFERS * BUFFER_BYTES,
+		.is_divided = run.is_divided,
+	};
 
 	options.socket_path = initiator;
 	must(haul_attach(&options, &run.initiator), NULL, "attach to the initiator");
@@ -125,14 +137,17 @@ static void write_some(uint32_t index)
 {
 	while (run.open < DEPTH) {
 		struct haul_entry *entry = haul_entry_next(run.initiator);
-		uint64_t base =
-			(uint64_t)(index < BUFFERS ? index : draw() % BUFFERS) * BUFFER_BYTES;
+		uint64_t which = index < BUFFERS ? index : draw() % BUFFERS;
+		uint64_t base = run.is_divided ? 0 : which * BUFFER_BYTES;
 
 		if (entry == NULL)
 			break;
 		haul_prep_write(entry, &run.source, 0, &run.remote,
 				base + draw() % (BUFFER_BYTES / WRITE_BYTES) * WRITE_BYTES,
 				WRITE_BYTES);
+		/* Also by a handle that was retired: it must not name what is there by now. */
+		if (run.is_divided)
+			haul_prep_extent(entry, run.buffers[which].memory.region);
 		run.open++;
 	}
 	must(haul_submit(run.initiator), run.initiator, "submit");
@@ -160,7 +175,16 @@ static void leave(uint32_t index)
 {
 	struct buffer *buffer = &run.buffers[index];
 
-	must(haul_buffer_remove(run.owner, &buffer->memory, index), run.owner, "remove");
+	if (run.is_divided) {
+		struct haul_entry *entry = haul_entry_next(run.owner);
+
+		if (entry == NULL)
+			return;
+		haul_prep_extent_retire(entry, buffer->memory.region);
+		entry->user_data = index;
+	} else {
+		must(haul_buffer_remove(run.owner, &buffer->memory, index), run.owner, "remove");
+	}
 	must(haul_submit(run.owner), run.owner, "submit a removal");
 	buffer->state = BUFFER_LEAVES;
 	buffer->began_us = clock_now_us();
@@ -210,7 +234,8 @@ static bool is_poisoned(const struct buffer *buffer)
 static void look_again(struct buffer *buffer)
 {
 	run.stale += !is_poisoned(buffer);
-	must(haul_buffer_unmap(run.owner, &buffer->memory), run.owner, "unmap");
+	if (!run.is_divided)
+		must(haul_buffer_unmap(run.owner, &buffer->memory), run.owner, "unmap");
 }
 
 static int compare(const void *left, const void *right)
@@ -322,14 +347,15 @@ int main(int argc, char **argv)
 	long number;
 
 	if (argc != 5) {
-		printf("usage: remover INITIATOR TARGET churn SECONDS | unavailable PID | hung PID\n");
+		printf("usage: remover INITIATOR TARGET churn|extents SECONDS | unavailable PID | hung PID\n");
 		return 2;
 	}
 	number = strtol(argv[4], NULL, 10);
 	run.seed = seed != NULL ? strtoull(seed, NULL, 0) : clock_now_us();
 	printf("HAUL_SEED=%" PRIu64 "\n", run.seed);
+	run.is_divided = strcmp(argv[3], "extents") == 0;
 	begin(argv[1], argv[2]);
-	if (strcmp(argv[3], "churn") == 0)
+	if (run.is_divided || strcmp(argv[3], "churn") == 0)
 		churn((uint64_t)number);
 	else if (strcmp(argv[3], "unavailable") == 0)
 		unavailable((pid_t)number);

@@ -261,8 +261,10 @@ static void do_round(struct fuzz *fuzz, uint64_t step_us)
 
 static struct haul_entry make_entry(struct fuzz *fuzz)
 {
-	static const uint8_t opcodes[] = { HAUL_OP_WRITE, HAUL_OP_READ, HAUL_OP_NOP, HAUL_OP_CANCEL,
-					   HAUL_OP_BUFFER_REMOVE };
+	static const uint8_t opcodes[] = { HAUL_OP_WRITE,         HAUL_OP_READ,
+					   HAUL_OP_NOP,           HAUL_OP_CANCEL,
+					   HAUL_OP_BUFFER_REMOVE, HAUL_OP_EXTENT_PUBLISH,
+					   HAUL_OP_EXTENT_RETIRE };
 	struct haul_entry entry = {
 		.opcode = opcodes[script(fuzz, 1) % ARRAY_SIZE(opcodes)],
 		.local_region = haul_u48_make(fuzz->rig->region),
@@ -283,7 +285,7 @@ static struct haul_entry make_entry(struct fuzz *fuzz)
 		entry = (struct haul_entry){ .opcode = HAUL_OP_CANCEL,
 					     .tag = 1 + script(fuzz, 1) % 3,
 					     .value = script(fuzz, 2) % ENTRIES_MAX };
-	if (entry.opcode == HAUL_OP_BUFFER_REMOVE)
+	if (errand_is_one(&entry))
 		entry = (struct haul_entry){ .opcode = entry.opcode,
 					     .local_region = entry.local_region,
 					     .batch = entry.batch,

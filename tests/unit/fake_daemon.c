@@ -303,6 +303,15 @@ static void fake_add(struct fake_daemon *fake, const struct haul_attach_buffer_a
 	close(answer.fds[0]);
 }
 
+static void fake_publish(struct fake_daemon *fake, const struct haul_attach_extent_publish *request)
+{
+	struct haul_attach_extent_answer message = { .extent = FAKE_REGION + 2 };
+	struct fake_answer answer = { .frame = &message.frame, .bytes = sizeof(message) };
+
+	fake->publish = *request;
+	fake_send(fake, &request->frame, &answer);
+}
+
 static void fake_open(struct fake_daemon *fake, const struct haul_attach_segment_open *request)
 {
 	struct haul_attach_segment_open_answer message = { .bytes = 1 << 20,
@@ -346,7 +355,11 @@ static void fake_answer_request(struct fake_daemon *fake, const void *message)
 	case HAUL_ATTACH_BUFFER_ADD:
 		fake_add(fake, message);
 		break;
+	case HAUL_ATTACH_EXTENT_PUBLISH:
+		fake_publish(fake, message);
+		break;
 	case HAUL_ATTACH_BUFFER_REMOVE:
+	case HAUL_ATTACH_EXTENT_RETIRE:
 		atomic_store(&fake->removed,
 			     ((const struct haul_attach_buffer_remove *)message)->region);
 		fake_refuse(fake, frame, HAUL_OK, "");

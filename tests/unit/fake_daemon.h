@@ -54,7 +54,7 @@ enum fake_trouble {
 	FAKE_NO_SOCKET,       /**< the wake-up is a file */
 };
 
-#define FAKE_TYPES (HAUL_ATTACH_BUFFER_REMOVE + 1u)
+#define FAKE_TYPES (HAUL_ATTACH_EXTENT_RETIRE + 1u)
 
 struct fake_batch {
 	uint64_t bytes;
@@ -93,7 +93,8 @@ struct fake_daemon {
 	struct haul_attach_hello hello;
 	struct haul_attach_segment_create create;
 	struct haul_attach_buffer_add add;
-	atomic_ullong removed; /**< region of the last BUFFER_REMOVE */
+	struct haul_attach_extent_publish publish;
+	atomic_ullong removed; /**< region of the last BUFFER_REMOVE or EXTENT_RETIRE */
 	struct haul_attach_segment_open open;
 
 	/* The channel, the thread's alone: a test looks at the client's side of it. */

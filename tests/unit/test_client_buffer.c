@@ -102,6 +102,63 @@ static void haul_buffer_add__refused(void **state)
 	assert_int_equal(memory.bytes, 17);
 }
 
+/* A daemon that answers too late has added it all the same: the next call gives it back. */
+static void haul_buffer_add__late(void **state)
+{
+	const struct haul_buffer_options options = { .bytes = 4096 };
+	struct haul_memory memory;
+
+	(void)state;
+	haul_detach(haul);
+	assert_int_equal(
+		haul_attach(&(struct haul_options){ .socket_path = fake.path, .timeout_ms = 50 },
+			    &haul),
+		0);
+	atomic_store(&fake.trouble_type, HAUL_ATTACH_BUFFER_ADD);
+	atomic_store(&fake.trouble, FAKE_SILENCE);
+	assert_int_equal(haul_buffer_add(haul, 7, &options, &memory), -HAUL_TIMEOUT);
+	fake_daemon_speak(&fake);
+	while (haul_buffer_add(haul, 7, &options, &memory) == -HAUL_TIMEOUT)
+		continue;
+	assert_int_equal(atomic_load(&fake.removed), UINT64_C(0x123456789abd));
+}
+
+static void haul_buffer_unmap__of_what_is_there(void **state)
+{
+	const struct haul_buffer_options options = { .bytes = 4096 };
+	struct haul_memory memory;
+	void *address;
+
+	(void)state;
+	assert_int_equal(haul_buffer_add(haul, 7, &options, &memory), 0);
+	address = memory.address;
+	assert_int_equal(msync(address, 4096, MS_ASYNC), 0);
+	assert_int_equal(haul_buffer_unmap(haul, &memory), 0);
+	assert_int_equal(msync(address, 4096, MS_ASYNC), -1);
+	assert_null(memory.address);
+	assert_int_equal(haul_buffer_unmap(haul, &memory), -HAUL_NOT_FOUND);
+}
+
+static void haul_extent_publish__and_retire(void **state)
+{
+	const struct haul_memory memory = { .region = 77 };
+	uint64_t extent = 5;
+
+	(void)state;
+	assert_int_equal(haul_extent_publish(haul, &memory, 4096, UINT64_C(1) << 33, &extent), 0);
+	assert_int_equal(fake.publish.region, 77);
+	assert_int_equal(fake.publish.offset, 4096);
+	assert_int_equal(fake.publish.bytes, UINT64_C(1) << 33);
+	assert_int_equal(extent, UINT64_C(0x123456789abe));
+	assert_int_equal(haul_extent_retire(haul, extent), 0);
+	assert_int_equal(atomic_load(&fake.removed), extent);
+	atomic_store(&fake.trouble_type, HAUL_ATTACH_EXTENT_PUBLISH);
+	atomic_store(&fake.trouble, FAKE_REFUSAL);
+	extent = 5;
+	assert_int_equal(haul_extent_publish(haul, &memory, 0, 1, &extent), -HAUL_DENIED);
+	assert_int_equal(extent, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +167,9 @@ int main(void)
 		CASE(haul_buffer_add__goes_with_its_segment),
 		CASE(haul_buffer_add__given_is_sent_along),
 		CASE(haul_buffer_add__refused),
+		CASE(haul_buffer_add__late),
+		CASE(haul_buffer_unmap__of_what_is_there),
+		CASE(haul_extent_publish__and_retire),
 #undef CASE
 	};
 

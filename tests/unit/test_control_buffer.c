@@ -207,7 +207,7 @@ static void buffer_make__refuses_what_cannot_be(void **state)
 		.uid = -1, .channels = 9, .segments = 9, .buffers = 1, .bytes = SPACE
 	};
 	expect_refused(segment, BYTES, 1, 0, HAUL_QUOTA,
-		       "has 1 buffers and asks for 1 more; it may have 1");
+		       "has 1 buffers and extents and asks for 1 more; it may have 1");
 	rig->conf.quotas[0].buffers = 2;
 	rig->conf.quotas[0].bytes = BYTES + 4095;
 	expect_refused(segment, BYTES, 1, 0, HAUL_QUOTA, "it may have 9 with 69631");

@@ -138,7 +138,7 @@ static void segment_create__refuses_what_is_malformed(void **state)
 	rig->conf.segment_bytes_max = BYTES;
 	start();
 	wish = good;
-	wish.flags = 8;
+	wish.flags = 16;
 	expect_refused(&wish, HAUL_INVALID, "unknown bits");
 	wish = good;
 	wish.reserved = 1;
