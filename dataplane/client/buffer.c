@@ -59,10 +59,11 @@ int haul_buffer_unmap(struct haul *haul, struct haul_memory *memory)
 	CLIENT_REFUSE_IN_CHILD(haul);
 	while (*link != NULL && ((*link)->region != memory->region || memory->region == 0))
 		link = &(*link)->next;
-	if (*link == NULL)
+	if (*link == NULL) {
 		return client_fail(haul, HAUL_NOT_FOUND,
 				   "this attachment has no buffer with region %012llx",
 				   (unsigned long long)memory->region);
+	}
 	segment_unmap(link);
 	*memory = (struct haul_memory){ 0 };
 	return 0;

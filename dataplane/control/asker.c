@@ -19,6 +19,7 @@ static void asker_finish_errand(const struct asker *asker, enum haul_error statu
 void asker_tell(struct asker *asker, uint64_t result)
 {
 	struct haul_attach_extent_answer message = { .extent = result };
+	size_t bytes = result != 0 ? sizeof(message) : sizeof(struct haul_attach_plain_answer);
 	struct asker whom = *asker;
 
 	*asker = (struct asker){ 0 };
@@ -27,10 +28,7 @@ void asker_tell(struct asker *asker, uint64_t result)
 	if (whom.errand != NULL)
 		asker_finish_errand(&whom, HAUL_OK, HAUL_REASON_NONE, result);
 	else
-		client_answer(whom.client, HAUL_OK, &message,
-			      result != 0 ? sizeof(message)
-					  : sizeof(struct haul_attach_plain_answer),
-			      NULL, 0);
+		client_answer(whom.client, HAUL_OK, &message, bytes, NULL, 0);
 }
 
 void asker_refuse(struct asker *asker, enum haul_error status, enum haul_reason reason,

@@ -155,10 +155,11 @@ void extent_publish(struct asker *asker, uint64_t region, uint64_t offset, uint6
 		return;
 	}
 	extent = extent_make(buffer, &range);
-	if (extent == NULL)
-		asker_refuse(asker, HAUL_BUSY, HAUL_REASON_POOL,
-			     "no memory for an extent, or all %u regions of this daemon are in use",
-			     ENGINE_REGIONS_MAX);
-	else
+	if (extent != NULL) {
 		asker_tell(asker, extent->region);
+		return;
+	}
+	asker_refuse(asker, HAUL_BUSY, HAUL_REASON_POOL,
+		     "no memory for an extent, or all %u regions of this daemon are in use",
+		     ENGINE_REGIONS_MAX);
 }

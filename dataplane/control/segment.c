@@ -284,16 +284,11 @@ static void segment_advance(struct segment *segment, const struct link_answer *a
 		segment_closed(segment, answer);
 }
 
-static void segment_publish(struct segment *segment);
-
-static void segment_published(void *argument, const struct link_answer *answer)
+/* A publication has come to its end, well or not. */
+static void segment_conclude(struct segment *segment, const struct link_answer *answer)
 {
-	struct segment *segment = argument;
-
 	segment->is_publishing = false;
 	segment->is_behind = false;
-	if (answer->fd >= 0)
-		close(answer->fd);
 	if (answer->status == HAUL_OK)
 		segment_note_version(segment, answer->version);
 	else if (segment->version > 0 && segment->state != SEGMENT_RETIRING)
@@ -306,36 +301,56 @@ static void segment_published(void *argument, const struct link_answer *answer)
 	    segment->version == 0)
 		segment->is_published = false;
 	segment_advance(segment, answer);
-	if (segment->state == SEGMENT_RETIRING)
-		segment_settle(segment);
-	else if (segment->is_dirty && !segment->is_publishing)
-		segment_publish(segment);
+	segment_settle(segment);
 }
 
-static void segment_publish(struct segment *segment)
+static void segment_published(void *argument, const struct link_answer *answer);
+
+/* Ask for it to be published as it stands now. Returns 0, or -HAUL_* with *reason_out: then nothing is under way. */
+static int segment_ask_publication(struct segment *segment, const char **reason_out)
 {
 	struct haul_control_segment message = { .version = segment->version };
-	struct link_answer failed = { .status = HAUL_SYSTEM, .fd = -1 };
 	int fd = segment_describe(segment);
 	int error;
 
 	segment->is_dirty = false;
-	segment->is_publishing = true;
 	segment->is_described = true;
-	if (fd < 0) {
-		failed.reason = "no memory for the segment's descriptor";
-		segment_published(segment, &failed);
-		return;
-	}
+	*reason_out = "no memory for the segment's descriptor";
+	if (fd < 0)
+		return -HAUL_SYSTEM;
 	memcpy(message.segment, segment->name, sizeof(message.segment));
 	segment->is_published = true;
+	*reason_out = "too many control requests are open";
 	error = link_ask(&segment->node->link, HAUL_CONTROL_SEGMENT_PUBLISH, &message, fd,
 			 segment_published, segment);
-	if (error != 0) {
+	segment->is_publishing = error == 0;
+	return error;
+}
+
+static void segment_publish(struct segment *segment)
+{
+	/* What cannot even be asked for is concluded at once; that changes nothing that would have to be published. */
+	do {
+		struct link_answer failed = { .fd = -1 };
+		int error = segment_ask_publication(segment, &failed.reason);
+
+		if (error == 0)
+			return;
 		failed.status = (enum haul_error) - error;
-		failed.reason = "too many control requests are open";
-		segment_published(segment, &failed);
-	}
+		segment_conclude(segment, &failed);
+	} while (segment->is_dirty && !segment->is_publishing &&
+		 segment->state != SEGMENT_RETIRING);
+}
+
+static void segment_published(void *argument, const struct link_answer *answer)
+{
+	struct segment *segment = argument;
+
+	if (answer->fd >= 0)
+		close(answer->fd);
+	segment_conclude(segment, answer);
+	if (segment->is_dirty && !segment->is_publishing && segment->state != SEGMENT_RETIRING)
+		segment_publish(segment);
 }
 
 /* There is nobody to ask about a private segment. */

@@ -33,6 +33,7 @@ const struct space_range *space_overlap(const struct space *space, uint64_t offs
 	uint32_t index = space_index(space, offset);
 	const struct space_range *before = index > 0 ? &space->ranges[index - 1] : NULL;
 
+	ASSERT(space->count == 0 || space->ranges != NULL);
 	if (before != NULL && before->bytes > offset - before->offset)
 		return before;
 	if (index < space->count && space->ranges[index].offset - offset < bytes)

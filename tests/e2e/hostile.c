@@ -153,7 +153,7 @@ static void hostile_noise(struct haul_entry *entry, uint64_t *seed, uint64_t kee
 	entry->user_data = keep;
 	/* Some of it nearly right, to get past the first checks. */
 	if (hostile_random(seed) % 2 != 0) {
-		entry->opcode %= 4;
+		entry->opcode %= 8;
 		entry->flags = 0;
 		entry->reserved = 0;
 		entry->batch = 0;
@@ -261,6 +261,51 @@ static int hostile_cancels(struct hostile *hostile)
 		haul_seen(haul, (unsigned int)count);
 	}
 	return completed == HOSTILE_ROUNDS ? hostile_ok("each cancellation was answered once")
+					   : hostile_fail("answers", (int)completed);
+}
+
+/* A removal, a publication or a retirement of its own memory, of nothing, or of what is another's. */
+static void hostile_errand(struct hostile *hostile, struct haul_entry *entry)
+{
+	uint64_t random = hostile_random(&hostile->seed);
+	uint64_t region = random % 2 != 0 ? hostile->memory.region : random >> 8 & 0x3ffffff;
+
+	entry->opcode = (uint8_t)(HAUL_OP_BUFFER_REMOVE + random / 2 % 3);
+	entry->local_region = haul_u48_make(region);
+	if (entry->opcode != HAUL_OP_EXTENT_PUBLISH)
+		return;
+	entry->local_offset = haul_u48_make(random >> 16);
+	entry->value = random >> (random % 64);
+}
+
+/* More of them than may be under way, beside operations on the very memory that goes: each is answered once. */
+static int hostile_errands(struct hostile *hostile)
+{
+	const struct haul_completion *completions;
+	struct haul *haul = hostile->haul;
+	uint64_t completed = 0;
+	uint64_t submitted = 0;
+
+	while (submitted < HOSTILE_ROUNDS || haul_open_operations(haul) > 0) {
+		struct haul_entry *entry;
+		int count;
+
+		while (submitted < HOSTILE_ROUNDS && (entry = haul_entry_next(haul)) != NULL) {
+			if (++submitted % 4 == 0)
+				haul_prep_write(entry, &hostile->memory, 0, &hostile->remote, 0,
+						1 << 20);
+			else
+				hostile_errand(hostile, entry);
+		}
+		if (haul_submit(haul) < 0)
+			return hostile_fail("the channel was closed", 0);
+		count = haul_wait(haul, HOSTILE_LIMIT_US, &completions);
+		if (count <= 0)
+			return hostile_fail("an entry was not answered", count);
+		completed += (uint64_t)count;
+		haul_seen(haul, (unsigned int)count);
+	}
+	return completed == HOSTILE_ROUNDS ? hostile_ok("each errand was answered once")
 					   : hostile_fail("answers", (int)completed);
 }
 
@@ -686,6 +731,7 @@ static const struct {
 	{ "batches", hostile_batches },
 	{ "flip", hostile_flip },
 	{ "cancels", hostile_cancels },
+	{ "errands", hostile_errands },
 	{ "holes", hostile_holes },
 	{ "given", hostile_given },
 	{ "ring-hole", hostile_ring_hole },

@@ -19,7 +19,7 @@ loop=$!
 export HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock
 daemon=$(cluster_pid a.data)
 
-for case in ${HOSTILE_CASES:-tail head header garbage batches flip cancels holes given ring-hole notified flood block-wake \
+for case in ${HOSTILE_CASES:-tail head header garbage batches flip cancels errands holes given ring-hole notified flood block-wake \
 	block-doorbell messages impatient strangers}; do
 	expect '^OK: ' "$HOSTILE" "$case"
 	kill -0 "$daemon" || { echo "FAILED: $case ended the daemon"; exit 1; }
