@@ -29,7 +29,7 @@ static void operation_start__refuses_malformed_entries(void **state)
 	const struct haul_entry good = rig_write(fixture->rig, 1, 100);
 	struct haul_entry entry;
 
-	for (unsigned int opcode = HAUL_OP_CANCEL + 1; opcode <= UINT8_MAX; opcode++) {
+	for (unsigned int opcode = HAUL_OP_EXTENT_RETIRE + 1; opcode <= UINT8_MAX; opcode++) {
 		entry = good;
 		entry.opcode = (uint8_t)opcode;
 		rig_refused(fixture, &entry, HAUL_INVALID, HAUL_REASON_OPCODE);
