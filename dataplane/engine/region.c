@@ -293,11 +293,12 @@ enum haul_error region_place(const struct region_table *table, uint64_t *counter
 	}
 	if (UNLIKELY(region_is_late(access, counters)))
 		return HAUL_TIMEOUT;
-	if (LIKELY(region_goes_on(access)))
+	if (LIKELY(region_goes_on(access))) {
 		copy_into(region_address(region, access->offset), payload, access->length,
 			  region_beyond(region, access));
-	else
+	} else {
 		memcpy(region_address(region, access->offset), payload, access->length);
+	}
 	region_note_stall(access, counters);
 	if (UNLIKELY(region_faulted(region, counters)))
 		return HAUL_FAULT;
@@ -319,11 +320,12 @@ enum haul_error region_source(const struct region_table *table, uint64_t *counte
 	}
 	if (UNLIKELY(region_is_late(access, counters)))
 		return HAUL_TIMEOUT;
-	if (LIKELY(region_goes_on(access)))
+	if (LIKELY(region_goes_on(access))) {
 		copy_from(destination, region_address(region, access->offset), access->length,
 			  region_beyond(region, access));
-	else
+	} else {
 		memcpy(destination, region_address(region, access->offset), access->length);
+	}
 	if (UNLIKELY(region_faulted(region, counters)))
 		return HAUL_FAULT;
 	counters[REGION_BYTES_SOURCED] += access->length;

@@ -371,9 +371,11 @@ static void local_done__ends_the_use(void **state)
 	post(worker, slice_make(worker, 0, 0, BYTES));
 	poll_once(worker);
 	assert_int_equal(worker->uses, 1);
+	region_set_version(&worker->table, worker->far_region, 31);
 	region_retire(&worker->table, worker->far_region);
 	poll_once(worker);
 	assert_int_equal(worker->statuses[2], HAUL_STALE);
+	assert_int_equal(worker->slices[0].version, 31);
 	assert_int_equal(worker->uses, 0);
 }
 

@@ -253,6 +253,7 @@ static void post__goes_on_where_a_region_drains(void **state)
 		assert_true(turn_until(&a.worker.done, 2 * i + 2));
 		assert_int_equal(a.worker.refused, i + 1);
 		assert_int_equal(a.worker.status, HAUL_STALE);
+		assert_int_equal(slices[1].version, UDP_NODE_VERSION); /* for the engine's retry */
 		assert_memory_equal(a.worker.memory, b.worker.memory, MEMORY_BYTES);
 		assert_true(turn_until(&b.worker.uses, 0));
 		assert_int_equal(b.worker.uses_most, 1);

@@ -88,7 +88,8 @@ static enum haul_error node_place(struct worker *worker, const struct transport_
 {
 	enum haul_error error = node_check(worker, access);
 
-	(void)version_out;
+	if (error == HAUL_STALE)
+		*version_out = UDP_NODE_VERSION;
 	if (worker->is_deaf && error == HAUL_OK)
 		return HAUL_TIMEOUT;
 	if (error == HAUL_OK) {
