@@ -356,15 +356,22 @@ static bool grants_ask(struct rudp_connection *connection)
 	return true;
 }
 
-void rudp_grants_ask(struct rudp *rudp)
+RARELY static void grants_ask_all(struct rudp *rudp)
 {
-	while (UNLIKELY(!list_is_empty(&rudp->asking))) {
+	while (!list_is_empty(&rudp->asking)) {
 		struct list_link *link = rudp->asking.next;
 
 		if (!grants_ask(CONTAINER_OF(link, struct rudp_connection, asking)))
 			return;
 		list_remove(link);
 	}
+}
+
+/* In each round of a worker, nearly always for nothing. */
+void rudp_grants_ask(struct rudp *rudp)
+{
+	if (UNLIKELY(!list_is_empty(&rudp->asking)))
+		grants_ask_all(rudp);
 }
 
 struct rudp_connection *rudp_next_to_send(struct rudp *rudp, uint64_t now_us)
