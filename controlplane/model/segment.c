@@ -18,11 +18,11 @@ static void key_format(const uint8_t key[HAUL_KEY_BYTES], char out[SEGMENT_KEY_T
 {
 	static const char digits[] = "0123456789abcdef";
 
-	for (unsigned int i = 0; i < HAUL_KEY_BYTES; i++) {
+	for (size_t i = 0; i < HAUL_KEY_BYTES; i++) {
 		out[2 * i] = digits[key[i] >> 4];
 		out[2 * i + 1] = digits[key[i] & 15];
 	}
-	out[2 * HAUL_KEY_BYTES] = '\0';
+	out[SEGMENT_KEY_TEXT_BYTES - 1] = '\0';
 }
 
 static bool key_parse(struct text text, uint8_t out[HAUL_KEY_BYTES])
@@ -31,8 +31,8 @@ static bool key_parse(struct text text, uint8_t out[HAUL_KEY_BYTES])
 
 	if (text.length != SEGMENT_KEY_TEXT_BYTES - 1)
 		return false;
-	for (unsigned int i = 0; i < HAUL_KEY_BYTES; i++) {
-		if (!text_hexadecimal(text.bytes + 2 * (size_t)i, 2, &byte))
+	for (size_t i = 0; i < HAUL_KEY_BYTES; i++) {
+		if (!text_hexadecimal(text.bytes + 2 * i, 2, &byte))
 			return false;
 		out[i] = (uint8_t)byte;
 	}
