@@ -38,7 +38,7 @@ expect '^OK node a' guest a open open/all both
 expect '^DENIED: .*closed.*guests' guest a open closed read
 expect '^DENIED: .*closed' guest a write closed 0 1
 
-echo "- a node that knows where the memory is, but not the key"
+echo "- two nodes, of two tenants"
 CLUSTER_WIRE=memif
 cluster_node b "$(cluster_wire client 10.81.0.2/24 1500)"
 cluster_node_start b
@@ -63,6 +63,21 @@ expect '^DENIED: .*far/closed' probe c read far/closed 0 4096
 [ "$(grants given)" -ge 1 ]
 [ "$(grants refused)" -eq 0 ]
 
+echo "- a region of a segment that was not granted, named as one of another that was"
+# touch NODE WORDS...: the probe names the region of far/closed.
+touch_closed() {
+	local record
+	record=$(redis --scan --pattern '*:segment:far/closed')
+	PROBE_REGION=$(redis hget "$record" buffers | awk '{ print $3 }') probe "$@"
+}
+before=$(counter b region refused_unproven)
+expect '^DENIED: ' touch_closed c write far/open 0 4096
+expect '^DENIED: ' touch_closed c read far/open 0 4096
+[ "$(counter b region refused_unproven)" -gt "$before" ]
+# On the owner's own node, where there is no connection.
+expect '^DENIED: ' touch_closed b read far/open 0 4096
+
+echo "- a node that knows all but the key"
 record=$(redis --scan --pattern '*:segment:far/hidden')
 key=$(redis hget "$record" key)
 [ ${#key} -eq 32 ]

@@ -11,7 +11,8 @@
  *                                                 after another, in four places, until the time is over or SIGTERM comes;
  *                                                 opens again after STALE, attaches again after DISCONNECTED
  *
- * With PROBE_UID it becomes that user first. Lines: "OK ...", or "STATUS: reason" with the name of the error in capitals. `loop` ends with one line of counts;
+ * With PROBE_REGION, in hexadecimal, `write` and `read` name that region of the target, and OFFSET is from its start. With
+ * PROBE_UID it becomes that user first. Lines: "OK ...", or "STATUS: reason" with the name of the error in capitals. `loop` ends with one line of counts;
  * its exit status is 1 when an operation did not end, ended twice, or read what was not written.
  */
 #include "api/haul.h"
@@ -36,6 +37,7 @@ struct probe {
 	struct haul_remote remote;
 	bool is_open;
 	uint32_t timeout_ms;
+	uint64_t region;     /* of the target, 0 = found by the segment's descriptor */
 	uint32_t loop_bytes; /* of each operation of a loop; once, the most */
 	uint64_t counts[HAUL_ERROR_COUNT];
 	uint64_t opened;
@@ -97,6 +99,7 @@ static int probe_operate(struct probe *probe, bool is_read, uint64_t offset, uin
 			       length);
 	else
 		haul_prep_write(entry, &probe->memory, 0, &probe->remote, offset, length);
+	entry->remote_region = haul_u48_make(probe->region);
 	entry->timeout_ms = probe->timeout_ms;
 	entry->user_data = start_us;
 	count = haul_submit(probe->haul);
@@ -288,9 +291,12 @@ int main(int argc, char **argv)
 {
 	struct probe probe = { .timeout_ms = 10000, .loop_bytes = PROBE_LOOP_BYTES };
 	const char *uid = getenv("PROBE_UID");
+	const char *region = getenv("PROBE_REGION");
 	int status;
 	int error;
 
+	if (region != NULL)
+		probe.region = strtoull(region, NULL, 16);
 	if (uid != NULL && setuid((uid_t)strtoul(uid, NULL, 10)) != 0)
 		return 2;
 	if (argc > 5 && strcmp(argv[1], "loop") == 0)
