@@ -73,7 +73,8 @@ static bool main_weaken(void)
 	const char *words = getenv("HAUL_WEAKEN");
 
 	if (weaken_parse(words) != 0) {
-		log_error("main", "HAUL_WEAKEN=%s: generation, fence, freshness are what there is",
+		log_error("main",
+			  "HAUL_WEAKEN=%s: generation, fence, freshness, grant are what there is",
 			  words);
 		return false;
 	}

@@ -10,6 +10,7 @@ static const char *const weaken_words[] = {
 	[WEAKEN_GENERATION] = "generation",
 	[WEAKEN_FENCE] = "fence",
 	[WEAKEN_FRESHNESS] = "freshness",
+	[WEAKEN_GRANT] = "grant",
 };
 
 uint32_t weaken_bits;

@@ -7,6 +7,8 @@
  *     generation   a target takes a handle whose slot has had another region since
  *     fence        a WRITE that is ended completes though what was sent of it may still land
  *     freshness    a target places what it should have dropped as too old
+ *     grant        a target does not ask whether the connection has proven the segment: the second line behind `generation`,
+ *                  which stops a stale handle too when what is there now is of another segment
  */
 #ifndef BASE_WEAKEN_H
 #define BASE_WEAKEN_H
@@ -20,6 +22,7 @@ enum weakness {
 	WEAKEN_GENERATION = 0,
 	WEAKEN_FENCE = 1,
 	WEAKEN_FRESHNESS = 2,
+	WEAKEN_GRANT = 3,
 };
 
 #ifdef HAUL_DEBUG

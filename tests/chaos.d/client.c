@@ -105,7 +105,9 @@ static bool client_remove(uint32_t arena)
 	slot_take_arena(&client.chaos, client.chaos.client, arena, "when its segment was removed");
 	chaos_count(&client.chaos, COUNT_removals);
 	client.is_made[arena] = false;
-	client.make_us[arena] = clock_now_us() + chaos_below(&client.chaos, 300000);
+	client.make_us[arena] =
+		clock_now_us() +
+		chaos_below(&client.chaos, client.chaos.map->conduct.gone_ms * 1000);
 	return true;
 }
 

@@ -115,7 +115,8 @@ struct chaos_conduct {
 	uint64_t quarantine_ms;  /* the longest */
 	uint64_t keep_stale_ppm; /* of the operations that end STALE: the handle is used again */
 	uint64_t remote_only;    /* 1 = nobody uses arenas of the own node */
-	uint64_t reserved[6];
+	uint64_t gone_ms;        /* a removed segment is away, at most */
+	uint64_t reserved[5];
 };
 
 struct chaos_map {

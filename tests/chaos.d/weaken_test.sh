@@ -31,4 +31,4 @@ said() {
 }
 
 said fence,generation "this daemon lets stale bytes through" 124
-said nothing "generation, fence, freshness are what there is" 1
+said nothing "generation, fence, freshness, grant are what there is" 1

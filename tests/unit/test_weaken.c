@@ -9,7 +9,7 @@
 static bool has_any(void)
 {
 	return weaken_has(WEAKEN_GENERATION) || weaken_has(WEAKEN_FENCE) ||
-	       weaken_has(WEAKEN_FRESHNESS);
+	       weaken_has(WEAKEN_FRESHNESS) || weaken_has(WEAKEN_GRANT);
 }
 
 static void weaken_has__nothing_by_itself(void **state)
