@@ -112,6 +112,12 @@ static void table_fill_notices(const struct notices *notices, struct haul_channe
 	row->refused = atomic_load_explicit(&notices->refused, memory_order_relaxed);
 }
 
+/* What a worker counts of a channel, as it stands. */
+static uint64_t table_number(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 static uint32_t table_channels(struct node *node, struct haul_channel_row *rows)
 {
 	const struct client *client;
@@ -127,10 +133,10 @@ static uint32_t table_channels(struct node *node, struct haul_channel_row *rows)
 		memcpy(row->name, client->name, sizeof(row->name));
 		memcpy(row->tenant, client->tenant, strlen(client->tenant));
 		row->process = (uint64_t)client->pid;
-		row->operations = client->rings->channel.accepted;
-		row->open = row->operations - client->rings->channel.completed;
-		row->bytes = client->rings->channel.bytes;
-		row->time_us = client->rings->channel.time_us;
+		row->operations = table_number(&client->rings->channel.accepted);
+		row->open = row->operations - table_number(&client->rings->channel.completed);
+		row->bytes = table_number(&client->rings->channel.bytes);
+		row->time_us = table_number(&client->rings->channel.time_us);
 		row->worker = client->rings->channel.worker->number;
 		table_fill_notices(&client->rings->channel.notices, row);
 		count++;

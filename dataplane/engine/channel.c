@@ -3,6 +3,7 @@
 #include "engine/channel.h"
 
 #include "base/check.h"
+#include "base/counters.h"
 #include "base/ring.h"
 #include "engine/worker.h"
 
@@ -177,7 +178,7 @@ static bool channel_take(struct channel *channel, uint64_t now_us)
 			return false;
 		}
 	}
-	channel->accepted++;
+	counter_add(&channel->accepted, 1);
 	channel->worker->counters[WORKER_ENTRIES]++;
 	return true;
 }
@@ -283,9 +284,9 @@ void channel_complete(struct channel *channel, const struct channel_result *resu
 	};
 	struct batch *batch;
 
-	channel->completed++;
-	channel->bytes += completion.bytes;
-	channel->time_us += completion.time_us;
+	counter_add(&channel->completed, 1);
+	counter_add(&channel->bytes, completion.bytes);
+	counter_add(&channel->time_us, completion.time_us);
 	if (result->batch == 0) {
 		channel_write(channel, &completion);
 		return;

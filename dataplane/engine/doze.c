@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/counters.h"
 #include "engine/worker.h"
 
 #include <sys/epoll.h>
@@ -78,7 +79,7 @@ static void doze_wait(struct worker *worker)
 	sleep_us = MIN(deadline_us - worker->now_us, worker->engine->options.doze_max_us);
 	timeout.tv_sec = (time_t)(sleep_us * CLOCK_NS_PER_US / CLOCK_NS_PER_S);
 	timeout.tv_nsec = (long)(sleep_us * CLOCK_NS_PER_US % CLOCK_NS_PER_S);
-	worker->counters[WORKER_SLEEPS]++;
+	counter_add(&worker->counters[WORKER_SLEEPS], 1);
 	epoll_pwait2(worker->epoll_fd, events, DOZE_EVENTS, &timeout, NULL);
 	worker_count_sleep(worker);
 }

@@ -330,7 +330,7 @@ uint64_t engine_region_uses(const struct engine *engine, uint64_t handle)
 static void worker_add_channel(struct worker *worker, struct channel *channel)
 {
 	BUG_ON(worker->channel_count >= ENGINE_CHANNELS_MAX);
-	channel->worker = worker;
+	BUG_ON(channel->worker != worker);
 	channel->slot = worker->channel_count;
 	worker->operations_promised += ENGINE_OPERATIONS_SHARE;
 	worker->channels[worker->channel_count++] = channel;
@@ -589,7 +589,7 @@ static void worker_sleep(struct worker *worker, uint64_t sleep_us)
 					  CLOCK_NS_PER_US)
 		};
 
-		worker->counters[WORKER_SLEEPS]++;
+		counter_add(&worker->counters[WORKER_SLEEPS], 1);
 		/* Doorbells are edge-triggered, so nobody has to empty them. */
 		epoll_pwait2(worker->epoll_fd, events, WORKER_EVENTS, &timeout, NULL);
 		worker_count_sleep(worker);

@@ -67,7 +67,7 @@ struct engine {
 };
 
 enum worker_command_kind {
-	WORKER_CHANNEL_ADD = 1,   /**< serve this channel */
+	WORKER_CHANNEL_ADD = 1,   /**< serve this channel, whose `worker` it is */
 	WORKER_CHANNEL_CLOSE = 2, /**< end it; a CHANNEL_GONE request answers */
 	WORKER_PEER_FORGET = 3,   /**< the peer's slot is given up; a PEER_FORGOTTEN answers */
 };

@@ -374,7 +374,7 @@ static uint32_t local_step(struct transport_worker *worker, uint32_t bytes_max)
 		local_done(worker, slice, error, local_reason(error));
 		return 0;
 	}
-	worker->stats.bytes_out += length;
+	counter_add(&worker->stats.bytes_out, length);
 	slice->driver[LOCAL_COPIED] += length;
 	if (slice->driver[LOCAL_COPIED] == slice->length) {
 		counter_add(&worker->counters[LOCAL_SLICES], 1);
@@ -418,7 +418,8 @@ static void local_stats(struct transport_worker *worker, uint32_t rail,
 			struct rail_stats *stats_out)
 {
 	(void)rail;
-	*stats_out = worker->stats;
+	*stats_out = (struct rail_stats){ .bytes_out = __atomic_load_n(&worker->stats.bytes_out,
+								       __ATOMIC_RELAXED) };
 }
 
 /* What it has to do comes from the worker itself, or with a wake. */

@@ -174,6 +174,7 @@ static void perf_channel(struct perf_node *node)
 	channel->wake_fd = -1;
 	channel->doorbell_fd = -1;
 	TAILQ_INIT(&channel->operations);
+	channel->worker = node->worker;
 	command.channel = node->channel = channel;
 	perf_check(worker_command(node->worker, &command), "no room for a command");
 }

@@ -197,6 +197,7 @@ struct channel *rig_add_channel(struct rig *rig, uint32_t number, uint32_t entri
 	rig->wake_fd = pair[1];
 	channel->doorbell_fd = eventfd(0, EFD_NONBLOCK);
 	TAILQ_INIT(&channel->operations);
+	channel->worker = rig->worker;
 	command.channel = channel;
 	assert_true(worker_command(rig->worker, &command));
 	rig_round(rig, 1);
