@@ -20,8 +20,18 @@ _Static_assert(WORKERS_MAX <= TABLE_ROWS_MAX, "there is a row for every worker")
 /* A rail is what it is, but that its endpoint may be past all that. */
 static const char *table_rail_state(const struct endpoint *endpoint, const struct rail *rail)
 {
-	return endpoint->state == ENDPOINT_GONE ? endpoint_state_text(endpoint->state)
-						: rail_stage_text(rail->stage);
+	if (__atomic_load_n(&endpoint->state, __ATOMIC_RELAXED) == ENDPOINT_GONE)
+		return endpoint_state_text(ENDPOINT_GONE);
+	return rail_stage_text(__atomic_load_n(&rail->stage, __ATOMIC_RELAXED));
+}
+
+/* A worker's clock may be ahead of this thread's by a little. */
+static uint64_t table_since_ms(const struct rail *rail)
+{
+	uint64_t since_us = __atomic_load_n(&rail->since_us, __ATOMIC_RELAXED);
+	uint64_t now_us = clock_now_us();
+
+	return now_us > since_us ? (now_us - since_us) / 1000 : 0;
 }
 
 static void table_fill_peer(const struct node *node, const struct worker *worker,
@@ -44,7 +54,7 @@ static void table_fill_peer(const struct node *node, const struct worker *worker
 	strncpy(row->state, table_rail_state(endpoint, rail), sizeof(row->state) - 1);
 	row->incarnation = peer->incarnation;
 	row->rail = index;
-	row->since_ms = (clock_now_us() - rail->since_us) / 1000;
+	row->since_ms = table_since_ms(rail);
 	row->segments = peer->references;
 	row->rtt_us = stats.rtt_us;
 	row->bytes_out = stats.bytes_out;
@@ -66,7 +76,7 @@ static uint32_t table_rails(const struct node *node, const struct worker *worker
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < ENGINE_RAILS_MAX && count < max; i++) {
-		if (endpoint->rails[i].stage != RAIL_STAGE_IDLE)
+		if (__atomic_load_n(&endpoint->rails[i].stage, __ATOMIC_RELAXED) != RAIL_STAGE_IDLE)
 			table_fill_peer(node, worker, endpoint, i, &rows[count++]);
 	}
 	return count;
@@ -81,7 +91,7 @@ static uint32_t table_peers(struct node *node, struct haul_peer_row *rows)
 		for (uint32_t j = 0; j < ENGINE_ENDPOINTS_MAX; j++) {
 			const struct endpoint *endpoint = &engine->workers[i]->endpoints[j];
 
-			if (endpoint->state == ENDPOINT_IDLE ||
+			if (__atomic_load_n(&endpoint->state, __ATOMIC_RELAXED) == ENDPOINT_IDLE ||
 			    engine->peers.peers[endpoint->peer].references == 0)
 				continue;
 			count += table_rails(node, engine->workers[i], endpoint, &rows[count],

@@ -23,8 +23,9 @@ static void endpoint_set_state(struct endpoint *endpoint, enum endpoint_state st
 {
 	if (endpoint->state == state)
 		return;
-	endpoint->state = (uint8_t)state;
-	endpoint->since_us = now_us;
+	/* The control thread reads both for listings, each for itself. */
+	__atomic_store_n(&endpoint->state, (uint8_t)state, __ATOMIC_RELAXED);
+	__atomic_store_n(&endpoint->since_us, now_us, __ATOMIC_RELAXED);
 }
 
 void endpoint_init(struct endpoint *endpoint, uint32_t peer, uint32_t transport)

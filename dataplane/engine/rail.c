@@ -53,8 +53,9 @@ static const uint8_t rail_transitions[RAIL_STAGE_COUNT] = {
 static void rail_set_stage(struct rail *rail, enum rail_stage stage, uint64_t now_us)
 {
 	BUG_ON((rail_transitions[rail->stage] & 1u << stage) == 0);
-	rail->stage = (uint8_t)stage;
-	rail->since_us = now_us;
+	/* The control thread reads both for listings, each for itself. */
+	__atomic_store_n(&rail->stage, (uint8_t)stage, __ATOMIC_RELAXED);
+	__atomic_store_n(&rail->since_us, now_us, __ATOMIC_RELAXED);
 }
 
 void rail_init(struct rail *rail)

@@ -327,7 +327,8 @@ void rig_submit(struct channel *channel, const struct haul_entry *entry)
 {
 	uint32_t tail = channel->header->submission_tail.value;
 
-	assert_true(tail - channel->header->submission_head.value < channel->entries_count);
+	assert_true(tail - ring_load_acquire(&channel->header->submission_head.value) <
+		    channel->entries_count);
 	channel->entries[tail & (channel->entries_count - 1)] = *entry;
 	ring_store_release(&channel->header->submission_tail.value, tail + 1);
 }
