@@ -39,7 +39,9 @@ struct session {
 	pid_t pid;
 	struct outgoing_queue queue;
 	unsigned int queued;
-	bool is_broken; /* closed has been called, or will be */
+	bool is_broken;    /* closed has been called, or will be */
+	bool is_reading;   /* within session_readable, which looks at it after each event */
+	bool is_destroyed; /* within it: session_readable frees it */
 };
 
 static void session_break(struct session *session)
@@ -106,17 +108,21 @@ static bool message_take(struct session *session)
 	return true;
 }
 
-/* Destroying a session in one of its events only marks it: see session_destroy. */
+/* A session that is destroyed in one of its events is freed when all of this is done with it. */
 static void session_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *session = arg;
 
 	(void)fd;
 	(void)what;
+	session->is_reading = true;
 	for (int i = 0; i < SESSION_TURN_MESSAGES && !session->is_broken; i++) {
 		if (!message_take(session))
 			break;
 	}
+	session->is_reading = false;
+	if (session->is_destroyed)
+		free(session);
 }
 
 static void outgoing_free(struct outgoing *outgoing)
@@ -192,7 +198,10 @@ void session_destroy(struct session *session)
 	if (session->writable != NULL)
 		event_free(session->writable);
 	(void)close(session->fd);
-	free(session);
+	session->is_broken = true;
+	session->is_destroyed = true;
+	if (!session->is_reading)
+		free(session);
 }
 
 static int session_queue(struct session *session, const struct haul_frame *frame, int fd)
