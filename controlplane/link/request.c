@@ -81,16 +81,38 @@ static void request_finish(struct request *request)
 		request_free(request);
 }
 
+/* The counter of an error. */
+static uint64_t *refusal_counter(struct requests_stats *stats, int error)
+{
+	switch (-error) {
+	case HAUL_UNAVAILABLE:
+		return &stats->unavailable;
+	case HAUL_DENIED:
+		return &stats->denied;
+	case HAUL_NOT_FOUND:
+		return &stats->absent;
+	case HAUL_EXISTS:
+		return &stats->taken;
+	case HAUL_STALE:
+		return &stats->replaced;
+	case HAUL_INVALID:
+		return &stats->illegal;
+	case HAUL_CORRUPT:
+	case HAUL_VERSION:
+		return &stats->malformed;
+	case HAUL_BUSY:
+		return &stats->busy;
+	default:
+		return &stats->refused;
+	}
+}
+
 static void request_count(struct request *request, int error)
 {
 	struct requests_stats *stats = &request->requests->stats;
 
-	if (error == -HAUL_UNAVAILABLE)
-		stats->unavailable++;
-	else if (error == -HAUL_DENIED)
-		stats->denied++;
-	else if (error != 0)
-		stats->refused++;
+	if (error != 0)
+		(*refusal_counter(stats, error))++;
 	else if (request->type == HAUL_CONTROL_SEGMENT_PUBLISH)
 		stats->published++;
 	else if (request->type == HAUL_CONTROL_SEGMENT_ERASE)
@@ -419,7 +441,7 @@ static void busy_answer(struct requests *requests, const struct haul_frame *fram
 	answer.frame.status = HAUL_BUSY;
 	(void)snprintf(answer.reason, sizeof(answer.reason),
 		       "more than %u requests are outstanding", HAUL_CONTROL_REQUESTS_MAX);
-	requests->stats.refused++;
+	requests->stats.busy++;
 	requests->conf.answer(requests->conf.arg, &answer, -1);
 }
 

@@ -45,7 +45,13 @@ struct requests_stats {
 	uint64_t opened;      /**< SEGMENT_OPEN answered with a descriptor */
 	uint64_t denied;      /**< SEGMENT_OPEN refused for want of a right */
 	uint64_t unavailable; /**< any, ended by its deadline */
-	uint64_t refused;     /**< any, ended with another error */
+	uint64_t absent;      /**< ERASE or OPEN of what there is not */
+	uint64_t taken;       /**< PUBLISH or ERASE of another node's segment */
+	uint64_t replaced;  /**< PUBLISH or ERASE of a node that another incarnation has replaced */
+	uint64_t illegal;   /**< PUBLISH whose buffers skip a state, by the script's word */
+	uint64_t malformed; /**< any, whose record is malformed or of another format */
+	uint64_t busy;      /**< any, beyond HAUL_CONTROL_REQUESTS_MAX */
+	uint64_t refused;   /**< any, ended with another error */
 };
 
 /** Returns 0 or -ENOMEM. */

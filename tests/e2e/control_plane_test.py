@@ -107,6 +107,7 @@ def illegal_transitions_are_refused():
         data = Dataplane(control).wait_published()
         answer = data.publish("s", states=[0, ACTIVE], least=version)
         assert answer.status == INVALID and "vanishes without draining" in answer.reason, answer.reason
+        assert control.stat("request", "illegal") == 1
 
 
 def a_drain_that_was_not_published_is_taken_back():
@@ -219,6 +220,7 @@ def a_partitioned_node_that_was_replaced_is_refused():
         assert "replaced by incarnation 00000000000000a2" in first.wait_state(NODE_REFUSED)
         for answer in (first.publish("s"), first.publish("u"), first.erase("s")):
             assert answer.status in (EXISTS, STALE), (answer.status, answer.reason)
+        assert one.stat("request", "taken") + one.stat("request", "replaced") == 3
         with answering(second):
             code, body = two.get("/v1/segments/s")
         assert code == 200 and body["incarnation"] == "00000000000000a2", body
@@ -363,6 +365,8 @@ def another_nodes_segment_is_not_taken():
         answer = other.publish("s")
         assert (answer.status, answer.reason) == (EXISTS, "segment s belongs to node a")
         assert other.erase("s").status == EXISTS
+        assert other.erase("nothing").status == NOT_FOUND
+        assert (two.stat("request", "taken"), two.stat("request", "absent")) == (2, 1)
 
 
 def redis_absent_at_start():
