@@ -33,7 +33,7 @@
 /** What a record is of, and what its number is then. */
 enum trace_kind {
 	TRACE_NONE = 0,
-	TRACE_BUFFER = 1,   /**< of an own segment; its region's handle */
+	TRACE_BUFFER = 1,   /**< of an own segment; its region's handle, 0 = none yet */
 	TRACE_OPENING = 2,  /**< a segment of another node; the version that is used */
 	TRACE_ENDPOINT = 3, /**< what leads to a peer by one transport; the transport */
 	TRACE_RAIL = 4,     /**< one way of it; transport << 8 | rail */

@@ -19,23 +19,25 @@
 
 /* The legal transitions, one bit a target state. */
 static const uint8_t buffer_transitions[BUFFER_STATE_COUNT] = {
+	[BUFFER_NONE] = 1 << BUFFER_REGISTERING,
 	[BUFFER_REGISTERING] = 1 << BUFFER_ACTIVE | 1 << BUFFER_GONE,
 	[BUFFER_ACTIVE] = 1 << BUFFER_DRAINING,
 	[BUFFER_DRAINING] = 1 << BUFFER_GONE,
 };
 
-static void buffer_set_state(struct buffer *buffer, enum buffer_state state)
+static void buffer_set_state(struct buffer *buffer, enum buffer_state state, const char *why)
 {
 	static const char *const words[BUFFER_STATE_COUNT] = {
-		[BUFFER_REGISTERING] = "registering",
-		[BUFFER_ACTIVE] = "active",
+		[BUFFER_NONE] = "none",     [BUFFER_REGISTERING] = "registering",
+		[BUFFER_ACTIVE] = "active", [BUFFER_DRAINING] = "draining",
 		[BUFFER_GONE] = "gone",
 	};
 	struct trace_event event = { .kind = TRACE_BUFFER,
 				     .segment = buffer->segment->name,
 				     .number = buffer->region,
 				     .from = words[buffer->state],
-				     .to = words[state] };
+				     .to = words[state],
+				     .why = why };
 
 	BUG_ON((buffer_transitions[buffer->state] & 1u << state) == 0);
 	buffer->state = state;
@@ -110,12 +112,23 @@ static void buffer_free_pages(struct drain *drain)
 	job_submit(&buffer->segment->node->lane_long, &buffer->job);
 }
 
+/* Why its segment goes, and it with that. */
+static const char *buffer_why_abandoned(const struct buffer *buffer)
+{
+	return buffer->segment->client->fd < 0 ? "its client is gone" : "its segment goes";
+}
+
 /* Neither its own region nor an extent is touched any more: the row goes while the pages do. */
 static void buffer_go(struct buffer *buffer)
 {
 	struct segment *segment = buffer->segment;
 
-	buffer_set_state(buffer, BUFFER_GONE);
+	char why[TRACE_WHY_BYTES];
+
+	(void)snprintf(why, sizeof(why), "drain ended%s: %s",
+		       segment->client->fd < 0 ? ", its client is gone" : "",
+		       drain_end_text(buffer->drain.end));
+	buffer_set_state(buffer, BUFFER_GONE, why);
 	/* The record of a segment that goes is erased as a whole. */
 	buffer->is_untold = segment->state != SEGMENT_RETIRING;
 	if (buffer->is_untold)
@@ -138,11 +151,11 @@ static void buffer_drained(struct drain *drain)
 }
 
 /* From now on it takes no new operation. */
-static void buffer_drain(struct buffer *buffer)
+static void buffer_drain(struct buffer *buffer, const char *why)
 {
 	struct extent *extent;
 
-	buffer_set_state(buffer, BUFFER_DRAINING);
+	buffer_set_state(buffer, BUFFER_DRAINING, why);
 	buffer->is_leaving = false;
 	buffer->is_untold = false;
 	drain_begin(&buffer->drain, buffer->segment->node, buffer->region, buffer_drained);
@@ -151,9 +164,9 @@ static void buffer_drain(struct buffer *buffer)
 }
 
 /* One that never was ACTIVE: refuse it at once, and free it when the workers have gone round. */
-static void buffer_retire(struct buffer *buffer)
+static void buffer_retire(struct buffer *buffer, const char *why)
 {
-	buffer_set_state(buffer, BUFFER_GONE);
+	buffer_set_state(buffer, BUFFER_GONE, why);
 	buffer->is_untold = false;
 	drain_cut(&buffer->drain, buffer->segment->node, buffer->region, buffer_free_pages);
 }
@@ -173,7 +186,7 @@ __attribute__((format(printf, 3, 4))) static void buffer_fail(struct buffer *buf
 	va_start(arguments, format);
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
-	buffer_retire(buffer);
+	buffer_retire(buffer, reason);
 	segment_buffer_failed(buffer->segment);
 	client_refuse(client, status, "%s", reason);
 }
@@ -251,11 +264,14 @@ void buffer_told(struct buffer *buffer, const struct link_answer *answer)
 	if (buffer->state == BUFFER_GONE) {
 		buffer_settle(buffer);
 	} else if (buffer->state == BUFFER_ACTIVE && is_done) {
-		buffer_drain(buffer);
+		buffer_drain(buffer, buffer->segment->is_private ? "its removal was asked for"
+								 : "its removal is published");
 	} else if (buffer->state == BUFFER_ACTIVE) {
 		buffer_stay(buffer, answer);
 	} else if (is_done) {
-		buffer_set_state(buffer, BUFFER_ACTIVE);
+		buffer_set_state(buffer, BUFFER_ACTIVE,
+				 buffer->segment->is_private ? "registered"
+							     : "registered and published");
 		buffer_answer(buffer);
 	} else {
 		buffer_fail(buffer, answer->status, "%s", answer->reason);
@@ -319,10 +335,10 @@ void buffer_abandon(struct buffer *buffer)
 	case BUFFER_REGISTERING:
 		/* One that is being made goes when its job is done. */
 		if (buffer->is_untold)
-			buffer_retire(buffer);
+			buffer_retire(buffer, buffer_why_abandoned(buffer));
 		break;
 	case BUFFER_ACTIVE:
-		buffer_drain(buffer);
+		buffer_drain(buffer, buffer_why_abandoned(buffer));
 		break;
 	case BUFFER_GONE:
 		buffer->is_untold = false;
@@ -439,7 +455,7 @@ static void buffer_made(struct job *job)
 	buffer_guard(buffer);
 	buffer_warn_of_locks(buffer);
 	if (segment->client->fd < 0) {
-		buffer_retire(buffer);
+		buffer_retire(buffer, buffer_why_abandoned(buffer));
 	} else if (buffer->pages.error != 0) {
 		buffer_fail_of_pages(buffer);
 	} else if (!buffer_register(buffer)) {
@@ -510,7 +526,6 @@ bool buffer_make(struct segment *segment, const struct buffer_spec *spec, int *g
 		return false;
 	}
 	buffer->segment = segment;
-	buffer->state = BUFFER_REGISTERING;
 	buffer->offset = spec->offset;
 	buffer->fault_id = FAULT_NONE;
 	buffer->pages.fd = -1;
@@ -530,6 +545,7 @@ bool buffer_make(struct segment *segment, const struct buffer_spec *spec, int *g
 		free(buffer);
 		return false;
 	}
+	buffer_set_state(buffer, BUFFER_REGISTERING, "asked for");
 	segment->buffer_count++;
 	segment->client->buffers++;
 	segment->client->bytes += buffer->pages.bytes;

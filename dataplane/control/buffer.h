@@ -35,6 +35,7 @@ struct region_spec;
 struct segment;
 
 enum buffer_state {
+	BUFFER_NONE = 0,        /**< not asked for yet */
 	BUFFER_REGISTERING = 1, /**< a job makes and populates it, then its row is published */
 	BUFFER_ACTIVE = 2,      /**< takes operations */
 	BUFFER_DRAINING = 3,    /**< takes no new ones; those under way end */

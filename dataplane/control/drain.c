@@ -12,6 +12,28 @@
 /* How often uses are looked at: they end with the round of a worker, whose length this is not far from. */
 #define DRAIN_INTERVAL_US 500
 
+static const struct counter_spec drain_specs[] = { DRAIN_COUNTERS(COUNTER_SPEC) };
+
+const struct counter_group drain_counters = { "drain", drain_specs, DRAIN_COUNTER_COUNT };
+
+const char *drain_end_text(enum drain_counter end)
+{
+	static const char *const words[DRAIN_COUNTER_COUNT] = {
+		[DRAIN_COUNTER_EMPTY] = "nothing uses it any more",
+		[DRAIN_COUNTER_CUT] = "drain_grace_ms has passed",
+		[DRAIN_COUNTER_STOPPED] = "the daemon stops",
+	};
+
+	BUG_ON((unsigned int)end >= ARRAY_SIZE(words));
+	return words[end];
+}
+
+static void drain_count(struct drain *drain, enum drain_counter end)
+{
+	drain->end = end;
+	counter_add(&drain->node->drains.counters[end], 1);
+}
+
 static void drain_ended(struct quiesce_action *action)
 {
 	struct drain *drain = CONTAINER_OF(action, struct drain, quiesce);
@@ -22,6 +44,7 @@ static void drain_ended(struct quiesce_action *action)
 /* No uses are left: every worker has seen that the region takes no new ones, so that is the end of it. */
 static void drain_finish(struct drain *drain)
 {
+	drain_count(drain, DRAIN_COUNTER_EMPTY);
 	region_retire(&drain->node->engine.regions, drain->region);
 	drain->done(drain);
 }
@@ -68,6 +91,7 @@ static void drain_quiesced(struct quiesce_action *action)
 	}
 	if (drains->timer == NULL) {
 		/* The workers have stopped: uses that are left never end. */
+		drain_count(drain, DRAIN_COUNTER_STOPPED);
 		drain_cut(drain, drain->node, drain->region, drain->done);
 		return;
 	}
@@ -93,7 +117,7 @@ static void drains_on_timer(int fd, short what, void *argument)
 			drain_finish(drain);
 		} else if (drain->until_us <= now_us) {
 			drain_stop_waiting(drain);
-			drains->cut++;
+			drain_count(drain, DRAIN_COUNTER_CUT);
 			drain_cut(drain, drain->node, drain->region, drain->done);
 		}
 	}
@@ -126,6 +150,7 @@ void drains_destroy(struct node *node)
 		return;
 	while ((drain = TAILQ_FIRST(&node->drains.waiting)) != NULL) {
 		drain_stop_waiting(drain);
+		drain_count(drain, DRAIN_COUNTER_STOPPED);
 		drain_cut(drain, node, drain->region, drain->done);
 	}
 	event_free(node->drains.timer);

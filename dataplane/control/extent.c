@@ -3,16 +3,36 @@
 #include "control/extent.h"
 
 #include "base/check.h"
+#include "base/trace.h"
 #include "control/buffer.h"
 #include "control/node.h"
 #include "control/quota.h"
 #include "control/rings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct extent **extent_slot(const struct node *node, uint64_t region)
 {
 	return &node->extents[region_slot(region)];
+}
+
+/* Extents come and go too often for the trace: it has those whose end cut something off. */
+static void extent_trace(const struct extent *extent)
+{
+	struct trace_event event = { .kind = TRACE_BUFFER,
+				     .segment = extent->buffer->segment->name,
+				     .number = extent->region,
+				     .from = "draining",
+				     .to = "gone" };
+	char why[TRACE_WHY_BYTES];
+
+	if (extent->drain.end == DRAIN_COUNTER_EMPTY)
+		return;
+	(void)snprintf(why, sizeof(why), "an extent's drain ended: %s",
+		       drain_end_text(extent->drain.end));
+	event.why = why;
+	trace_write(&event);
 }
 
 /* Nothing touches it any more. */
@@ -23,6 +43,7 @@ static void extent_drained(struct drain *drain)
 	struct node *node = buffer->segment->node;
 	struct asker asker = extent->asker;
 
+	extent_trace(extent);
 	*extent_slot(node, extent->region) = NULL;
 	region_release(&node->engine.regions, extent->region);
 	TAILQ_REMOVE(&buffer->extents, extent, link);

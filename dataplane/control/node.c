@@ -156,14 +156,15 @@ static int node_make_events(struct node *node)
  */
 static int node_make_counters(struct node *node)
 {
-	struct counter_group groups[4 + TRANSPORTS_MAX] = { worker_counters, region_counters };
+	struct counter_group groups[5 + TRANSPORTS_MAX] = { worker_counters, region_counters };
 	int error;
 
 	for (uint32_t i = 0; i < node->driver_count; i++)
 		groups[2 + i] = *node->drivers[i].ops->counters;
 	groups[2 + node->driver_count] = opening_counters;
 	groups[3 + node->driver_count] = refusal_counters;
-	error = counters_create(node->conf->counters_file, groups, 4 + node->driver_count,
+	groups[4 + node->driver_count] = drain_counters;
+	error = counters_create(node->conf->counters_file, groups, 5 + node->driver_count,
 				node->engine.options.worker_count, &node->counters);
 	if (error != 0) {
 		log_error("node", "counters file %s: cannot be made: %s", node->conf->counters_file,
@@ -172,6 +173,7 @@ static int node_make_counters(struct node *node)
 	}
 	node->opening_counters = counters_block(node->counters, 2 + node->driver_count, 0);
 	node->refusals.counters = counters_block(node->counters, 3 + node->driver_count, 0);
+	node->drains.counters = counters_block(node->counters, 4 + node->driver_count, 0);
 	return 0;
 }
 

@@ -77,7 +77,7 @@ expect '^state +alive' haulctl peer show b
 expect '^no rail leads there' haulctl peer show b
 expect 'control +node +a: unknown -> published$' haulctl trace
 expect 'control +opening +models/kv of a version 1: none -> current: opened$' haulctl trace
-expect 'control +buffer +models/kv region [0-9a-f]{12}: registering -> active$' haulctl trace --segment models/kv
+expect 'control +buffer +models/kv region [0-9a-f]{12}: registering -> active: registered and published$' haulctl trace --segment models/kv
 expect 'worker 0 +rail +a rail 0: connecting -> up: connected, or heard again$' haulctl trace --peer a
 same 'a trace of nobody' '' "$(haulctl trace --peer nobody)"
 same 'a trace as JSON' 'opening none current' "$(haulctl --json trace --segment models/kv | python3 -c 'import json, sys

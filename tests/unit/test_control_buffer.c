@@ -8,6 +8,7 @@
 #include "base/descriptor.h"
 #include "base/memfd.h"
 #include "base/seqpacket.h"
+#include "base/trace.h"
 #include "node_rig.h"
 #include "unit.h"
 
@@ -495,7 +496,8 @@ static void buffer_remove__waits_for_uses_or_grace(void **state)
 	assert_int_equal(client.header->completion_tail.value, 0);
 	uses_drop(uses, region);
 	expect_completion(1, HAUL_OK, HAUL_REASON_NONE);
-	assert_int_equal(rig->node.drains.cut, 0);
+	assert_int_equal(rig->node.drains.counters[DRAIN_COUNTER_CUT], 0);
+	assert_int_equal(rig->node.drains.counters[DRAIN_COUNTER_EMPTY], 1);
 	rig->conf.drain_grace_ms = 100;
 	add_send(segment, 0, BYTES, 0);
 	assert_int_equal(add_finish(&answer), HAUL_OK);
@@ -504,7 +506,8 @@ static void buffer_remove__waits_for_uses_or_grace(void **state)
 	remove_send(answer.create.region, 2);
 	expect_completion(2, HAUL_OK, HAUL_REASON_NONE);
 	assert_true(clock_now_us() - began_us >= 100000);
-	assert_int_equal(rig->node.drains.cut, 1);
+	assert_int_equal(rig->node.drains.counters[DRAIN_COUNTER_CUT], 1);
+	assert_int_equal(rig->node.drains.counters[DRAIN_COUNTER_EMPTY], 1);
 	client_die(&client);
 }
 
@@ -558,6 +561,89 @@ static void buffer_remove__daemon_stops_in_the_middle(void **state)
 	/* And teardown stops it. */
 }
 
+static struct trace_view *trace_view_open(void)
+{
+	struct trace_view *view = NULL;
+	char path[sizeof(rig->conf.counters_file) + sizeof(TRACE_SUFFIX)];
+
+	(void)snprintf(path, sizeof(path), "%s" TRACE_SUFFIX, rig->conf.counters_file);
+	assert_int_equal(trace_open(path, &view), 0);
+	return view;
+}
+
+/* The trace's next record of a buffer. */
+static void expect_traced(struct trace_view *view, uint64_t region, const char *from,
+			  const char *to, const char *why)
+{
+	struct trace_record record = { 0 };
+	uint64_t missed = 0;
+
+	do
+		assert_true(trace_next(view, &record, &missed));
+	while (record.kind != TRACE_BUFFER);
+	assert_int_equal(missed, 0);
+	assert_int_equal(record.number, region);
+	assert_string_equal(record.from, from);
+	assert_string_equal(record.to, to);
+	assert_string_equal(record.why, why);
+}
+
+/* Create one whose drain will find an operation under way. */
+static uint64_t create_used(const char *name, struct uses *uses)
+{
+	union node_message answer;
+	void *address;
+
+	client_create_send(&client, name, BYTES, HAUL_SEGMENT_PRIVATE);
+	assert_int_equal(client_create_finish(rig, &client, &answer, &address), HAUL_OK);
+	munmap(address, BYTES);
+	uses_add(uses, answer.create.region);
+	return answer.create.region;
+}
+
+static void buffer_set_state__leaves_a_record_with_words(void **state)
+{
+	struct uses *uses = &rig->node.engine.workers[0]->uses;
+	struct trace_view *view = trace_view_open();
+	union node_message message;
+	uint64_t region;
+	int fd;
+
+	(void)state;
+	create(BYTES, 0);
+	region = first_region();
+	remove_send(region, 1);
+	expect_rows(1, HAUL_BUFFER_DRAINING, &message);
+	control_answer(rig, &message, HAUL_OK, -1);
+	expect_rows(0, 0, &message);
+	control_answer(rig, &message, HAUL_OK, -1);
+	expect_completion(1, HAUL_OK, HAUL_REASON_NONE);
+	expect_traced(view, REGION_NONE, "none", "registering", "asked for");
+	expect_traced(view, region, "registering", "active", "registered and published");
+	expect_traced(view, region, "active", "draining", "its removal is published");
+	expect_traced(view, region, "draining", "gone", "drain ended: nothing uses it any more");
+	rig->conf.drain_grace_ms = 20;
+	region = create_used("cut", uses);
+	remove_send(region, 2);
+	expect_completion(2, HAUL_OK, HAUL_REASON_NONE);
+	expect_traced(view, REGION_NONE, "none", "registering", "asked for");
+	expect_traced(view, region, "registering", "active", "registered");
+	expect_traced(view, region, "active", "draining", "its removal was asked for");
+	expect_traced(view, region, "draining", "gone", "drain ended: drain_grace_ms has passed");
+	region = create_used("left", uses);
+	client_die(&client);
+	NODE_AWAIT(rig, rig->node.buffers[region_slot(region)] == NULL);
+	assert_int_equal(rig->node.drains.counters[DRAIN_COUNTER_CUT], 2);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &message, &fd);
+	control_answer(rig, &message, HAUL_OK, -1);
+	expect_traced(view, REGION_NONE, "none", "registering", "asked for");
+	expect_traced(view, region, "registering", "active", "registered");
+	expect_traced(view, region, "active", "draining", "its client is gone");
+	expect_traced(view, region, "draining", "gone",
+		      "drain ended, its client is gone: drain_grace_ms has passed");
+	trace_close(view);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -576,6 +662,7 @@ int main(void)
 		CASE(buffer_remove__waits_for_uses_or_grace),
 		CASE(buffer_remove__client_dies_at_every_moment),
 		CASE(buffer_remove__daemon_stops_in_the_middle),
+		CASE(buffer_set_state__leaves_a_record_with_words),
 #undef CASE
 	};
 
