@@ -6,7 +6,8 @@
  *   chaos_client poison MAP               before all else: poison in every slot
  *   chaos_client release MAP CLIENT       after its death: take its locks from it
  *   chaos_client audit MAP                nothing is under way any more: look at every slot
- *   chaos_client names                    names of the counts, and where they are: name, offset, bytes of a client's
+ *   chaos_client names                    bytes of the map, where the counts are, how many memories each client has and
+ *                                         the bytes of each, the names of the counts
  *   chaos_client counters FILE            a daemon's counters: group.name value
  *
  * MAP is the descriptor of the map; those of the arenas follow it. A client that starts finishes what its former life has
@@ -34,6 +35,7 @@
 struct client {
 	struct chaos chaos;
 	struct work work;
+	struct parts parts;
 	const char *socket;
 	struct haul_memory memory[CHAOS_ARENAS];
 	bool is_made[CHAOS_ARENAS];
@@ -65,11 +67,12 @@ static void client_make(uint32_t arena)
 {
 	uint32_t number = client.chaos.client;
 	struct haul_segment_options options = {
-		.bytes = CHAOS_ARENA_BYTES,
+		.bytes = arena == CHAOS_BUFFERS ? 0 : CHAOS_ARENA_BYTES,
+		.space_bytes = CHAOS_ARENA_BYTES,
 		.readers = "*",
 		.writers = "*",
-		.is_given = 1,
-		.fd = client.chaos.fds[number][arena],
+		.is_given = arena != CHAOS_BUFFERS,
+		.fd = client.chaos.fds[number][arena][0],
 		.is_private = arena == CHAOS_PRIVATE,
 	};
 	char name[32];
@@ -88,6 +91,8 @@ static void client_make(uint32_t arena)
 	}
 	client.is_made[arena] = true;
 	client.work.memory = client.memory[CHAOS_PRIVATE];
+	if (arena == CHAOS_BUFFERS)
+		parts_begin(&client.parts, arena, &client.memory[arena]);
 	chaos_count(&client.chaos, COUNT_creations);
 }
 
@@ -103,6 +108,7 @@ static bool client_remove(uint32_t arena)
 		return false;
 	}
 	slot_take_arena(&client.chaos, client.chaos.client, arena, "when its segment was removed");
+	parts_end(&client.parts, arena);
 	chaos_count(&client.chaos, COUNT_removals);
 	client.is_made[arena] = false;
 	client.make_us[arena] =
@@ -126,6 +132,7 @@ static void client_attach(void)
 		usleep(50000);
 		return;
 	}
+	client.parts.haul = client.work.haul;
 	chaos_count(&client.chaos, COUNT_attachments);
 	memset(client.make_us, 0, sizeof(client.make_us));
 }
@@ -157,8 +164,10 @@ static void client_disconnected(int error)
 		usleep(1000);
 	work_end_all(&client.work, "when its daemon was gone");
 	work_forget_handles(&client.work);
-	for (uint32_t arena = 0; arena < CHAOS_PRIVATE; arena++)
+	for (uint32_t arena = 0; arena < CHAOS_PRIVATE; arena++) {
 		slot_take_arena(chaos, chaos->client, arena, "when its daemon was gone");
+		parts_end(&client.parts, arena);
+	}
 	memset(client.is_made, 0, sizeof(client.is_made));
 }
 
@@ -173,6 +182,7 @@ static void client_look(void)
 	for (uint32_t arena = 0; arena < CHAOS_ARENAS; arena++)
 		slot_look(&client.chaos, client.chaos.client, arena, false, "while it rested");
 	work_watch(&client.work);
+	parts_watch(&client.parts);
 }
 
 static void client_maybe_remove(void)
@@ -183,7 +193,7 @@ static void client_maybe_remove(void)
 	if (conduct->remove_ms == 0 || clock_now_us() < client.remove_us)
 		return;
 	arena = (uint32_t)chaos_below(&client.chaos, CHAOS_PRIVATE);
-	if (client.is_made[arena])
+	if (client.is_made[arena] && !parts_is_leaving(&client.parts, arena))
 		client_remove(arena);
 	client.remove_us = clock_now_us() + client_pause_us(conduct->remove_ms);
 }
@@ -209,6 +219,7 @@ static int client_round(void)
 		work_begin(&client.work);
 		client_maybe_cancel();
 		client_maybe_remove();
+		parts_round(&client.parts);
 	}
 	count = haul_submit(client.work.haul);
 	if (count >= 0)
@@ -224,7 +235,7 @@ static void client_finish(void)
 		clock_now_us() + client.chaos.map->conduct.timeout_ms * 1000 + CLIENT_GONE_US;
 	int error = 0;
 
-	while (client.work.open > 0 && error == 0 && clock_now_us() < until_us)
+	while (client.work.open + client.parts.open > 0 && error == 0 && clock_now_us() < until_us)
 		error = client_round();
 	if (error != 0)
 		return;
@@ -262,6 +273,8 @@ static int client_begin(int map, uint32_t number, const char *socket)
 	client.chaos.random = client.chaos.map->seed * 1000003 + number * UINT64_C(7919) +
 			      atomic_load(&client.chaos.map->number[number]);
 	client.work.chaos = &client.chaos;
+	client.parts.chaos = &client.chaos;
+	client.work.parts = &client.parts;
 	for (uint32_t arena = 0; arena < CHAOS_PRIVATE; arena++)
 		slot_take_arena(&client.chaos, number, arena, "after its owner's death");
 	work_end_all(&client.work, "after its client's death");
@@ -334,8 +347,17 @@ static int client_names(void)
 #undef CLIENT_NAME
 	};
 
-	printf("%zu %zu %u %llu\n", sizeof(struct chaos_map), offsetof(struct chaos_map, counts),
-	       CHAOS_ARENAS, (unsigned long long)CHAOS_ARENA_BYTES);
+	uint32_t memories = 0;
+
+	for (uint32_t arena = 0; arena < CHAOS_ARENAS; arena++)
+		memories += chaos_memories(arena);
+	printf("%zu %zu %u\n", sizeof(struct chaos_map), offsetof(struct chaos_map, counts),
+	       memories);
+	for (uint32_t arena = 0; arena < CHAOS_ARENAS; arena++) {
+		for (uint32_t i = 0; i < chaos_memories(arena); i++)
+			printf("%llu\n",
+			       (unsigned long long)CHAOS_ARENA_BYTES / chaos_memories(arena));
+	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
 		printf("%s\n", names[i]);
 	return 0;

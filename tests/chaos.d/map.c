@@ -8,6 +8,26 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+/* Its memories one after the other, in a place that has room for all. */
+static int chaos_map_arena(struct chaos *chaos, uint32_t client, uint32_t arena, int fd)
+{
+	uint32_t count = chaos_memories(arena);
+	size_t bytes = CHAOS_ARENA_BYTES / count;
+	uint8_t *memory =
+		mmap(NULL, CHAOS_ARENA_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -1;
+	chaos->memory[client][arena] = memory;
+	for (uint32_t i = 0; i < count; i++) {
+		chaos->fds[client][arena][i] = fd + (int)i;
+		if (mmap(memory + i * bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			 fd + (int)i, 0) == MAP_FAILED)
+			return -1;
+	}
+	return 0;
+}
+
 int chaos_attach(struct chaos *chaos, int map_fd, uint32_t client)
 {
 	void *map =
@@ -21,14 +41,10 @@ int chaos_attach(struct chaos *chaos, int map_fd, uint32_t client)
 	if (chaos->map->clients > CHAOS_CLIENTS_MAX || client >= chaos->map->clients)
 		return -1;
 	for (uint32_t i = 0; i < chaos->map->clients; i++) {
-		for (uint32_t j = 0; j < CHAOS_ARENAS; j++, fd++) {
-			void *memory = mmap(NULL, CHAOS_ARENA_BYTES, PROT_READ | PROT_WRITE,
-					    MAP_SHARED, fd, 0);
-
-			if (memory == MAP_FAILED)
+		for (uint32_t j = 0; j < CHAOS_ARENAS; j++) {
+			if (chaos_map_arena(chaos, i, j, fd) != 0)
 				return -1;
-			chaos->memory[i][j] = memory;
-			chaos->fds[i][j] = fd;
+			fd += (int)chaos_memories(j);
 		}
 	}
 	return 0;
@@ -52,6 +68,16 @@ uint64_t chaos_below(struct chaos *chaos, uint64_t bound)
 bool chaos_chance(struct chaos *chaos, uint64_t ppm)
 {
 	return chaos_below(chaos, 1000000) < ppm;
+}
+
+bool chaos_stood_still(const struct chaos *chaos, uint64_t since_us)
+{
+	const struct chaos_node *node = &chaos->map->node[chaos_node_of(chaos, chaos->client)];
+	uint64_t stopped_us = atomic_load(&node->stopped_us);
+	uint64_t continued_us = atomic_load(&node->continued_us);
+
+	return stopped_us > continued_us ||
+	       (continued_us != 0 && continued_us + CHAOS_GRACE_US > since_us);
 }
 
 void chaos_lock(struct chaos *chaos, struct chaos_slot *slot)

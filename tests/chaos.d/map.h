@@ -24,11 +24,17 @@
 #define CHAOS_CLIENTS_MAX 12u
 #define CHAOS_ARENAS \
 	3u /* of each client: the last one is private, the local side of its operations */
+#define CHAOS_BUFFERS     1u /* this one has a buffer for each part; any other is one buffer */
 #define CHAOS_PRIVATE     (CHAOS_ARENAS - 1)
+#define CHAOS_PARTS       4u  /* of an arena: what may come and go by itself */
 #define CHAOS_SLOTS       32u /* of each arena */
 #define CHAOS_SLOT_BYTES  65536u
 #define CHAOS_ARENA_BYTES ((uint64_t)CHAOS_SLOTS * CHAOS_SLOT_BYTES)
+#define CHAOS_PART_SLOTS  (CHAOS_SLOTS / CHAOS_PARTS)
 #define CHAOS_EVENT_BYTES 128u
+
+/* What a busy machine may add to a deadline when no daemon was stopped. */
+#define CHAOS_GRACE_US 12000000u
 
 /* X(name): what is counted; the conductor sums it over the clients and reads the names from `chaos_client names`. */
 #define CHAOS_COUNTS(X) \
@@ -46,6 +52,9 @@
 	X(batches)      \
 	X(removals)     \
 	X(creations)    \
+	X(buffers_gone) \
+	X(stayed)       \
+	X(additions)    \
 	X(openings)     \
 	X(attachments)  \
 	X(refused)      \
@@ -88,9 +97,22 @@ struct chaos_slot {
 	uint64_t changed_us; /* when the state was last changed */
 };
 
+enum chaos_part_state {
+	PART_GONE = 0,   /* its owner has the memory: nothing may land */
+	PART_COMING = 1, /* likewise, and nobody begins an operation there */
+	PART_THERE = 2,
+};
+
+/* A part of an arena that comes and goes while the arena's segment lives. */
+struct chaos_part {
+	_Atomic uint64_t state; /* enum chaos_part_state; by the owner */
+	uint64_t reserved[7];
+};
+
 struct chaos_arena {
 	_Atomic uint64_t life; /* goes up each time its owner has the memory back */
 	uint64_t reserved[7];
+	struct chaos_part parts[CHAOS_PARTS];
 	struct chaos_slot slots[CHAOS_SLOTS];
 };
 
@@ -116,7 +138,8 @@ struct chaos_conduct {
 	uint64_t keep_stale_ppm; /* of the operations that end STALE: the handle is used again */
 	uint64_t remote_only;    /* 1 = nobody uses arenas of the own node */
 	uint64_t gone_ms;        /* a removed segment is away, at most */
-	uint64_t reserved[5];
+	uint64_t part_ms; /* between two removals of a client's parts, on average; 0 = none */
+	uint64_t reserved[4];
 };
 
 struct chaos_map {
@@ -146,7 +169,7 @@ struct chaos {
 	uint32_t client;
 	uint64_t random;
 	uint8_t *memory[CHAOS_CLIENTS_MAX][CHAOS_ARENAS];
-	int fds[CHAOS_CLIENTS_MAX][CHAOS_ARENAS];
+	int fds[CHAOS_CLIENTS_MAX][CHAOS_ARENAS][CHAOS_PARTS];
 };
 
 /** Bytes of operation ids: client above, number below; they leave 13 bits for a word's place and one for poison. */
@@ -169,6 +192,15 @@ static inline uint32_t chaos_node_of(const struct chaos *chaos, uint32_t client)
 {
 	return client % (uint32_t)chaos->map->nodes;
 }
+
+/** Of how many memories an arena consists, one after the other. */
+static inline uint32_t chaos_memories(uint32_t arena)
+{
+	return arena == CHAOS_BUFFERS ? CHAOS_PARTS : 1;
+}
+
+/** Has this client's own dataplane stood still since then? What it owes may be late by that. */
+bool chaos_stood_still(const struct chaos *chaos, uint64_t since_us);
 
 /** Take a slot's lock; waits for who has it, who never keeps it over a call of haul. */
 void chaos_lock(struct chaos *chaos, struct chaos_slot *slot);

@@ -204,13 +204,11 @@ void slot_end(struct chaos *chaos, struct slot_place place, enum slot_holds hold
 	slot->until_us = now_us + rest_ms * 1000;
 }
 
-void slot_take_arena(struct chaos *chaos, uint32_t client, uint32_t arena, const char *when)
+/* From the slot of `place` on. */
+static void slot_take(struct chaos *chaos, struct slot_place place, uint32_t count,
+		      const char *when)
 {
-	struct slot_place place = { .client = client, .arena = arena };
-
-	/* Who begins an operation from now on knows that it must not land. */
-	atomic_fetch_add(&chaos->map->arenas[client][arena].life, 1);
-	for (; place.slot < CHAOS_SLOTS; place.slot++) {
+	for (uint32_t i = 0; i < count; i++, place.slot++) {
 		struct chaos_slot *slot = slot_at(chaos, place);
 
 		chaos_lock(chaos, slot);
@@ -222,6 +220,26 @@ void slot_take_arena(struct chaos *chaos, uint32_t client, uint32_t arena, const
 		slot->changed_us = clock_now_us();
 		chaos_unlock(slot);
 	}
+}
+
+void slot_take_arena(struct chaos *chaos, uint32_t client, uint32_t arena, const char *when)
+{
+	struct slot_place place = { .client = client, .arena = arena };
+
+	/* Who begins an operation from now on knows that it must not land. */
+	atomic_fetch_add(&chaos->map->arenas[client][arena].life, 1);
+	for (uint32_t i = 0; i < CHAOS_PARTS; i++)
+		atomic_store(&chaos->map->arenas[client][arena].parts[i].state, PART_GONE);
+	slot_take(chaos, place, CHAOS_SLOTS, when);
+}
+
+void slot_take_part(struct chaos *chaos, uint32_t client, uint32_t arena, uint32_t part,
+		    const char *when)
+{
+	struct slot_place place = { client, arena, part * CHAOS_PART_SLOTS };
+
+	atomic_store(&chaos->map->arenas[client][arena].parts[part].state, PART_GONE);
+	slot_take(chaos, place, CHAOS_PART_SLOTS, when);
 }
 
 void slot_look(struct chaos *chaos, uint32_t client, uint32_t arena, bool is_all, const char *when)

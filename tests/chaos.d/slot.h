@@ -45,6 +45,10 @@ void slot_end(struct chaos *chaos, struct slot_place place, enum slot_holds hold
 /** A client has an arena's memory back: from now on nothing may land there. */
 void slot_take_arena(struct chaos *chaos, uint32_t client, uint32_t arena, const char *when);
 
+/** Likewise of a part of one. */
+void slot_take_part(struct chaos *chaos, uint32_t client, uint32_t arena, uint32_t part,
+		    const char *when);
+
 /** Look at slots that rest, of one arena; those whose time is over are free. With is_all at all that are not in use. */
 void slot_look(struct chaos *chaos, uint32_t client, uint32_t arena, bool is_all, const char *when);
 

@@ -13,12 +13,14 @@
 /* Set in the user_data of a cancellation. */
 #define WORK_CANCEL_BIT (UINT64_C(1) << 63)
 
-/* What a busy machine may add to a deadline, and to a cancellation, when no daemon was stopped. */
-#define WORK_GRACE_US        12000000u
+/* What a busy machine may add to a cancellation when no daemon was stopped. */
 #define WORK_CANCEL_GRACE_US 3000000u
 
 /* Between two attempts to open what could not be opened. */
 #define WORK_RETRY_US 400000u
+
+/* Of the draws that find a part gone: begun all the same. */
+#define WORK_GONE_PPM 150000u
 
 static void work_say(struct work *work, enum chaos_count count, const char *what, uint64_t id)
 {
@@ -32,18 +34,6 @@ static void work_say(struct work *work, enum chaos_count count, const char *what
 static struct slot_place work_near(const struct work *work, uint32_t slot)
 {
 	return (struct slot_place){ work->chaos->client, CHAOS_PRIVATE, slot };
-}
-
-/* Has this client's own dataplane stood still since then? What it owes may be late by that. */
-static bool work_stood_still(const struct work *work, uint64_t since_us)
-{
-	const struct chaos_map *map = work->chaos->map;
-	const struct chaos_node *node = &map->node[chaos_node_of(work->chaos, work->chaos->client)];
-	uint64_t stopped_us = atomic_load(&node->stopped_us);
-	uint64_t continued_us = atomic_load(&node->continued_us);
-
-	return stopped_us > continued_us ||
-	       (continued_us != 0 && continued_us + WORK_GRACE_US > since_us);
 }
 
 /* Have a handle for an arena, now or later. The life before and after says which life it is of. */
@@ -115,6 +105,27 @@ static void work_range(struct work *work, struct chaos_slot *slot)
 	slot->start = (uint32_t)chaos_below(chaos, CHAOS_SLOT_BYTES - slot->length + 1);
 }
 
+/* Nothing may land in a part that is gone, whatever the segment's handle. */
+static bool work_is_forbidden(const struct work *work, struct slot_place far)
+{
+	const struct chaos_arena *arena = &work->chaos->map->arenas[far.client][far.arena];
+
+	return work->handles[far.client][far.arena].life != atomic_load(&arena->life) ||
+	       (far.arena == CHAOS_BUFFERS &&
+		atomic_load(&arena->parts[far.slot / CHAOS_PART_SLOTS].state) != PART_THERE);
+}
+
+/* May an operation begin there? Of those on a part that is gone a few are enough. Under the slot's lock. */
+static bool work_may_begin(struct work *work, struct slot_place far)
+{
+	const struct chaos_arena *arena = &work->chaos->map->arenas[far.client][far.arena];
+	const struct chaos_part *part = &arena->parts[far.slot / CHAOS_PART_SLOTS];
+	uint64_t state = far.arena == CHAOS_BUFFERS ? atomic_load(&part->state) : PART_THERE;
+
+	return slot_at(work->chaos, far)->state == SLOT_FREE && state != PART_COMING &&
+	       (state == PART_THERE || chaos_chance(work->chaos, WORK_GONE_PPM));
+}
+
 /* Both slots are locked: the operation is on them from now on. */
 static void work_occupy(struct work *work, struct slot_place near, struct slot_place far,
 			bool is_read)
@@ -144,8 +155,7 @@ static void work_occupy(struct work *work, struct slot_place near, struct slot_p
 	operation->id = here->id;
 	operation->far = far;
 	operation->life = work->handles[far.client][far.arena].life;
-	operation->is_forbidden =
-		operation->life != atomic_load(&chaos->map->arenas[far.client][far.arena].life);
+	operation->is_forbidden = work_is_forbidden(work, far);
 	there->is_taken = operation->is_forbidden;
 	there->state = SLOT_BUSY;
 	/* What is forbidden could only read poison. */
@@ -186,7 +196,7 @@ static void work_prepare(struct work *work, struct slot_place near, uint32_t bat
 	entry->user_data = slot->id;
 	entry->timeout_ms = work_timeout_ms(work);
 	operation->batch = batch;
-	operation->due_us = clock_now_us() + entry->timeout_ms * UINT64_C(1000) + WORK_GRACE_US;
+	operation->due_us = clock_now_us() + entry->timeout_ms * UINT64_C(1000) + CHAOS_GRACE_US;
 	work->open++;
 	chaos_count(chaos, COUNT_tried);
 }
@@ -203,7 +213,7 @@ static bool work_begin_one(struct work *work, uint32_t batch, bool is_last)
 		return false;
 	chaos_lock(chaos, slot_at(chaos, near));
 	chaos_lock(chaos, slot_at(chaos, far));
-	is_begun = slot_at(chaos, far)->state == SLOT_FREE;
+	is_begun = work_may_begin(work, far);
 	if (is_begun) {
 		if (!slot_check(chaos, far, SLOT_POISON, "before it is used"))
 			slot_poison(chaos, far);
@@ -239,7 +249,8 @@ static void work_begin_batch(struct work *work)
 	haul_prep_batch(last, batch, 1);
 	open->members++;
 	open->ended++; /* it asks for no completion of its own */
-	open->due_us = clock_now_us() + work->chaos->map->conduct.timeout_ms * 1000 + WORK_GRACE_US;
+	open->due_us =
+		clock_now_us() + work->chaos->map->conduct.timeout_ms * 1000 + CHAOS_GRACE_US;
 	chaos_count(work->chaos, COUNT_batches);
 }
 
@@ -308,7 +319,7 @@ static void work_cancelled(struct work *work, const struct haul_completion *comp
 			 completion->user_data);
 	/* This client may have waited for an answer since it last looked; then it had not come too late, but been seen late. */
 	if (work->looked_us > cancel->began_us + HAUL_CANCEL_MS * 1000 + WORK_CANCEL_GRACE_US &&
-	    !work_stood_still(work, cancel->began_us))
+	    !chaos_stood_still(work->chaos, cancel->began_us))
 		work_say(work, COUNT_late, "LATE: a cancellation took too long",
 			 completion->user_data);
 	cancel->user_data = 0;
@@ -407,6 +418,8 @@ int work_reap(struct work *work, uint64_t timeout_us)
 			work_batch_ended(work, &completions[i]);
 		else if ((completions[i].user_data & WORK_CANCEL_BIT) != 0)
 			work_cancelled(work, &completions[i]);
+		else if ((completions[i].user_data & PARTS_BIT) != 0)
+			parts_removed(work->parts, &completions[i]);
 		else
 			work_ended(work, &completions[i]);
 	}
@@ -424,7 +437,7 @@ void work_watch(struct work *work)
 		struct work_operation *operation = &work->operations[i];
 
 		if (operation->id == 0 || now_us < operation->due_us ||
-		    work_stood_still(work, operation->due_us - WORK_GRACE_US))
+		    chaos_stood_still(work->chaos, operation->due_us - CHAOS_GRACE_US))
 			continue;
 		work_say(work, COUNT_missing, "MISSING: not ended by its deadline", operation->id);
 		operation->due_us = UINT64_MAX;
@@ -433,7 +446,7 @@ void work_watch(struct work *work)
 		struct work_batch *batch = &work->batches[i];
 
 		if (batch->members == 0 || now_us < batch->due_us ||
-		    work_stood_still(work, batch->due_us - WORK_GRACE_US))
+		    chaos_stood_still(work->chaos, batch->due_us - CHAOS_GRACE_US))
 			continue;
 		work_say(work, COUNT_missing, "MISSING: a batch that does not end", i);
 		batch->due_us = UINT64_MAX;

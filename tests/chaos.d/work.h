@@ -7,7 +7,7 @@
 #define CHAOS_WORK_H
 
 #include "api/haul.h"
-#include "tests/chaos.d/slot.h"
+#include "tests/chaos.d/parts.h"
 
 #define WORK_BATCHES 8u
 #define WORK_CANCELS 32u
@@ -47,6 +47,7 @@ struct work_cancel {
 struct work {
 	struct chaos *chaos;
 	struct haul *haul;
+	struct parts *parts;       /**< whose completions come by the same ring */
 	struct haul_memory memory; /**< the private arena */
 	struct work_handle handles[CHAOS_CLIENTS_MAX][CHAOS_ARENAS];
 	struct work_operation operations[CHAOS_SLOTS]; /**< by private slot */
