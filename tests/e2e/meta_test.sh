@@ -3,10 +3,11 @@
 # Goal: the rows "meta" of the acceptance matrix with real daemons: what is known of a segment survives whatever the store
 # does, and nothing of what has gone is ever used. Method: two nodes on a wire and a Redis of their own; a probe on a
 # writes, reads and verifies all the while, and one thing after another is done to the record of its segment or to its
-# owner. Orders of events that only a test can make are in test_control_refresh.c and test_engine_target.c.
+# owner; buffers of one go while they are read. Orders of events that only a test can make are in test_control_refresh.c and test_engine_target.c.
 # shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
 e2e_need redis-server
+REMOVER=$CLUSTER_BUILD/tests/e2e/remover
 
 RECORD="haul:{$CLUSTER_NAME}:segment:data"
 
@@ -135,10 +136,41 @@ meta_peers_port_changes() {
 	expect '^OK: ' probe a write data 0 65536
 }
 
+# remover WORDS...: a program that has both ends and removes a buffer. Its line must have no count wrong.
+remover() {
+	timeout 120 "$REMOVER" "$CLUSTER_DIR/a.attach.sock" "$CLUSTER_DIR/b.attach.sock" "$@" >"$CLUSTER_DIR/remover.out" 2>&1 ||
+		fail "remover $1: $(tail -n 5 "$CLUSTER_DIR/remover.out")"
+	expect "^REMOVED $1 ok=[1-9][0-9]* .*removed=[1-9][0-9]* .* open=0 stale=0 wrong=0$" cat "$CLUSTER_DIR/remover.out"
+}
+
+# of_b WORDS...: what haulctl says on the owner's node.
+of_b() {
+	"$HAULCTL" --socket "$CLUSTER_DIR/b.http.sock" "$@"
+}
+
+# The phases of a removal in their order, as the store and the owner's trace have them: the program sees to the rest.
 meta_dereg_while_reads_in_flight() {
+	local pid row='^ +0 +4\.0 MiB +[0-9a-f]+ +read,write +draining$'
+	mkfifo "$CLUSTER_DIR/go"
+	remover reads "$(cluster_pid a.data)" <>"$CLUSTER_DIR/go" &
+	pid=$!
+	cluster_wait 60 "reads under way when their buffer is to go" grep -q '^PENDING' "$CLUSTER_DIR/remover.out"
+	expect "$row" of_b segment show removed # told first, and there while they are under way
+	echo >"$CLUSTER_DIR/go"
+	wait "$pid" || fail "the removal under reads"
+	of_b trace --segment removed | grep -E ' buffer .* (draining|gone): ' >"$CLUSTER_DIR/removed.trace"
+	expect ': active -> draining: its removal is published$' tail -n 20 "$CLUSTER_DIR/removed.trace"
+	expect ': draining -> gone: drain ended: nothing uses it any more$' tail -n 20 "$CLUSTER_DIR/removed.trace"
+	echo "- a removal that cannot be published leaves the buffer as it is"
+	remover unavailable "$(cluster_pid b.control)"
+	remover unavailable "$(cluster_pid redis)"
+}
+
+# An owner that is killed while its memory is written and read.
+meta_owner_dies_while_reads_in_flight() {
 	loop 40
 	sleep 1
-	disown_segment "$OWNER" # its memory goes while it is written and read
+	disown_segment "$OWNER"
 	sleep 1
 	own b data 1048576
 	sleep 2
@@ -164,11 +196,14 @@ meta_absent_twice() {
 cluster_redis_start
 cluster_node a "$(cluster_wire server 10.77.0.1/24)"
 cluster_node b "$(cluster_wire client 10.77.0.2/24)"
+# What is under way when a buffer goes is to end of itself.
+echo 'drain_grace_ms = 20000;' >>"$CLUSTER_DIR/b.data.conf"
 cluster_node_start a
 cluster_node_start b
 own b data 1048576
 for row in unreachable_below_threshold malformed_on_refresh null_or_empty_descriptor \
-	restart_same_name_address_and_keys dereg_while_reads_in_flight absent_twice peers_port_changes; do
+	restart_same_name_address_and_keys dereg_while_reads_in_flight owner_dies_while_reads_in_flight absent_twice \
+	peers_port_changes; do
 	case "${1-$row}" in
 	"$row")
 		echo "- $row"

@@ -6,6 +6,7 @@
  *   remover INITIATOR TARGET extents SECONDS    so do extents of one buffer, by their handles
  *   remover INITIATOR TARGET unavailable REDIS  one is to go while that process stands still
  *   remover INITIATOR TARGET hung DAEMON        one goes while that process, the initiator's daemon, stands still
+ *   remover INITIATOR TARGET reads DAEMON       the same while it reads; DAEMON goes on at a line of standard input
  *
  * It attaches to the daemon at the socket INITIATOR, which writes, and to the one at TARGET, where it owns the segment:
  * so it sees what lands, and when. Memory is poisoned when its removal has completed, and looked at again later. The last
@@ -28,7 +29,10 @@
 #define BUFFER_BYTES (4u << 20)
 #define WRITE_BYTES  (256u << 10)
 #define DEPTH        16u
+#define READS        8u
+#define SOURCE_BYTES (READS * BUFFER_BYTES)
 #define POISON       0xee
+#define PATTERN      0x22 /* what reads must bring */
 
 /* How long after its removal memory is looked at again: twice what may land by the target's clock. */
 #define QUARANTINE_US 300000u
@@ -37,6 +41,12 @@
 #define PATIENCE_US UINT64_C(30000000)
 
 #define TIMES_MAX 65536u
+
+/* How often reads are stopped before one is certain to have been under way. */
+#define READ_TRIES 20u
+
+/* A removal that waits for nothing has ended by then: it takes some milliseconds. */
+#define PENDING_US UINT64_C(500000)
 
 enum buffer_state {
 	BUFFER_LIVE = 0,
@@ -111,7 +121,7 @@ static void add(uint32_t index)
 static void begin(const char *initiator, const char *target)
 {
 	struct haul_options options = { .name = "remover", .entries = 64, .timeout_ms = 20000 };
-	const struct haul_segment_options source = { .bytes = WRITE_BYTES, .is_private = 1 };
+	const struct haul_segment_options source = { .bytes = SOURCE_BYTES, .is_private = 1 };
 	const struct haul_segment_options segment = {
 		.name = "removed",
 		.bytes = run.is_divided ? BUFFERS * BUFFER_BYTES : 0,
@@ -124,12 +134,12 @@ static void begin(const char *initiator, const char *target)
 	options.socket_path = target;
 	must(haul_attach(&options, &run.owner), NULL, "attach to the target");
 	must(haul_segment_create(run.initiator, &source, &run.source), run.initiator, "source");
-	memset(run.source.address, 0x11, WRITE_BYTES);
+	memset(run.source.address, 0x11, SOURCE_BYTES);
 	must(haul_segment_create(run.owner, &segment, &run.segment), run.owner, "segment");
 	for (uint32_t i = 0; i < BUFFERS; i++)
 		add(i);
-	must(haul_segment_open(run.initiator, "removed", HAUL_WRITE, &run.remote), run.initiator,
-	     "open");
+	must(haul_segment_open(run.initiator, "removed", HAUL_READ | HAUL_WRITE, &run.remote),
+	     run.initiator, "open");
 }
 
 /* Keep as many writes under way as there may be, to one buffer or (BUFFERS) to any. */
@@ -153,6 +163,16 @@ static void write_some(uint32_t index)
 	must(haul_submit(run.initiator), run.initiator, "submit");
 }
 
+static void count_outcome(const struct haul_completion *completion, const char *what)
+{
+	if (completion->status == HAUL_OK)
+		run.ok++;
+	else if (completion->status == HAUL_STALE || completion->status == HAUL_RANGE)
+		run.refused++;
+	else
+		wrong(what, completion);
+}
+
 static void take_writes(uint64_t timeout_us)
 {
 	const struct haul_completion *completions;
@@ -161,12 +181,7 @@ static void take_writes(uint64_t timeout_us)
 	must(count, run.initiator, "wait");
 	for (int i = 0; i < count; i++) {
 		run.open--;
-		run.ok += completions[i].status == HAUL_OK;
-		run.refused +=
-			completions[i].status == HAUL_STALE || completions[i].status == HAUL_RANGE;
-		if (completions[i].status != HAUL_OK && completions[i].status != HAUL_STALE &&
-		    completions[i].status != HAUL_RANGE)
-			wrong("a write", &completions[i]);
+		count_outcome(&completions[i], "a write");
 	}
 	haul_seen(run.initiator, (unsigned int)count);
 }
@@ -341,13 +356,118 @@ static void hung(pid_t daemon)
 	look_again(&run.buffers[0]);
 }
 
+/* Read all of buffer 0 some times over, each into a place of its own. */
+static void read_some(void)
+{
+	memset(run.source.address, 0x11, SOURCE_BYTES);
+	for (uint32_t i = 0; i < READS; i++) {
+		struct haul_entry *entry = haul_entry_next(run.initiator);
+
+		if (entry == NULL)
+			break;
+		haul_prep_read(entry, &run.source, (uint64_t)i * BUFFER_BYTES, &run.remote, 0,
+			       BUFFER_BYTES);
+		entry->user_data = i;
+		run.open++;
+	}
+	must(haul_submit(run.initiator), run.initiator, "submit");
+}
+
+/* What was read with OK is what the buffer had before its removal ended: then it was poisoned. */
+static void check_read(const struct haul_completion *completion)
+{
+	const uint8_t *bytes = (uint8_t *)run.source.address + completion->user_data * BUFFER_BYTES;
+
+	if (completion->status != HAUL_OK)
+		return;
+	run.stale += bytes[0] != PATTERN || memcmp(bytes, bytes + 1, BUFFER_BYTES - 1) != 0;
+}
+
+/* Wait for reads until so many are left. */
+static void take_reads(uint32_t left)
+{
+	uint64_t until_us = clock_now_us() + PATIENCE_US;
+
+	while (run.open > left && clock_now_us() < until_us) {
+		const struct haul_completion *completions;
+		int count = haul_wait(run.initiator, 10000, &completions);
+
+		must(count, run.initiator, "wait for reads");
+		for (int i = 0; i < count; i++) {
+			run.open--;
+			count_outcome(&completions[i], "a read");
+			check_read(&completions[i]);
+		}
+		haul_seen(run.initiator, (unsigned int)count);
+	}
+}
+
+/* Have the removal of buffer 0 begin while reads of it are under way, and their daemon stands still. */
+static bool leave_under_reads(pid_t daemon)
+{
+	for (uint32_t i = 0; i < READ_TRIES; i++) {
+		memset(run.buffers[0].memory.address, PATTERN, BUFFER_BYTES);
+		read_some();
+		/* One has come, so others are at the target. */
+		take_reads(READS - 1);
+		kill(daemon, SIGSTOP);
+		leave(0);
+		if (take_removals(PENDING_US) < 0)
+			return true;
+		kill(daemon, SIGCONT);
+		take_reads(0);
+		usleep(QUARANTINE_US);
+		look_again(&run.buffers[0]);
+		add(0);
+	}
+	return false;
+}
+
+/* An operation of the owner's own node, to which the buffer is as it is at this moment. */
+static void expect_refusal(const struct haul_remote *remote)
+{
+	struct haul_entry *entry = haul_entry_next(run.owner);
+	const struct haul_completion *completion;
+
+	haul_prep_read(entry, &run.buffers[1].memory, 0, remote, 0, 64);
+	must(haul_submit(run.owner), run.owner, "submit to what drains");
+	must(haul_wait(run.owner, PATIENCE_US, &completion), run.owner, "wait for a refusal");
+	if (completion->status != HAUL_STALE)
+		wrong("a new operation was not refused with STALE", completion);
+	haul_seen(run.owner, 1);
+}
+
+static void reads(pid_t daemon)
+{
+	struct haul_remote remote;
+
+	must(haul_segment_open(run.owner, "removed", HAUL_READ, &remote), run.owner, "open");
+	if (!leave_under_reads(daemon)) {
+		run.wrong++;
+		printf("wrong: no removal waited for the reads that were under way\n");
+		return;
+	}
+	expect_refusal(&remote);
+	printf("PENDING\n");
+	fflush(stdout);
+	(void)getchar();
+	kill(daemon, SIGCONT);
+	if (take_removals(PATIENCE_US) != HAUL_OK) {
+		run.wrong++;
+		printf("wrong: the removal did not end\n");
+	}
+	take_reads(0);
+	usleep(QUARANTINE_US);
+	look_again(&run.buffers[0]);
+}
+
 int main(int argc, char **argv)
 {
 	const char *seed = getenv("HAUL_SEED");
 	long number;
 
 	if (argc != 5) {
-		printf("usage: remover INITIATOR TARGET churn|extents SECONDS | unavailable PID | hung PID\n");
+		printf("usage: remover INITIATOR TARGET churn|extents SECONDS | unavailable|hung|reads PID\n");
 		return 2;
 	}
 	number = strtol(argv[4], NULL, 10);
@@ -359,6 +479,8 @@ int main(int argc, char **argv)
 		churn((uint64_t)number);
 	else if (strcmp(argv[3], "unavailable") == 0)
 		unavailable((pid_t)number);
+	else if (strcmp(argv[3], "reads") == 0)
+		reads((pid_t)number);
 	else
 		hung((pid_t)number);
 	finish(argv[3]);
