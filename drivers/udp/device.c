@@ -7,6 +7,7 @@
 
 #include <rte_common.h>
 #include <rte_mbuf.h>
+#include <rte_mempool.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -30,6 +31,11 @@
 
 /* AF_XDP: the kernel takes packet buffers of this to a page, and nothing beyond. */
 #define DEVICE_XDP_CHUNK_BYTES 2048u
+
+/* What a pool puts before each packet buffer's bytes. */
+#define DEVICE_BUFFER_HEADER_BYTES                                                         \
+	((uint32_t)(RTE_ALIGN_CEIL(sizeof(struct rte_mempool_objhdr), RTE_MEMPOOL_ALIGN) + \
+		    sizeof(struct rte_mbuf)))
 
 /* memif: buffers of a ring are neighbours, so they begin on cache lines. */
 #define DEVICE_MEMIF_UNIT_BYTES 64u
@@ -100,6 +106,9 @@ uint16_t device_room_bytes(const struct udp_port_conf *conf)
 	if (device_is_made_by(conf, DEVICE_AF_XDP))
 		room = MAX(room, DEVICE_XDP_CHUNK_BYTES);
 	room = RTE_ALIGN_CEIL(room + RTE_PKTMBUF_HEADROOM, (uint32_t)RTE_CACHE_LINE_SIZE);
+	if (device_maps_pool(conf))
+		room = rte_align32pow2(room + DEVICE_BUFFER_HEADER_BYTES) -
+		       DEVICE_BUFFER_HEADER_BYTES;
 	return (uint16_t)MIN(room, UINT16_MAX);
 }
 
@@ -196,6 +205,11 @@ bool device_interface(const struct udp_port_conf *conf, char name_out[UDP_DEVICE
 	return (device_is_made_by(conf, DEVICE_AF_PACKET) ||
 		device_is_made_by(conf, DEVICE_AF_XDP)) &&
 	       device_option(conf->device, ",iface=", name_out, UDP_DEVICE_BYTES);
+}
+
+bool device_maps_pool(const struct udp_port_conf *conf)
+{
+	return device_is_made_by(conf, DEVICE_AF_XDP);
 }
 
 /* That of AF_XDP never takes back what it has put into the kernel's fill ring. */

@@ -31,7 +31,13 @@ bool device_is_made_by(const struct udp_port_conf *conf, const char *driver);
 /** What follows a virtual device's name, and what a person should not have to compute. */
 void device_options(const struct udp_port_conf *conf, char options_out[UDP_DEVICE_BYTES]);
 
-/** Bytes of a packet buffer, its headroom included. */
+/**
+ * Does its PMD give the kernel the pool as so many buffers one after the other? What lies beyond that, as others begin
+ * where a page does, the kernel drops without a word, and the buffer never comes back.
+ */
+bool device_maps_pool(const struct udp_port_conf *conf);
+
+/** Bytes of a packet buffer, its headroom included. Pages are whole with them where device_maps_pool. */
 uint16_t device_room_bytes(const struct udp_port_conf *conf);
 
 /**

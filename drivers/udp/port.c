@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "drivers/udp/device.h"
+#include "drivers/udp/packets.h"
 #include "drivers/udp/queues.h"
 
 #include <rte_dev.h>
@@ -21,14 +22,8 @@
 /* Descriptors of a queue where the device does not prefer another number. */
 #define PORT_DESCRIPTORS 512
 
-/* Packet buffers kept by each thread in front of the pool: several bursts of both directions. */
-#define PORT_CACHE_PACKETS 256u
-
 /* A link that is down for so long is taken for one that needs the device to be opened again, where that helps. */
 #define PORT_RELINK_US UINT64_C(1000000)
-
-/* Pools of one process want names of their own; ethdev's numbers are given again. */
-static atomic_uint port_pool_number;
 
 static void port_fail(struct port *port, const char *what, int error)
 {
@@ -139,18 +134,22 @@ static void port_choose_checksum(struct port *port, const struct rte_eth_dev_inf
 
 static int port_make_pool(struct port *port)
 {
-	char name[RTE_MEMPOOL_NAMESIZE];
+	int error;
 
 	if (port->pool != NULL)
 		return 0; /* what has not come back from the last time does so in its own time */
-	snprintf(name, sizeof(name), "haul_port_%u", atomic_fetch_add(&port_pool_number, 1));
-	port->pool = rte_pktmbuf_pool_create(name, port->pool_packets, PORT_CACHE_PACKETS, 0,
-					     device_room_bytes(port->conf),
-					     rte_eth_dev_socket_id(port->id));
-	if (port->pool != NULL)
+	port->pool = packets_make(port->conf, port->pool_packets, rte_eth_dev_socket_id(port->id));
+	if (port->pool == NULL) {
+		error = rte_errno;
+		port_fail(port, "no memory for its packet buffers", error);
+		return -error;
+	}
+	if (!device_maps_pool(port->conf) || packets_are_gapless(port->pool))
 		return 0;
-	port_fail(port, "no memory for its packet buffers", rte_errno);
-	return -rte_errno;
+	rte_mempool_free(port->pool);
+	port->pool = NULL;
+	port_fail(port, "no memory in one piece for its packet buffers", ENOMEM);
+	return -ENOMEM;
 }
 
 static int port_set_up_queues(struct port *port, const struct rte_eth_dev_info *info,
