@@ -73,6 +73,7 @@ static void segment_end(struct segment *segment)
 {
 	struct node *node = segment->node;
 
+	segment->is_over = true;
 	keyring_remove(&node->engine.keyring, segment->number);
 	TAILQ_REMOVE(&node->segments, segment, link);
 	TAILQ_INSERT_TAIL(&node->segments_over, segment, link);
@@ -118,7 +119,9 @@ void segment_settle(struct segment *segment)
 {
 	bool is_empty = TAILQ_EMPTY(&segment->buffers);
 
-	if (segment->state != SEGMENT_RETIRING || segment->is_publishing || segment->is_erasing)
+	/* Who settles it may have brought it to its end with what was told before. */
+	if (segment->is_over || segment->state != SEGMENT_RETIRING || segment->is_publishing ||
+	    segment->is_erasing)
 		return;
 	/* The record of one that is given back goes when nothing touches its memory, that of a dead client's at once. */
 	if (segment->is_wanted && !is_empty)

@@ -50,6 +50,7 @@ struct segment {
 	bool is_behind;     /**< the record may be another than the segment: it is written again */
 	bool is_erasing;    /**< Redis is asked to erase it */
 	bool is_wanted;     /**< the client waits for the answer to its SEGMENT_DESTROY */
+	bool is_over;       /**< the reaper has it */
 	uint64_t erase_at_us;   /**< not before that is its record erased again */
 	uint64_t publish_at_us; /**< not before that is a record that is behind written again */
 	uint64_t version;       /**< as last published */

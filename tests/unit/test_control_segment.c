@@ -278,6 +278,33 @@ static void segment_create__refused_by_redis_leaves_nothing(void **state)
 	client_die(&client);
 }
 
+/* The same for one without a buffer, which is over at once: it goes once, and those that come after it are whole. */
+static void segment_create__refused_by_redis_without_a_buffer(void **state)
+{
+	struct haul_attach_segment_create wish = { .space_bytes = BYTES, .name = "taken" };
+	union node_message message;
+	uint32_t segment;
+	void *address;
+	int fd;
+
+	(void)state;
+	start();
+	client_send(client.fd, HAUL_ATTACH_SEGMENT_CREATE, &wish, sizeof(wish), ++client.request);
+	control_expect(rig, HAUL_CONTROL_SEGMENT_PUBLISH, &message, &fd);
+	close(fd);
+	control_answer(rig, &message, HAUL_EXISTS, -1);
+	assert_true(client_receive(rig, client.fd, &message, (int[4]){ 0 }, &(unsigned int){ 0 }) >
+		    0);
+	assert_int_equal(message.frame.status, HAUL_EXISTS);
+	address = client_publish(rig, &client, "free", BYTES, &fd, &segment);
+	close(fd);
+	NODE_AWAIT(rig, TAILQ_EMPTY(&rig->node.segments_over));
+	assert_int_equal(TAILQ_FIRST(&rig->node.segments)->number, segment);
+	assert_int_equal(TAILQ_FIRST(&rig->node.clients.list)->segments, 1);
+	munmap(address, BYTES);
+	client_die(&client);
+}
+
 /* The client does not take the sentence of the refusal: it is ended within it, with all that it has. */
 static void segment_create__refused_to_a_client_that_does_not_listen(void **state)
 {
@@ -543,6 +570,7 @@ int main(void)
 		CASE(segment_create__counts_all_clients_of_a_user),
 		CASE(segment_create__says_when_pages_are_not_to_be_had),
 		CASE(segment_create__refused_by_redis_leaves_nothing),
+		CASE(segment_create__refused_by_redis_without_a_buffer),
 		CASE(segment_create__refused_to_a_client_that_does_not_listen),
 		CASE(segment_create__without_control_plane_ends_in_time),
 		CASE(segment_create__keeps_no_descriptor),
