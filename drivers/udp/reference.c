@@ -85,7 +85,8 @@ enum haul_error reference_lend(struct transport_worker *worker, struct rudp_sour
 					    &source->version);
 	error = worker->host->lend(worker->engine, access, &bytes, &source->version);
 	if (UNLIKELY(error != HAUL_OK)) {
-		queue->spare[queue->spare_count++] = mbuf;
+		/* Not to the spares: they may have been filled up for it, and the packet's own buffer comes back to them. */
+		rte_pktmbuf_free(mbuf);
 		return error;
 	}
 	reference_attach(worker, mbuf, bytes, source->length);

@@ -8,6 +8,7 @@
  */
 #include "base/clock.h"
 #include "base/fault.h"
+#include "drivers/udp/worker.h"
 #include "udp_node.h"
 #include "unit.h"
 
@@ -23,6 +24,7 @@
 
 #define MEMORY_BYTES (4u << 20)
 #define SLICE_BYTES  (2u << 20)
+#define PACKET_BYTES 8192u
 #define PATIENCE_US  UINT64_C(20000000)
 
 enum side {
@@ -39,6 +41,8 @@ struct board {
 	atomic_uint faults;       /* node: slices that ended with FAULT */
 	atomic_ulong referred;    /* node: packets whose payload went by reference */
 	atomic_ulong unreferred;  /* node: of those, copied after all */
+	atomic_uint to_refuse;    /* test: loans that the node is to be refused */
+	atomic_uint spares_most;  /* node: packet buffers it had in advance after one, at most */
 	uint8_t memory[MEMORY_BYTES];
 };
 
@@ -98,6 +102,34 @@ static void node_copy(struct udp_node *node, enum side side)
 	} while (node->worker.refused != refused);
 }
 
+/* One slice of one packet. */
+static void node_write(struct udp_node *node)
+{
+	uint32_t done = node->worker.done;
+	struct slice slice;
+
+	if (!udp_node_post(node, &slice, SLICE_WRITE, 0, PACKET_BYTES))
+		return;
+	while (node->worker.done == done)
+		udp_node_turn(node);
+}
+
+/* Loans that are refused when so and so many packet buffers are left: a packet goes between two, so it is one less each. */
+static void node_meet_refusals(struct udp_node *node, struct board *board)
+{
+	const struct udp_queue *queue = &node->half->queues[0];
+
+	for (uint32_t left = atomic_load(&board->to_refuse); left > 0; left--) {
+		node_write(node);
+		node->worker.is_stingy = true;
+		node_write(node);
+		node->worker.is_stingy = false;
+		if (queue->spare_count > atomic_load(&board->spares_most))
+			atomic_store(&board->spares_most, queue->spare_count);
+	}
+	atomic_store(&board->to_refuse, 0);
+}
+
 /* Memory that the test can take away, guarded as a segment's is. */
 static void node_take_file(struct udp_node *node)
 {
@@ -139,6 +171,7 @@ _Noreturn static void node_main(enum side side, unsigned long incarnation)
 		udp_node_turn(&node);
 		if (asked == UINT32_MAX)
 			break;
+		node_meet_refusals(&node, board);
 		if (atomic_load(&board->done) == asked)
 			continue;
 		node_copy(&node, side);
@@ -391,6 +424,27 @@ static void wire__tells_of_memory_taken_away(void **state)
 	mtu_bytes = 1500;
 }
 
+/* A loan that is refused leaves the packet buffers as they were, whatever their number is. */
+static void wire__keeps_its_buffers_when_loans_are_refused(void **state)
+{
+	struct board *board = &boards[VHOST];
+	uint64_t end_us = clock_now_us() + PATIENCE_US;
+
+	(void)state;
+	mtu_bytes = 9000;
+	start(VIRTIO);
+	start(VHOST);
+	copy_until_referred(41);
+	atomic_store(&board->to_refuse, 4 * PORT_BURST);
+	while (atomic_load(&board->to_refuse) > 0) {
+		assert_true(clock_now_us() < end_us);
+		usleep(1000);
+	}
+	assert_in_range(atomic_load(&board->spares_most), 1, PORT_BURST);
+	copy_from(VHOST, 42);
+	mtu_bytes = 1500;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +459,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(wire__tells_of_memory_taken_away, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(wire__keeps_its_buffers_when_loans_are_refused,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(wire__ends_while_it_waits_for_a_peer, set_up,
 						tear_down),
 	};

@@ -118,6 +118,8 @@ static enum haul_error node_lend(struct worker *worker, const struct transport_a
 	enum haul_error error = node_check(worker, access);
 
 	(void)version_out;
+	if (error == HAUL_OK && worker->is_stingy)
+		error = HAUL_STALE;
 	if (error == HAUL_OK)
 		*bytes_out = worker->memory + access->offset;
 	return error;

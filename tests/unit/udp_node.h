@@ -47,6 +47,7 @@ struct worker {
 	uint32_t notified;  /**< times */
 	bool is_full;       /**< refuses notifications as if the owner's ring were full */
 	bool is_deaf;       /**< place refuses as too late: nothing lands */
+	bool is_stingy;     /**< lends nothing */
 	bool has_other_key; /**< than those have who come with a proof */
 	bool is_guarded;    /**< memory is a range of base/fault */
 	uint32_t fault_id;  /**< of that */
