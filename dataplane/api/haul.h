@@ -11,6 +11,10 @@
  *
  * Errors: 0 or a count on success, a negated enum haul_error otherwise; haul_reason() has the sentence. Beside the
  * errors that a call names, INTERNAL tells that the daemon's answer cannot be understood; the attachment is then over.
+ *
+ * TIMEOUT of a call that makes something (a segment, a buffer, an extent, a handle) leaves open whether it comes to be: if
+ * it does, others may use it, memory given for it included, until the next blocking call takes it back before anything
+ * else. That call ends with UNAVAILABLE or BUSY, and has done nothing of its own, while Redis cannot be told of it.
  */
 #ifndef HAUL_H
 #define HAUL_H

@@ -124,12 +124,33 @@ static int ask_await(struct haul *haul, struct answer *answer, uint64_t deadline
 	}
 }
 
+/*
+ * What the daemon said to the wish to give something back. While Redis cannot be told it stays, and so does the wish:
+ * nobody but this attachment knows of it. Any other answer means that there is nothing to give back.
+ */
+static int ask_undone(struct haul *haul, const struct answer *answer)
+{
+	uint32_t status = answer->message.frame.status;
+
+	haul->undo.is_asked = false;
+	if (status == HAUL_UNAVAILABLE || status == HAUL_BUSY)
+		return client_fail(haul, (enum haul_error)status,
+				   "what an earlier call that timed out has left cannot be taken "
+				   "back yet; call again");
+	haul->undo.type = 0;
+	return 0;
+}
+
 /* An answer that nobody waits for any more: remember what must be given back. */
 static void ask_take_late(struct haul *haul, const struct answer *answer)
 {
 	uint16_t type = haul->asked.type;
 
 	seqpacket_close_fds(answer->fds, answer->fd_count);
+	if (haul->undo.is_asked) {
+		(void)ask_undone(haul, answer); /* the next call tries again */
+		return;
+	}
 	if (answer->message.frame.status != HAUL_OK)
 		return;
 	if (type == HAUL_ATTACH_SEGMENT_CREATE && answer->length >= sizeof(answer->message.create))
@@ -179,7 +200,7 @@ static int ask_send(struct haul *haul, const struct question *question, uint64_t
 	return 0;
 }
 
-/* Give back what a late answer brought. What the daemon says to it changes nothing. */
+/* Give back what a late answer brought. */
 static int ask_undo(struct haul *haul, uint64_t deadline_ns)
 {
 	/* SEGMENT_DESTROY and SEGMENT_CLOSE differ in the type alone, and BUFFER_REMOVE in the width of its number. */
@@ -196,11 +217,12 @@ static int ask_undo(struct haul *haul, uint64_t deadline_ns)
 	error = ask_send(haul, &question, deadline_ns);
 	if (error != 0)
 		return error;
-	haul->undo.type = 0;
+	haul->undo.is_asked = true;
 	error = ask_await(haul, &answer, deadline_ns);
-	if (error == 0)
-		seqpacket_close_fds(answer.fds, answer.fd_count);
-	return error;
+	if (error != 0)
+		return error;
+	seqpacket_close_fds(answer.fds, answer.fd_count);
+	return ask_undone(haul, &answer);
 }
 
 _Static_assert(sizeof(struct haul_attach_segment_destroy) ==

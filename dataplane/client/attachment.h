@@ -57,6 +57,7 @@ struct asked {
 /** What an answer that came too late gave to this attachment, and nobody wants any more. */
 struct undo {
 	uint16_t type; /**< enum haul_attach_type of the request that gives it back; 0 = nothing */
+	bool is_asked; /**< that request is the open one */
 	uint64_t number; /**< of the segment, or the handle, or the region of a buffer */
 };
 

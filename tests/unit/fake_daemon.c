@@ -341,6 +341,10 @@ static void fake_answer_request(struct fake_daemon *fake, const void *message)
 		fake_refuse(fake, frame, HAUL_DENIED, "the fake daemon says no");
 		return;
 	}
+	if (fake_is(fake, frame->type, FAKE_UNAVAILABLE)) {
+		fake_refuse(fake, frame, HAUL_UNAVAILABLE, "the fake daemon cannot");
+		return;
+	}
 	if (fake_is(fake, frame->type, FAKE_MUTE_REFUSAL)) {
 		fake_refuse(fake, frame, HAUL_QUOTA, "");
 		return;

@@ -24,6 +24,7 @@ enum fake_trouble {
 	FAKE_SILENCE,       /**< no answer until fake_daemon_speak */
 	FAKE_REFUSAL,       /**< HAUL_DENIED with a sentence */
 	FAKE_MUTE_REFUSAL,  /**< HAUL_QUOTA without one */
+	FAKE_UNAVAILABLE,   /**< that status */
 	FAKE_STATUS,        /**< a status that does not exist */
 	FAKE_CLOSE,         /**< the socket is closed instead of an answer */
 	FAKE_MAGIC,         /**< frame: another magic */

@@ -191,6 +191,26 @@ static void haul_segment_create__late(void **state)
 	assert_int_equal(atomic_load(&fake.given_back), 7);
 }
 
+/* It cannot be given back yet: it is not forgotten, or it would stay for ever, and nobody know of it. */
+static void haul_segment_create__late_and_stays(void **state)
+{
+	struct haul_memory memory;
+	struct haul_remote remote;
+	int error;
+
+	(void)state;
+	fake_daemon_trouble(&fake, FAKE_SILENCE, HAUL_ATTACH_SEGMENT_CREATE);
+	assert_int_equal(haul_segment_create(haul, &segment, &memory), -HAUL_TIMEOUT);
+	fake_daemon_trouble(&fake, FAKE_UNAVAILABLE, HAUL_ATTACH_SEGMENT_DESTROY); /* once */
+	fake_daemon_speak(&fake);
+	do {
+		error = haul_segment_open(haul, "far", HAUL_READ, &remote);
+	} while (error == -HAUL_TIMEOUT || error == -HAUL_UNAVAILABLE);
+	assert_int_equal(error, 0);
+	assert_int_equal(atomic_load(&fake.requests[HAUL_ATTACH_SEGMENT_DESTROY]), 2);
+	assert_int_equal(atomic_load(&fake.given_back), 7);
+}
+
 static void haul_segment_open__late(void **state)
 {
 	struct haul_remote remote;
@@ -324,6 +344,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(haul_segment_create__refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(haul_segment_create__bad_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(haul_segment_create__late, setup_hasty, teardown),
+		cmocka_unit_test_setup_teardown(haul_segment_create__late_and_stays, setup_hasty,
+						teardown),
 		cmocka_unit_test_setup_teardown(haul_segment_open__late, setup_hasty, teardown),
 		cmocka_unit_test_setup_teardown(haul_segment_open__late_during_a_wait, setup_hasty,
 						teardown),
