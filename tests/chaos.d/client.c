@@ -74,6 +74,7 @@ static void client_make(uint32_t arena)
 		.is_given = arena != CHAOS_BUFFERS,
 		.fd = client.chaos.fds[number][arena][0],
 		.is_private = arena == CHAOS_PRIVATE,
+		.is_divided = arena == CHAOS_EXTENTS,
 	};
 	char name[32];
 	int error;
@@ -91,7 +92,7 @@ static void client_make(uint32_t arena)
 	}
 	client.is_made[arena] = true;
 	client.work.memory = client.memory[CHAOS_PRIVATE];
-	if (arena == CHAOS_BUFFERS)
+	if (arena == CHAOS_BUFFERS || arena == CHAOS_EXTENTS)
 		parts_begin(&client.parts, arena, &client.memory[arena]);
 	chaos_count(&client.chaos, COUNT_creations);
 }
@@ -105,6 +106,9 @@ static bool client_remove(uint32_t arena)
 		if (error != -HAUL_DISCONNECTED)
 			client_say("destroy", error, haul_reason(client.work.haul));
 		chaos_count(&client.chaos, COUNT_refused);
+		/* It may go after all: nothing in it comes or goes until the next call knows. */
+		if (error == -HAUL_TIMEOUT)
+			client.parts.is_made[arena] = false;
 		return false;
 	}
 	slot_take_arena(&client.chaos, client.chaos.client, arena, "when its segment was removed");

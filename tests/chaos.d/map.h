@@ -23,8 +23,9 @@
 #define CHAOS_NODES_MAX   4u
 #define CHAOS_CLIENTS_MAX 12u
 #define CHAOS_ARENAS \
-	3u /* of each client: the last one is private, the local side of its operations */
+	4u /* of each client: the last one is private, the local side of its operations */
 #define CHAOS_BUFFERS     1u /* this one has a buffer for each part; any other is one buffer */
+#define CHAOS_EXTENTS     2u /* this one is divided, and each part an extent of it */
 #define CHAOS_PRIVATE     (CHAOS_ARENAS - 1)
 #define CHAOS_PARTS       4u  /* of an arena: what may come and go by itself */
 #define CHAOS_SLOTS       32u /* of each arena */
@@ -53,6 +54,7 @@
 	X(removals)     \
 	X(creations)    \
 	X(buffers_gone) \
+	X(extents_gone) \
 	X(stayed)       \
 	X(additions)    \
 	X(openings)     \
@@ -105,8 +107,10 @@ enum chaos_part_state {
 
 /* A part of an arena that comes and goes while the arena's segment lives. */
 struct chaos_part {
-	_Atomic uint64_t state; /* enum chaos_part_state; by the owner */
-	uint64_t reserved[7];
+	_Atomic uint64_t state;  /* enum chaos_part_state; by the owner */
+	_Atomic uint64_t life;   /* goes up each time its owner has the memory back */
+	_Atomic uint64_t extent; /* handle of the extent that it is THERE as, by the owner */
+	uint64_t reserved[5];
 };
 
 struct chaos_arena {

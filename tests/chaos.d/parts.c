@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Buffers come and go inside a living segment; parts.h says what must hold. */
+/* Buffers come and go inside a living segment, and extents inside a buffer; parts.h says what must hold. */
 #include "tests/chaos.d/parts.h"
 
 #include "base/check.h"
@@ -72,6 +72,25 @@ static bool parts_is_free(struct parts *parts, uint32_t arena, uint32_t index)
 	return true;
 }
 
+static void parts_publish(struct parts *parts, uint32_t index)
+{
+	struct part *part = &parts->parts[CHAOS_EXTENTS][index];
+	struct chaos_part *shared = parts_shared(parts, CHAOS_EXTENTS, index);
+	uint64_t extent = 0;
+	int error = haul_extent_publish(parts->haul, &part->memory, (uint64_t)index * PARTS_BYTES,
+					PARTS_BYTES, &extent);
+
+	if (error == 0) {
+		atomic_store(&shared->extent, extent);
+		atomic_store(&shared->state, PART_THERE);
+		chaos_count(parts->chaos, COUNT_additions);
+		return;
+	}
+	if (error != -HAUL_DISCONNECTED && error != -HAUL_TIMEOUT)
+		parts_say(parts, COUNT_refused, haul_reason(parts->haul), index, -error);
+	part->next_us = clock_now_us() + PARTS_RETRY_US;
+}
+
 static void parts_add(struct parts *parts, uint32_t arena, uint32_t index)
 {
 	struct chaos *chaos = parts->chaos;
@@ -111,8 +130,17 @@ static void parts_remove(struct parts *parts, uint32_t arena, uint32_t index)
 	struct part *part = &parts->parts[arena][index];
 	uint64_t user_data = PARTS_BIT | (parts->number + 1);
 
-	if (haul_buffer_remove(parts->haul, &part->memory, user_data) != 0)
+	if (arena == CHAOS_EXTENTS) {
+		struct haul_entry *entry = haul_entry_next(parts->haul);
+
+		if (entry == NULL)
+			return;
+		haul_prep_extent_retire(entry,
+					atomic_load(&parts_shared(parts, arena, index)->extent));
+		entry->user_data = user_data;
+	} else if (haul_buffer_remove(parts->haul, &part->memory, user_data) != 0) {
 		return;
+	}
 	parts->number++;
 	parts->open++;
 	part->user_data = user_data;
@@ -124,19 +152,22 @@ void parts_round(struct parts *parts)
 {
 	const struct chaos_conduct *conduct = &parts->chaos->map->conduct;
 	uint64_t now_us = clock_now_us();
+	uint32_t arena = chaos_chance(parts->chaos, 500000) ? CHAOS_BUFFERS : CHAOS_EXTENTS;
 	uint32_t index = (uint32_t)chaos_below(parts->chaos, CHAOS_PARTS);
-	struct part *part = &parts->parts[CHAOS_BUFFERS][index];
+	struct part *part = &parts->parts[arena][index];
 
-	if (!parts->is_made[CHAOS_BUFFERS] || part->user_data != 0)
+	if (!parts->is_made[arena] || part->user_data != 0)
 		return;
-	if (atomic_load(&parts_shared(parts, CHAOS_BUFFERS, index)->state) != PART_THERE) {
-		if (now_us >= part->next_us)
-			parts_add(parts, CHAOS_BUFFERS, index);
+	if (atomic_load(&parts_shared(parts, arena, index)->state) != PART_THERE) {
+		if (now_us >= part->next_us && arena == CHAOS_EXTENTS)
+			parts_publish(parts, index);
+		else if (now_us >= part->next_us)
+			parts_add(parts, arena, index);
 		return;
 	}
 	if (conduct->part_ms == 0 || now_us < parts->remove_us)
 		return;
-	parts_remove(parts, CHAOS_BUFFERS, index);
+	parts_remove(parts, arena, index);
 	parts->remove_us = now_us + conduct->part_ms * 500 +
 			   chaos_below(parts->chaos, conduct->part_ms * 1000);
 }
@@ -148,9 +179,11 @@ static void parts_gone(struct parts *parts, uint32_t arena, uint32_t index)
 	struct part *part = &parts->parts[arena][index];
 	uint32_t segment = part->memory.segment;
 
-	slot_take_part(chaos, chaos->client, arena, index, "when its buffer was removed");
-	chaos_count(chaos, COUNT_buffers_gone);
+	slot_take_part(chaos, chaos->client, arena, index, "when its part was removed");
+	chaos_count(chaos, arena == CHAOS_EXTENTS ? COUNT_extents_gone : COUNT_buffers_gone);
 	part->next_us = clock_now_us() + chaos_below(chaos, chaos->map->conduct.gone_ms * 1000);
+	if (arena == CHAOS_EXTENTS)
+		return;
 	if (haul_buffer_unmap(parts->haul, &part->memory) != 0)
 		parts_say(parts, COUNT_wrong, "WRONG: a buffer cannot be unmapped", index, 0);
 	part->memory.segment = segment;
@@ -174,7 +207,8 @@ void parts_removed(struct parts *parts, const struct haul_completion *completion
 	parts->open--;
 	if (completion->status == HAUL_OK)
 		parts_gone(parts, at / CHAOS_PARTS, at % CHAOS_PARTS);
-	else if (completion->status == HAUL_UNAVAILABLE || completion->status == HAUL_BUSY)
+	else if (at / CHAOS_PARTS == CHAOS_BUFFERS &&
+		 (completion->status == HAUL_UNAVAILABLE || completion->status == HAUL_BUSY))
 		chaos_count(parts->chaos, COUNT_stayed); /* it stays as it was */
 	else
 		parts_say(parts, COUNT_wrong, "WRONG: a removal with a strange status",

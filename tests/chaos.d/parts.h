@@ -5,6 +5,7 @@
  *
  * A part that is GONE is looked at as what others own is; one that is COMING waits until nobody has an operation open
  * there: an operation on a buffer names a place in the segment, so one that waits in a ring may also mean its successor.
+ * One on an extent names its handle: nobody waits, and what names one that was retired must not land, whatever is there.
  */
 #ifndef CHAOS_PARTS_H
 #define CHAOS_PARTS_H
@@ -16,10 +17,10 @@
 #define PARTS_BIT (UINT64_C(1) << 62)
 
 struct part {
-	struct haul_memory memory;
-	uint64_t user_data; /**< of its removal; 0 = none is under way */
-	uint64_t due_us;    /**< of its removal */
-	uint64_t next_us;   /**< GONE: to come again; not sooner */
+	struct haul_memory memory; /**< of the buffer, or of that which the extent is of */
+	uint64_t user_data;        /**< of its removal; 0 = none is under way */
+	uint64_t due_us;           /**< of its removal */
+	uint64_t next_us;          /**< GONE: to come again; not sooner */
 };
 
 struct parts {

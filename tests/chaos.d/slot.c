@@ -222,6 +222,12 @@ static void slot_take(struct chaos *chaos, struct slot_place place, uint32_t cou
 	}
 }
 
+static void slot_end_part(struct chaos_part *part)
+{
+	atomic_store(&part->state, PART_GONE);
+	atomic_fetch_add(&part->life, 1);
+}
+
 void slot_take_arena(struct chaos *chaos, uint32_t client, uint32_t arena, const char *when)
 {
 	struct slot_place place = { .client = client, .arena = arena };
@@ -229,7 +235,7 @@ void slot_take_arena(struct chaos *chaos, uint32_t client, uint32_t arena, const
 	/* Who begins an operation from now on knows that it must not land. */
 	atomic_fetch_add(&chaos->map->arenas[client][arena].life, 1);
 	for (uint32_t i = 0; i < CHAOS_PARTS; i++)
-		atomic_store(&chaos->map->arenas[client][arena].parts[i].state, PART_GONE);
+		slot_end_part(&chaos->map->arenas[client][arena].parts[i]);
 	slot_take(chaos, place, CHAOS_SLOTS, when);
 }
 
@@ -238,7 +244,7 @@ void slot_take_part(struct chaos *chaos, uint32_t client, uint32_t arena, uint32
 {
 	struct slot_place place = { client, arena, part * CHAOS_PART_SLOTS };
 
-	atomic_store(&chaos->map->arenas[client][arena].parts[part].state, PART_GONE);
+	slot_end_part(&chaos->map->arenas[client][arena].parts[part]);
 	slot_take(chaos, place, CHAOS_PART_SLOTS, when);
 }
 

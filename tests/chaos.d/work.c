@@ -105,25 +105,60 @@ static void work_range(struct work *work, struct chaos_slot *slot)
 	slot->start = (uint32_t)chaos_below(chaos, CHAOS_SLOT_BYTES - slot->length + 1);
 }
 
-/* Nothing may land in a part that is gone, whatever the segment's handle. */
-static bool work_is_forbidden(const struct work *work, struct slot_place far)
+static struct chaos_part *work_part(const struct work *work, struct slot_place far)
 {
-	const struct chaos_arena *arena = &work->chaos->map->arenas[far.client][far.arena];
-
-	return work->handles[far.client][far.arena].life != atomic_load(&arena->life) ||
-	       (far.arena == CHAOS_BUFFERS &&
-		atomic_load(&arena->parts[far.slot / CHAOS_PART_SLOTS].state) != PART_THERE);
+	return &work->chaos->map->arenas[far.client][far.arena].parts[far.slot / CHAOS_PART_SLOTS];
 }
 
-/* May an operation begin there? Of those on a part that is gone a few are enough. Under the slot's lock. */
-static bool work_may_begin(struct work *work, struct slot_place far)
+static struct work_extent *work_extent(struct work *work, struct slot_place far)
+{
+	return &work->extents[far.client][far.slot / CHAOS_PART_SLOTS];
+}
+
+/* Have an extent's handle, which may be an old one. The life before and after says which life it is of. */
+static bool work_learn(struct work *work, struct slot_place far)
+{
+	const struct chaos_part *part = work_part(work, far);
+	struct work_extent *extent = work_extent(work, far);
+	uint64_t life = atomic_load(&part->life);
+	uint64_t handle;
+
+	if (extent->handle != 0)
+		return true;
+	if (atomic_load(&part->state) != PART_THERE)
+		return false;
+	handle = atomic_load(&part->extent);
+	if (atomic_load(&part->life) != life)
+		return false;
+	*extent = (struct work_extent){ .handle = handle, .life = life };
+	return true;
+}
+
+/* Nothing may land in a part that is gone, nor by an extent's handle that was retired, whatever the segment's handle. */
+static bool work_is_forbidden(struct work *work, struct slot_place far)
 {
 	const struct chaos_arena *arena = &work->chaos->map->arenas[far.client][far.arena];
-	const struct chaos_part *part = &arena->parts[far.slot / CHAOS_PART_SLOTS];
-	uint64_t state = far.arena == CHAOS_BUFFERS ? atomic_load(&part->state) : PART_THERE;
+	const struct chaos_part *part = work_part(work, far);
 
-	return slot_at(work->chaos, far)->state == SLOT_FREE && state != PART_COMING &&
-	       (state == PART_THERE || chaos_chance(work->chaos, WORK_GONE_PPM));
+	return work->handles[far.client][far.arena].life != atomic_load(&arena->life) ||
+	       (far.arena == CHAOS_BUFFERS && atomic_load(&part->state) != PART_THERE) ||
+	       (far.arena == CHAOS_EXTENTS &&
+		atomic_load(&part->life) != work_extent(work, far)->life);
+}
+
+/* May an operation begin there? Of those on a buffer that is gone a few are enough. Under the slot's lock. */
+static bool work_may_begin(struct work *work, struct slot_place far)
+{
+	uint64_t state = PART_THERE;
+
+	if (slot_at(work->chaos, far)->state != SLOT_FREE)
+		return false;
+	if (far.arena == CHAOS_EXTENTS)
+		return work_learn(work, far);
+	if (far.arena == CHAOS_BUFFERS)
+		state = atomic_load(&work_part(work, far)->state);
+	return state == PART_THERE ||
+	       (state == PART_GONE && chaos_chance(work->chaos, WORK_GONE_PPM));
 }
 
 /* Both slots are locked: the operation is on them from now on. */
@@ -155,6 +190,7 @@ static void work_occupy(struct work *work, struct slot_place near, struct slot_p
 	operation->id = here->id;
 	operation->far = far;
 	operation->life = work->handles[far.client][far.arena].life;
+	operation->extent = far.arena == CHAOS_EXTENTS ? work_extent(work, far)->handle : 0;
 	operation->is_forbidden = work_is_forbidden(work, far);
 	there->is_taken = operation->is_forbidden;
 	there->state = SLOT_BUSY;
@@ -182,13 +218,15 @@ static void work_prepare(struct work *work, struct slot_place near, uint32_t bat
 	const struct haul_remote *remote = &work->handles[far.client][far.arena].remote;
 	struct haul_entry *entry = haul_entry_next(work->haul);
 	uint64_t here = (uint64_t)near.slot * CHAOS_SLOT_BYTES + slot->start;
-	uint64_t there = (uint64_t)far.slot * CHAOS_SLOT_BYTES + slot->start;
+	uint32_t first = operation->extent != 0 ? far.slot % CHAOS_PART_SLOTS : far.slot;
+	uint64_t there = (uint64_t)first * CHAOS_SLOT_BYTES + slot->start;
 
 	BUG_ON(entry == NULL); /* the rings have room for far more than there are slots */
 	if (slot->is_read)
 		haul_prep_read(entry, &work->memory, here, remote, there, slot->length);
 	else
 		haul_prep_write(entry, &work->memory, here, remote, there, slot->length);
+	haul_prep_extent(entry, operation->extent);
 	if (batch != 0) {
 		haul_prep_batch(entry, batch, is_last);
 		entry->flags |= HAUL_ENTRY_BATCH_MEMBER;
@@ -360,12 +398,26 @@ static void work_settle(struct work *work, struct slot_place near, uint32_t stat
 	chaos_unlock(here);
 }
 
+/* What its target does not know any more: the extent's handle, or that of the segment. */
+static void work_forget_stale(struct work *work, const struct work_operation *operation,
+			      uint32_t status)
+{
+	struct work_handle *handle = &work->handles[operation->far.client][operation->far.arena];
+
+	if (operation->extent != 0 &&
+	    work_extent(work, operation->far)->handle == operation->extent)
+		work_extent(work, operation->far)->handle = 0;
+	if (status != HAUL_STALE || !handle->is_open || handle->life != operation->life)
+		return;
+	haul_segment_close(work->haul, &handle->remote);
+	handle->is_open = false;
+}
+
 static void work_ended(struct work *work, const struct haul_completion *completion)
 {
 	struct chaos *chaos = work->chaos;
 	uint32_t slot = 0;
 	struct work_operation *operation;
-	struct work_handle *handle;
 
 	while (slot < CHAOS_SLOTS && work->operations[slot].id != completion->user_data)
 		slot++;
@@ -375,7 +427,6 @@ static void work_ended(struct work *work, const struct haul_completion *completi
 		return;
 	}
 	operation = &work->operations[slot];
-	handle = &work->handles[operation->far.client][operation->far.arena];
 	work_count(work, completion->status);
 	if (completion->status == HAUL_OK && operation->is_forbidden)
 		work_say(work, COUNT_stale, "STALE: OK for memory that was gone before it began",
@@ -384,12 +435,9 @@ static void work_ended(struct work *work, const struct haul_completion *completi
 	    completion->bytes != slot_at(chaos, work_near(work, slot))->length)
 		work_say(work, COUNT_wrong, "WRONG: OK for less than all bytes", operation->id);
 	work_settle(work, work_near(work, slot), completion->status, "when it completed");
-	if (completion->status == HAUL_STALE && handle->is_open &&
-	    handle->life == operation->life &&
-	    !chaos_chance(chaos, chaos->map->conduct.keep_stale_ppm)) {
-		haul_segment_close(work->haul, &handle->remote);
-		handle->is_open = false;
-	}
+	if (completion->status != HAUL_OK &&
+	    !chaos_chance(chaos, chaos->map->conduct.keep_stale_ppm))
+		work_forget_stale(work, operation, completion->status);
 	if (operation->batch != 0)
 		work->batches[operation->batch].ended++;
 	operation->id = 0;
@@ -472,4 +520,5 @@ void work_end_all(struct work *work, const char *when)
 void work_forget_handles(struct work *work)
 {
 	memset(work->handles, 0, sizeof(work->handles));
+	memset(work->extents, 0, sizeof(work->extents));
 }

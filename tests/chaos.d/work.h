@@ -20,6 +20,12 @@ struct work_handle {
 	bool is_open;
 };
 
+/** What this client believes an extent's handle to be. */
+struct work_extent {
+	uint64_t handle; /**< 0 = none yet */
+	uint64_t life;   /**< of the part */
+};
+
 struct work_operation {
 	uint64_t id; /**< 0 = none */
 	uint64_t due_us;
@@ -27,6 +33,7 @@ struct work_operation {
 	struct slot_place far;
 	uint32_t batch;
 	uint32_t status;   /**< of its completion */
+	uint64_t extent;   /**< handle that it names; 0 = a place in the segment */
 	bool is_forbidden; /**< what it names was gone before it began */
 };
 
@@ -50,6 +57,7 @@ struct work {
 	struct parts *parts;       /**< whose completions come by the same ring */
 	struct haul_memory memory; /**< the private arena */
 	struct work_handle handles[CHAOS_CLIENTS_MAX][CHAOS_ARENAS];
+	struct work_extent extents[CHAOS_CLIENTS_MAX][CHAOS_PARTS];
 	struct work_operation operations[CHAOS_SLOTS]; /**< by private slot */
 	struct work_batch batches[1 + WORK_BATCHES];
 	struct work_cancel cancels[WORK_CANCELS];
