@@ -70,6 +70,7 @@ static void main_raise_descriptors(void)
 /* Tests alone ask for it, and nobody should have it unaware. Returns false when it is not understood. */
 static bool main_weaken(void)
 {
+	/* Called before there is any other thread. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	const char *words = getenv("HAUL_WEAKEN");
 
 	if (weaken_parse(words) != 0) {

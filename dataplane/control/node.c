@@ -186,12 +186,13 @@ static int node_make_trace(struct node *node)
 
 	(void)snprintf(path, sizeof(path), "%s" TRACE_SUFFIX, node->conf->counters_file);
 	error = trace_create(path, workers + 1, &node->engine.trace);
-	if (error != 0)
+	if (error != 0) {
 		log_error("node", "trace file %s: cannot be made: %s", path,
 			  strerrordesc_np(-error));
-	else
-		trace_bind(node->engine.trace, workers);
-	return error;
+		return error;
+	}
+	trace_bind(node->engine.trace, workers);
+	return 0;
 }
 
 static int node_make_workers(struct node *node)
