@@ -5,8 +5,8 @@
 # more workers on one side than on the other. Method: two nodes on a wire with a queue a worker, several applications that
 # write and verify at once, and the workers' counters.
 # usage: workers_test.sh WORKERS-OF-A WORKERS-OF-B [QUEUES [WIRE [IDLE-POLICY]]]
-# QUEUES is a number, or 0 for as many as there are workers; WIRE is vhost or memif, where nobody is killed: its driver does
-# not bear that under load.
+# QUEUES is a number, or 0 for as many as there are workers; WIRE is vhost; memif, where nobody is killed: its driver does
+# not bear that under load; or xdp: interfaces with one queue, in namespaces, nobody killed either.
 # shellcheck source=tests/e2e/e2e.sh
 . "$(dirname "$0")/e2e.sh"
 e2e_need redis-server
@@ -24,19 +24,40 @@ worker_counters() {
 	curl -sf "http://127.0.0.1:$port/metrics" | sed -n "s/^haul_$1_total{.*worker=\"[0-9]*\"} //p"
 }
 
+# wire SIDE NUMBER: the lines of the node of that number.
 wire() {
-	cluster_wire "$@" | sed "s/\(device = \"[^\"]*\)/\1${QUEUES:+,queues=$QUEUES}/"
+	local address=10.77.0.$2/24
+	if [ "$CLUSTER_WIRE" = xdp ]; then
+		echo "udp = { ports = ( { name = \"wire\"; device = \"net_af_xdp0,iface=wire\"; address = \"$address\"; } ); };"
+		return
+	fi
+	cluster_wire "$1" "$address" | sed "s/\(device = \"[^\"]*\)/\1${QUEUES:+,queues=$QUEUES}/"
 }
 
 QUEUES=${3-0}
 [ "$QUEUES" != 0 ] || QUEUES=
 CLUSTER_WIRE=${4-vhost}
 idle=${5-adaptive}
+if [ "$CLUSTER_WIRE" = xdp ]; then
+	cluster_net_begin 1500 2>"$CLUSTER_DIR/netns.txt" || {
+		echo "SKIP: no network namespaces: $(tail -n 1 "$CLUSTER_DIR/netns.txt")"
+		exit 77
+	}
+	cluster_net_join a
+	cluster_net_join b
+fi
 cluster_redis_start
-cluster_node a "idle_policy = \"$idle\"; workers = [ $(processors "$1") ]; $(wire server 10.77.0.1/24)"
-cluster_node b "idle_policy = \"$idle\"; workers = [ $(processors "$2") ]; $(wire client 10.77.0.2/24)"
+cluster_node a "idle_policy = \"$idle\"; workers = [ $(processors "$1") ]; $(wire server 1)"
+cluster_node b "idle_policy = \"$idle\"; workers = [ $(processors "$2") ]; $(wire client 2)"
 echo "http_address = \"127.0.0.1:$port\";" >>"$CLUSTER_DIR/a.control.conf"
 cluster_node_start a
+if [ "$CLUSTER_WIRE" = xdp ]; then
+	cluster_wait 20 "the port of a" grep -qE 'port wire: (up|net_af_xdp)' "$CLUSTER_DIR/a.data.log"
+	if grep -q 'port wire: .*its queues cannot be set up' "$CLUSTER_DIR/a.data.log"; then
+		echo "SKIP: AF_XDP does not work here: $(grep -m 1 -o 'port wire: .*' "$CLUSTER_DIR/a.data.log")"
+		exit 77
+	fi
+fi
 cluster_node_start b
 
 # One segment for each application: the probe verifies what it reads, and opens its segment again after a kill.
@@ -125,6 +146,28 @@ if [ "$1" -eq 2 ]; then
 	expect "$((1 - busy)) $((1 - busy))\$" worker_of probe
 	kill -KILL "$bench"
 	wait "$bench" 2>/dev/null || true
+fi
+
+# Data goes one way here, so packet buffers that one worker takes are given back by the other, until each has been in use.
+if [ "$CLUSTER_WIRE" = xdp ]; then
+	echo "- both workers write on and on, and nothing of it is late"
+	benches=()
+	for i in 1 2; do
+		own b "bulk$i" 1048576
+		HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock timeout 30 "$CLUSTER_BUILD/tools/haul-bench" --size 65536 --depth 4 \
+			--duration 4 run "bulk$i" >"$CLUSTER_DIR/bulk$i.out" 2>&1 &
+		benches+=("$!")
+		E2E_PIDS+=("$!")
+	done
+	for pid in "${benches[@]}"; do
+		wait "$pid" || {
+			cat "$CLUSTER_DIR"/bulk*.out
+			exit 1
+		}
+	done
+	loops_begin 2
+	loops_end
+	exit 0
 fi
 
 if [ "$CLUSTER_WIRE" = memif ]; then
