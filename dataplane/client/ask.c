@@ -133,10 +133,11 @@ static int ask_undone(struct haul *haul, const struct answer *answer)
 	uint32_t status = answer->message.frame.status;
 
 	haul->undo.is_asked = false;
-	if (status == HAUL_UNAVAILABLE || status == HAUL_BUSY)
+	if (status == HAUL_UNAVAILABLE || status == HAUL_BUSY) {
 		return client_fail(haul, (enum haul_error)status,
 				   "what an earlier call that timed out has left cannot be taken "
 				   "back yet; call again");
+	}
 	haul->undo.type = 0;
 	return 0;
 }

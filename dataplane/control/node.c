@@ -199,7 +199,11 @@ static int node_make_workers(struct node *node)
 {
 	struct engine *engine = &node->engine;
 	int error = region_table_init(&engine->regions, ENGINE_REGIONS_MAX);
+	uint32_t random;
 
+	auth_random(&random, sizeof(random));
+	if (error == 0)
+		region_table_seed(&engine->regions, random);
 	if (error == 0)
 		error = keyring_init(&engine->keyring, SEGMENTS_MAX);
 	if (error == 0)

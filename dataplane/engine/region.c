@@ -58,6 +58,12 @@ int region_table_init(struct region_table *table, uint32_t slots)
 	return 0;
 }
 
+void region_table_seed(struct region_table *table, uint32_t random)
+{
+	BUG_ON(table->used != 0);
+	table->before = random % (REGION_GENERATION_MAX / 2);
+}
+
 void region_table_destroy(struct region_table *table)
 {
 	free(table->regions);
@@ -82,7 +88,7 @@ uint64_t region_add(struct region_table *table, const struct region_spec *spec)
 		slot = table->free_slots[--table->free_count];
 	} else if (table->used < table->slots) {
 		slot = table->used++;
-		table->regions[slot].generation_next = 1;
+		table->regions[slot].generation_next = table->before + 1;
 	} else {
 		return REGION_NONE;
 	}

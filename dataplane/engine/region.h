@@ -74,6 +74,7 @@ extern const struct counter_group region_counters;
 
 struct region_table {
 	uint32_t slots;       /**< size of the table */
+	uint32_t before;      /**< generations that no slot gives out: handles may have had them */
 	uint32_t used;        /**< slots that were ever given out */
 	uint32_t free_count;  /**< entries of free_slots */
 	uint32_t *free_slots; /**< control only: slots to give out again, last in first out */
@@ -98,6 +99,12 @@ static inline uint64_t region_handle(uint32_t slot, uint32_t generation)
 /** Make a table of `slots` slots (up to 2^24). Returns 0 or -ENOMEM. */
 int region_table_init(struct region_table *table, uint32_t slots);
 void region_table_destroy(struct region_table *table);
+
+/**
+ * Begin at another generation, by a random number, before the first region: who kept a handle of an earlier daemon's must
+ * not name a region of this one by it. Half of all generations are left to each slot.
+ */
+void region_table_seed(struct region_table *table, uint32_t random);
 
 /** Add a region; returns its handle, or REGION_NONE when no slot is left. Control thread. */
 uint64_t region_add(struct region_table *table, const struct region_spec *spec);

@@ -116,6 +116,28 @@ static void region_release__gives_the_slot_another_generation(void **state)
 	assert_int_equal(fixture->counters[REGION_REFUSED_STALE], 2);
 }
 
+/* Two tables, as of two daemons one after the other, do not give out the same handles. */
+static void region_table_seed__begins_at_another_generation(void **state)
+{
+	struct fixture *fixture = *state;
+	struct region_table table;
+	uint64_t handle;
+
+	assert_int_equal(region_table_init(&table, 4), 0);
+	region_table_seed(&table, 1000);
+	handle = region_add(&table, &fixture->table.regions[0].spec);
+	assert_int_equal(region_slot(handle), region_slot(fixture->handle));
+	assert_int_equal(region_generation(handle), 1001);
+	assert_true(region_is_there(&table, handle));
+	assert_false(region_is_there(&table, fixture->handle));
+	region_table_destroy(&table);
+	assert_int_equal(region_table_init(&table, 4), 0);
+	region_table_seed(&table, UINT32_MAX);
+	handle = region_add(&table, &fixture->table.regions[0].spec);
+	assert_in_range(region_generation(handle), 1, REGION_GENERATION_MAX / 2);
+	region_table_destroy(&table);
+}
+
 static void region_release__retires_a_slot_that_is_used_up(void **state)
 {
 	struct fixture *fixture = *state;
@@ -497,6 +519,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		CASE(region_add__gives_slots_until_none_is_left),
 		CASE(region_release__gives_the_slot_another_generation),
+		CASE(region_table_seed__begins_at_another_generation),
 		CASE(region_release__retires_a_slot_that_is_used_up),
 		CASE(region_drain__lets_only_the_open_go_on),
 		CASE(region_open__checks_as_a_source_does),
