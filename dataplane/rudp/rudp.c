@@ -331,11 +331,12 @@ static bool grant_ask(struct rudp *rudp, const struct rudp_grant *grant, bool is
 		return callbacks->prove(rudp->context, grant);
 	if (!is_own && callbacks->check != NULL)
 		return callbacks->check(rudp->context, grant);
-	if (is_own)
+	if (is_own) {
 		rudp_grant_made(grant->connection, rudp->looked_us, grant->slot, grant->serial,
 				HAUL_DENIED, NULL);
-	else
+	} else {
 		rudp_grant_checked(grant->connection, grant->slot, grant->serial, HAUL_DENIED);
+	}
 	return true;
 }
 

@@ -63,11 +63,12 @@ void udp_proofs_take(struct transport_worker *worker)
 		if (connection == NULL ||
 		    rudp_connection_params(connection)->local_id != proof.local_id)
 			continue; /* it has gone meanwhile, and its grants with it */
-		if (proof.is_own)
+		if (proof.is_own) {
 			rudp_grant_made(connection, worker->now_us, proof.slot, proof.serial,
 					proof.status, proof.proof);
-		else
+		} else {
 			rudp_grant_checked(connection, proof.slot, proof.serial, proof.status);
+		}
 	}
 }
 

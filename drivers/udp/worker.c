@@ -528,10 +528,11 @@ static bool udp_worker_may_post(struct transport_worker *worker,
 				     slice->rights, slice->remote, grant_out);
 
 	*is_refused_out = UNLIKELY(status > 0);
-	if (UNLIKELY(status > 0))
+	if (UNLIKELY(status > 0)) {
 		udp_end_slice(worker, slice, (uint16_t)status,
 			      status == HAUL_STALE ? HAUL_REASON_SEGMENT_RETIRED
 						   : HAUL_REASON_UNPROVEN);
+	}
 	return status >= 0;
 }
 
