@@ -75,6 +75,12 @@ static void grants_want(struct grants *grants, struct grants_own *own)
 	grants->wanted++;
 }
 
+/* That there was no key by one tag says nothing of another's: who had the segment open may have closed it. */
+static bool grants_may_be_made(const struct grants_own *own)
+{
+	return own->is_unmade && own->tag != own->asked;
+}
+
 /* A grant that is not GRANTED: begin with it, wait for it, or tell that it was refused. */
 RARELY static int grants_begin(struct grants *grants, uint64_t now_us, uint32_t segment,
 			       uint8_t rights, uint32_t tag, uint32_t slot)
@@ -92,7 +98,7 @@ RARELY static int grants_begin(struct grants *grants, uint64_t now_us, uint32_t 
 		own->tag = tag; /* whoever asks last has the segment open */
 		if (own->state != GRANTS_REFUSED)
 			return -EAGAIN;
-		if (now_us - own->used_us < GRANTS_REFUSED_US)
+		if (now_us - own->used_us < GRANTS_REFUSED_US && !grants_may_be_made(own))
 			return own->status;
 	}
 	own->segment = segment;
@@ -132,6 +138,7 @@ void grants_leave(struct grants *grants, uint8_t slot)
 static void grants_refuse(struct grants_own *own, uint64_t now_us, int status)
 {
 	own->state = GRANTS_REFUSED;
+	own->is_unmade = false;
 	own->status = (uint8_t)status;
 	own->used_us = now_us;
 }
@@ -145,6 +152,9 @@ void grants_made(struct grants *grants, uint64_t now_us, uint8_t slot, uint32_t 
 		return;
 	if (status != HAUL_OK) {
 		grants_refuse(own, now_us, status);
+		own->is_unmade = true;
+		if (grants_may_be_made(own))
+			grants_want(grants, own);
 		return;
 	}
 	memcpy(own->proof, proof, sizeof(own->proof));
@@ -221,6 +231,8 @@ bool grants_take_wanted(struct grants *grants, uint32_t *cursor, struct rudp_gra
 		out->serial = is_own ? own->serial : peer->serial;
 		out->rights = is_own ? own->rights : peer->rights;
 		out->tag = is_own ? own->tag : 0;
+		if (is_own)
+			own->asked = own->tag;
 		memcpy(out->proof, is_own ? own->proof : peer->proof, sizeof(out->proof));
 		*is_own_out = is_own;
 		return true;

@@ -42,11 +42,13 @@ struct grants_own {
 	uint32_t segment; /**< number at the target; 0 = FREE */
 	uint32_t serial;  /**< of its claim */
 	uint32_t tag;     /**< the owner's, to find the key by */
+	uint32_t asked;   /**< the tag that the last proof was to be made by */
 	uint32_t number;  /**< SAID: of the packet */
 	uint32_t uses;    /**< operations that name it */
 	uint8_t rights;
 	uint8_t state;  /**< enum grants_state */
 	uint8_t status; /**< REFUSED: enum haul_error */
+	bool is_unmade; /**< REFUSED: since there was no proof by `asked`; else by the target */
 	uint8_t proof[RUDP_PROOF_BYTES];
 };
 

@@ -400,7 +400,9 @@ static bool recv_grant(const struct recv *recv, const struct wire_grant *claim)
 
 static bool recv_granted(const struct recv *recv, const struct wire_granted *answer)
 {
-	if (answer->status >= HAUL_ERROR_COUNT)
+	/* Operations end with it: no status that would have them tried again, or that nobody knows. */
+	if (answer->status != HAUL_OK && answer->status != HAUL_DENIED &&
+	    answer->status != HAUL_STALE)
 		return false;
 	grants_answered(&recv->connection->grants, recv->now_us, answer);
 	return true;

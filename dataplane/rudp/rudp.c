@@ -308,8 +308,11 @@ void rudp_grant_made(struct rudp_connection *connection, uint64_t now_us, uint8_
 	if (status != HAUL_OK)
 		rudp_count(connection->rudp, RUDP_COUNTER_GRANTS_UNPROVEN);
 	grants_made(&connection->grants, now_us, slot, serial, status, proof);
-	if (connection->state < RUDP_ENDED)
-		conn_wake(connection);
+	if (connection->state >= RUDP_ENDED)
+		return;
+	if (UNLIKELY(connection->grants.wanted > 0))
+		list_append(&connection->rudp->asking, &connection->asking);
+	conn_wake(connection);
 }
 
 void rudp_grant_checked(struct rudp_connection *connection, uint8_t slot, uint32_t serial,

@@ -151,6 +151,48 @@ static void rudp_grant_made__what_cannot_be_proven_ends(void **state)
 	assert_int_equal(find(SEGMENT, RIGHTS, &slot), HAUL_STALE);
 }
 
+/* What one tag's owner closed meanwhile another has open: neither who waits nor who comes later is told STALE. */
+static void rudp_grant_made__a_closed_tag_fails_no_other(void **state)
+{
+	struct rudp_connection *connection = ends[0].connection;
+	uint8_t slot = 0;
+
+	(void)state;
+	find(SEGMENT, RIGHTS, &slot);
+	rudp_grants_ask(ends[0].rudp);
+	assert_int_equal(ends[0].grant.tag, TAG);
+	assert_int_equal(rudp_grant_find(connection, now_us, SEGMENT, RIGHTS, TAG + 1, &slot),
+			 -EAGAIN);
+	rudp_grant_made(connection, now_us, ends[0].grant.slot, ends[0].grant.serial, HAUL_STALE,
+			NULL);
+	rudp_grants_ask(ends[0].rudp);
+	assert_int_equal(ends[0].proves, 2);
+	assert_int_equal(ends[0].grant.tag, TAG + 1);
+	rudp_grant_made(connection, now_us, ends[0].grant.slot, ends[0].grant.serial, HAUL_STALE,
+			NULL);
+	assert_int_equal(rudp_grant_find(connection, now_us, SEGMENT, RIGHTS, TAG + 1, &slot),
+			 HAUL_STALE);
+	assert_int_equal(rudp_grant_find(connection, now_us, SEGMENT, RIGHTS, TAG + 2, &slot),
+			 -EAGAIN);
+	claim();
+	assert_int_equal(ends[0].grant.tag, TAG + 2);
+	answer(HAUL_OK);
+	assert_int_equal(find(SEGMENT, RIGHTS, &slot), 0);
+}
+
+/* A status that has operations tried again, and one that there is not: neither is believed. */
+static void rudp_receive__takes_no_other_status_of_a_grant(void **state)
+{
+	uint8_t slot = 0;
+
+	(void)state;
+	find(SEGMENT, RIGHTS, &slot);
+	claim();
+	answer(HAUL_NO_PATH);
+	assert_int_equal(find(SEGMENT, RIGHTS, &slot), -EAGAIN);
+	assert_true(ends[0].counters[RUDP_COUNTER_MALFORMED] > 0);
+}
+
 static void rudp_grants_ask__comes_again_when_there_is_no_room(void **state)
 {
 	uint8_t slot = 0;
@@ -413,6 +455,8 @@ int main(void)
 		CASE(rudp_submit__names_what_was_granted),
 		CASE(rudp_grant_find__tells_a_refusal_for_a_while),
 		CASE(rudp_grant_made__what_cannot_be_proven_ends),
+		CASE(rudp_grant_made__a_closed_tag_fails_no_other),
+		CASE(rudp_receive__takes_no_other_status_of_a_grant),
 		CASE(rudp_grants_ask__comes_again_when_there_is_no_room),
 		CASE(rudp_transmit__says_lost_grants_again),
 		cmocka_unit_test(grants_find__takes_the_slot_that_was_idle_longest),
