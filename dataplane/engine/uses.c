@@ -49,7 +49,8 @@ void uses_drop(struct uses *uses, uint64_t handle)
 	if (UNLIKELY(uses_generation(value) != region_generation(handle)))
 		return; /* its region is gone, and another one's uses are counted here */
 	BUG_ON((uint32_t)value == 0);
-	atomic_store_explicit(word, value - 1, memory_order_relaxed);
+	/* Orders the last touch before the count that lets the memory go, against uses_count. */
+	atomic_store_explicit(word, value - 1, memory_order_release);
 }
 
 uint32_t uses_count(const struct uses *uses, uint64_t handle)
@@ -58,7 +59,8 @@ uint32_t uses_count(const struct uses *uses, uint64_t handle)
 
 	if (region_slot(handle) >= uses->slots)
 		return 0;
-	value = atomic_load_explicit(&uses->words[region_slot(handle)], memory_order_relaxed);
+	/* Orders the count before what its owner does with the memory, against uses_drop. */
+	value = atomic_load_explicit(&uses->words[region_slot(handle)], memory_order_acquire);
 	return uses_generation(value) == region_generation(handle) ? (uint32_t)value : 0;
 }
 
