@@ -274,16 +274,18 @@ static int descriptor_take(struct link *link, const struct haul_control_segment 
 
 /*
  * May this descriptor follow the one that Redis is known to hold? A dataplane that takes memory away before it has said
- * so is in error, and nothing of it may be published.
+ * so is in error, and nothing of it may be published. Only when that is the very version that the dataplane knows: an
+ * answer that came too late for it was not believed, and it takes back what it was about.
  */
 static int lifecycle_check(struct link *link, const struct haul_descriptor *descriptor,
-			   char *reason)
+			   uint64_t version, char *reason)
 {
 	const struct haul_descriptor *known =
 		publications_known(link->publications, descriptor->segment);
 	int error;
 
-	if (known == NULL || known->incarnation != descriptor->incarnation)
+	if (known == NULL || known->incarnation != descriptor->incarnation ||
+	    known->metadata_version != version)
 		return 0;
 	error = buffer_sets_check(
 		(struct buffer_set){ descriptor_buffers(known), known->buffer_count },
@@ -307,7 +309,7 @@ static void publish_take(struct link *link, const struct haul_frame *frame, int 
 	int error = descriptor_take(link, message, fd, &descriptor, &length, reason);
 
 	if (error == 0)
-		error = lifecycle_check(link, descriptor, reason);
+		error = lifecycle_check(link, descriptor, message->version, reason);
 	if (error == 0) {
 		requests_publish(link->requests, message, descriptor, length);
 		return;

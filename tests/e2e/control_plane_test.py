@@ -133,6 +133,19 @@ def a_drain_that_was_not_published_is_taken_back():
         assert answer.status == OK and answer.version > version, (answer.reason, answer.version)
 
 
+def what_was_answered_too_late_is_taken_back():
+    """The dataplane gave up waiting, so it does not know of the version that its publication got."""
+    with Rig() as rig:
+        control = rig.control().start()
+        data = Dataplane(control).wait_published()
+        assert data.publish("s", states=[ACTIVE]).version == 1
+        for version, late in ((1, [ACTIVE, ACTIVE]), (3, [DRAINING])):
+            assert data.publish("s", states=late, least=version).version == version + 1
+            answer = data.publish("s", states=[ACTIVE], least=version)
+            assert (answer.status, answer.version) == (OK, version + 2), answer.reason
+        assert control.stat("link", "illegal") == 0
+
+
 def versions_only_grow():
     """Over erasure, over a new incarnation, and over a Redis that was emptied while it is known here."""
     with Rig() as rig:
@@ -790,6 +803,7 @@ def main():
             buffers_go_through_their_states,
             illegal_transitions_are_refused,
             a_drain_that_was_not_published_is_taken_back,
+            what_was_answered_too_late_is_taken_back,
             versions_only_grow,
             a_new_incarnation_retires_the_old_ones_segments,
             a_replacement_retires_before_it_publishes,
