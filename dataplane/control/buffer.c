@@ -223,7 +223,10 @@ static uint32_t buffer_row_state(const struct buffer *buffer)
 	case BUFFER_REGISTERING:
 		return buffer->is_untold ? HAUL_BUFFER_ACTIVE : 0;
 	case BUFFER_ACTIVE:
-		return buffer->is_leaving ? HAUL_BUFFER_DRAINING : HAUL_BUFFER_ACTIVE;
+		/* All of a segment that is to go drains, also what could not when it was removed by itself. */
+		return buffer->is_leaving || buffer->segment->state == SEGMENT_CLOSING
+			       ? HAUL_BUFFER_DRAINING
+			       : HAUL_BUFFER_ACTIVE;
 	case BUFFER_DRAINING:
 		return HAUL_BUFFER_DRAINING;
 	default:
@@ -280,7 +283,8 @@ void buffer_told(struct buffer *buffer, const struct link_answer *answer)
 
 void buffer_leave(struct buffer *buffer)
 {
-	if (buffer->state != BUFFER_ACTIVE)
+	/* What is being published of its leaving already is told when that has come to its end. */
+	if (buffer->state != BUFFER_ACTIVE || buffer->is_leaving)
 		return;
 	buffer->is_leaving = true;
 	buffer->is_untold = true;

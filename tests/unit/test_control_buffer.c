@@ -548,6 +548,44 @@ static void buffer_remove__client_dies_at_every_moment(void **state)
 	}
 }
 
+/* Its segment is destroyed while its removal is published: each is told what became of it, and Redis of both. */
+static void buffer_remove__while_its_segment_goes(void **state)
+{
+	(void)state;
+	for (int is_removed = 0; is_removed < 2; is_removed++) {
+		struct haul_attach_segment_destroy message = { .segment = create(BYTES, 0) };
+		union node_message request;
+		int fd;
+
+		remove_send(first_region(), 7);
+		expect_rows(1, HAUL_BUFFER_DRAINING, &request);
+		client_send(client.fd, HAUL_ATTACH_SEGMENT_DESTROY, &message, sizeof(message),
+			    ++client.request);
+		NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.segments)->state == SEGMENT_CLOSING);
+		control_answer(rig, &request, is_removed ? HAUL_OK : HAUL_UNAVAILABLE, -1);
+		expect_rows(1, HAUL_BUFFER_DRAINING, &request);
+		if (is_removed) {
+			/* What Redis was told of drains, whatever comes of the segment. */
+			NODE_AWAIT(rig,
+				   TAILQ_FIRST(&TAILQ_FIRST(&rig->node.segments)->buffers)->state ==
+					   BUFFER_GONE);
+			control_answer(rig, &request, HAUL_UNAVAILABLE, -1);
+			expect_rows(0, 0, &request);
+			control_answer(rig, &request, HAUL_OK, -1);
+			expect_completion(7, HAUL_OK, HAUL_REASON_NONE);
+		} else {
+			expect_completion(7, HAUL_UNAVAILABLE, HAUL_REASON_NOT_PUBLISHED);
+			control_answer(rig, &request, HAUL_OK, -1);
+			control_expect(rig, HAUL_CONTROL_SEGMENT_ERASE, &request, &fd);
+			control_answer(rig, &request, HAUL_OK, -1);
+		}
+		assert_true(client_receive(rig, client.fd, &request, (int[4]){ 0 },
+					   &(unsigned int){ 0 }) > 0);
+		assert_int_equal(request.frame.status, is_removed ? HAUL_UNAVAILABLE : HAUL_OK);
+	}
+	client_die(&client);
+}
+
 /* The daemon stops with a removal that would wait for ever. */
 static void buffer_remove__daemon_stops_in_the_middle(void **state)
 {
@@ -661,6 +699,7 @@ int main(void)
 		CASE(buffer_remove__many_by_one_publication),
 		CASE(buffer_remove__waits_for_uses_or_grace),
 		CASE(buffer_remove__client_dies_at_every_moment),
+		CASE(buffer_remove__while_its_segment_goes),
 		CASE(buffer_remove__daemon_stops_in_the_middle),
 		CASE(buffer_set_state__leaves_a_record_with_words),
 #undef CASE
