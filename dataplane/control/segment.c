@@ -232,12 +232,16 @@ static bool segment_may_come(enum haul_error status)
 	       status == HAUL_INTERNAL;
 }
 
-/* The record may now tell of what was given up, or not of what was not: it is written again in a while. */
+/*
+ * The record may now tell of what was given up, or not of what was not: it is written again in a while. While it does, what
+ * is published next may be no legal step from it; so a refusal for that reason leaves the segment as far behind as it was.
+ */
 static void segment_fall_behind(struct segment *segment, const struct link_answer *answer)
 {
 	log_limited(&segment->node->publish_limit, LOG_LEVEL_WARNING, "segment",
 		    "segment %s: not published again: %s", segment->name, answer->reason);
-	segment->is_behind = segment_may_come(answer->status);
+	segment->is_behind = segment_may_come(answer->status) ||
+			     (segment->is_behind && answer->status == HAUL_INVALID);
 	segment->publish_at_us = clock_now_us() + SEGMENT_PAUSE_US;
 }
 
@@ -291,11 +295,12 @@ static void segment_advance(struct segment *segment, const struct link_answer *a
 static void segment_conclude(struct segment *segment, const struct link_answer *answer)
 {
 	segment->is_publishing = false;
-	segment->is_behind = false;
 	if (answer->status == HAUL_OK)
 		segment_note_version(segment, answer->version);
-	else if (segment->version > 0 && segment->state != SEGMENT_RETIRING)
+	if (answer->status != HAUL_OK && segment->version > 0 && segment->state != SEGMENT_RETIRING)
 		segment_fall_behind(segment, answer);
+	else
+		segment->is_behind = false;
 	/*
 	 * A first publication that was refused leaves no record: the name may be another's. One without an answer may have
 	 * left one.

@@ -475,6 +475,42 @@ static void segment_publish_all__after_a_new_control_plane(void **state)
 }
 
 /* A segment whose memory vanishes: its client is ended, and told why. */
+/* The next publication ends so. */
+static void publish_again(enum haul_error status)
+{
+	union node_message message;
+	int fd;
+
+	control_expect(rig, HAUL_CONTROL_SEGMENT_PUBLISH, &message, &fd);
+	close(fd);
+	control_answer(rig, &message, status, -1);
+}
+
+static void segment_publish_all__refused_while_behind_comes_again(void **state)
+{
+	void *address;
+	int fd;
+	uint32_t segment;
+
+	(void)state;
+	start();
+	address = client_publish(rig, &client, "s", BYTES, &fd, &segment);
+	close(fd);
+	control_hang_up(rig);
+	control_greet(rig);
+	publish_again(HAUL_UNAVAILABLE);
+	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.segments)->is_behind);
+	control_hang_up(rig);
+	control_greet(rig);
+	publish_again(HAUL_INVALID);
+	/* After a while by itself. */
+	publish_again(HAUL_OK);
+	NODE_AWAIT(rig, TAILQ_FIRST(&rig->node.segments)->version == rig->version);
+	assert_false(TAILQ_FIRST(&rig->node.segments)->is_behind);
+	munmap(address, BYTES);
+	client_die(&client);
+}
+
 static void segment_fault__ends_the_client(void **state)
 {
 	struct haul_entry entry = { .opcode = HAUL_OP_NOP };
@@ -578,6 +614,7 @@ int main(void)
 		CASE(segment_death__erases_what_the_client_left_behind),
 		CASE(segment_death__at_every_moment),
 		CASE(segment_publish_all__after_a_new_control_plane),
+		CASE(segment_publish_all__refused_while_behind_comes_again),
 		CASE(segment_fault__ends_the_client),
 		CASE(segment_stop__at_every_moment),
 #undef CASE
