@@ -72,7 +72,7 @@ owners_begin() {
 loops_begin() {
 	LOOPS=()
 	for i in 1 2 3 4; do
-		probe a loop "data$i" "$1" 3000 >"$CLUSTER_DIR/loop$i.out" 2>&1 &
+		HAUL_SOCKET=$CLUSTER_DIR/a.attach.sock "$PROBE" loop "data$i" "$1" 3000 >"$CLUSTER_DIR/loop$i.out" 2>&1 &
 		LOOPS+=($!)
 	done
 }
@@ -175,7 +175,13 @@ if [ "$CLUSTER_WIRE" = memif ]; then
 	loops_end
 	exit 0
 fi
-loops_begin 12
+
+# All four applications are attached to a.
+has_loops() {
+	[ "$(worker_of probe | wc -w)" -ge 4 ]
+}
+
+loops_begin 120
 sleep 2
 echo "- the target's dataplane, and its applications"
 cluster_kill b.data
@@ -188,6 +194,8 @@ sleep 3
 echo "- the initiator's dataplane"
 cluster_kill a.data
 cluster_data_start a
+cluster_wait 20 "the applications of a" has_loops
+kill -TERM "${LOOPS[@]}"
 loops_end
 [ "$(grep -c ' attached=2 ' <(cat "$CLUSTER_DIR"/loop*.out))" -eq 4 ]
 expect '^OK: ' probe a write data1 0 65536
