@@ -20,10 +20,12 @@ static int chaos_map_arena(struct chaos *chaos, uint32_t client, uint32_t arena,
 		return -1;
 	chaos->memory[client][arena] = memory;
 	for (uint32_t i = 0; i < count; i++) {
-		chaos->fds[client][arena][i] = fd + (int)i;
-		if (mmap(memory + i * bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-			 fd + (int)i, 0) == MAP_FAILED)
+		const void *piece = mmap(memory + i * bytes, bytes, PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_FIXED, fd + (int)i, 0);
+
+		if (piece == MAP_FAILED)
 			return -1;
+		chaos->fds[client][arena][i] = fd + (int)i;
 	}
 	return 0;
 }
